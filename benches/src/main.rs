@@ -1,0 +1,2 @@
+//! The comparisons with the peers.
+fn main() {}

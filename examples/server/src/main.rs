@@ -1,0 +1,2 @@
+//! The umbrella server.
+fn main() {}
