@@ -3,6 +3,9 @@
 
 extern crate alloc;
 
+#[allow(dead_code, unused_imports)]
+mod pattern;
 mod trie;
 
-pub use trie::{InsertError, Match, Params, ParamsIter, RouteId, Trie, TrieBuilder};
+pub use pattern::{ConstraintError, InsertError, InsertErrorKind, InsertErrors};
+pub use trie::{Match, Params, ParamsIter, RouteId, Trie, TrieBuilder};

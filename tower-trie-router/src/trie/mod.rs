@@ -3,21 +3,23 @@
 //! SCAFFOLD: this naive implementation only fixes the public interface while
 //! the arena is being written; it is replaced as a whole.
 
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
-use core::fmt;
+use alloc::vec::Vec;
+
+use crate::pattern::{ConstraintError, ConstraintSet, InsertError, Pattern, Segment};
 
 /// Collects patterns and their values; [`build`](Self::build) freezes them into a [`Trie`].
 #[derive(Debug, Clone)]
 pub struct TrieBuilder<T> {
-    routes: Vec<(String, T)>,
+    constraints: ConstraintSet,
+    routes: Vec<(Pattern, T)>,
 }
 
 impl<T> Default for TrieBuilder<T> {
     fn default() -> Self {
-        Self { routes: Vec::new() }
+        Self {
+            constraints: ConstraintSet::default(),
+            routes: Vec::new(),
+        }
     }
 }
 
@@ -26,82 +28,71 @@ impl<T> TrieBuilder<T> {
     pub fn new() -> Self {
         Self::default()
     }
+    /// Registers a constraint.
+    pub fn constraint(
+        &mut self,
+        name: &str,
+        accept: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Result<(), ConstraintError> {
+        self.constraints.register(name, accept)
+    }
     /// Adds `pattern`.
     pub fn insert(&mut self, pattern: &str, value: T) -> Result<(), InsertError> {
-        if !pattern.starts_with('/') {
-            return Err(InsertError {
-                message: "a pattern starts with '/'".into(),
-            });
+        let pattern = Pattern::parse(pattern, &self.constraints)?;
+        for (other, _) in &self.routes {
+            for theirs in other.expansions() {
+                for ours in pattern.expansions() {
+                    if ours.conflict_key() == theirs.conflict_key() {
+                        return Err(InsertError::conflict(pattern.source(), other.source()));
+                    }
+                }
+            }
         }
-        if let Some((p, _)) = self.routes.iter().find(|(p, _)| shape(p) == shape(pattern)) {
-            return Err(InsertError {
-                message: alloc::format!("`{pattern}` conflicts with `{p}`"),
-            });
-        }
-        self.routes.push((pattern.to_string(), value));
+        self.routes.push((pattern, value));
         Ok(())
     }
     /// Removes the pattern written exactly as it was inserted.
     pub fn remove(&mut self, pattern: &str) -> Option<T> {
-        let i = self.routes.iter().position(|(p, _)| p == pattern)?;
+        let i = self
+            .routes
+            .iter()
+            .position(|(p, _)| p.source() == pattern)?;
         Some(self.routes.remove(i).1)
     }
     /// The value of a pattern written exactly as it was inserted.
     pub fn get(&self, pattern: &str) -> Option<&T> {
-        self.routes
-            .iter()
-            .find(|(p, _)| p == pattern)
-            .map(|(_, v)| v)
+        self.iter().find(|(p, _)| *p == pattern).map(|(_, v)| v)
     }
     /// The value of a pattern, to be changed.
     pub fn get_mut(&mut self, pattern: &str) -> Option<&mut T> {
         self.routes
             .iter_mut()
-            .find(|(p, _)| p == pattern)
+            .find(|(p, _)| p.source() == pattern)
             .map(|(_, v)| v)
     }
     /// The patterns and values, in insertion order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
-        self.routes.iter().map(|(p, v)| (p.as_str(), v))
+        self.routes.iter().map(|(p, v)| (p.source(), v))
     }
     /// Freezes.
     pub fn build(self) -> Trie<T> {
-        let mut routes = self.routes;
-        routes.sort_by_key(|(p, _)| rank(p));
-        Trie { routes }
+        let routes = self.routes;
+        let mut entries: Vec<(Vec<Segment>, u32)> = Vec::new();
+        for (i, (p, _)) in routes.iter().enumerate() {
+            for e in p.expansions() {
+                entries.push((e.segments.clone(), i as u32));
+            }
+        }
+        entries.sort();
+        Trie { routes, entries }
     }
-}
-
-fn shape(p: &str) -> String {
-    p.split('/')
-        .map(|s| {
-            if s.starts_with("{*") {
-                "{*}"
-            } else if s.starts_with('{') {
-                "{}"
-            } else {
-                s
-            }
-        })
-        .collect::<Vec<_>>()
-        .join("/")
-}
-fn rank(p: &str) -> Vec<u8> {
-    p.split('/')
-        .map(|s| {
-            if s.starts_with("{*") {
-                2
-            } else {
-                u8::from(s.starts_with('{'))
-            }
-        })
-        .collect()
 }
 
 /// A frozen set of patterns.
 #[derive(Debug, Clone)]
 pub struct Trie<T> {
-    routes: Vec<(String, T)>,
+    routes: Vec<(Pattern, T)>,
+    entries: Vec<(Vec<Segment>, u32)>,
 }
 
 /// A route's number within its trie.
@@ -121,7 +112,7 @@ pub struct Match<'t, 'p, T> {
 impl<'t, T> Match<'t, '_, T> {
     /// The pattern that matched, as it was inserted.
     pub fn pattern(&self) -> &'t str {
-        self.params.pattern
+        self.params.pattern.source()
     }
     /// The number of the route.
     pub fn id(&self) -> RouteId {
@@ -132,7 +123,8 @@ impl<'t, T> Match<'t, '_, T> {
 /// The parameters of a match.
 #[derive(Debug, Clone, Copy)]
 pub struct Params<'t, 'p> {
-    pattern: &'t str,
+    pattern: &'t Pattern,
+    segments: &'t [Segment],
     path: &'p str,
 }
 
@@ -164,71 +156,79 @@ impl<'t, 'p> Params<'t, 'p> {
     }
     /// Names and raw values, from left to right.
     pub fn iter(&self) -> ParamsIter<'t, 'p> {
-        let mut rest = captures(self.pattern, self.path).unwrap_or_default();
+        let mut rest = captures(self.pattern, self.segments, self.path).unwrap_or_default();
         rest.reverse();
         ParamsIter { rest }
     }
 }
 
-fn captures<'t, 'p>(pattern: &'t str, path: &'p str) -> Option<Vec<(&'t str, &'p str)>> {
+fn captures<'t, 'p>(
+    pattern: &'t Pattern,
+    segments: &[Segment],
+    path: &'p str,
+) -> Option<Vec<(&'t str, &'p str)>> {
     let mut out = Vec::new();
-    let (mut pat, mut rest) = (pattern, path);
-    loop {
-        let p = pat.strip_prefix('/')?;
-        let r = rest.strip_prefix('/')?;
-        let (seg, more) = p.find('/').map_or((p, ""), |i| p.split_at(i));
-        if let Some(name) = seg.strip_prefix("{*") {
-            if r.is_empty() {
-                return None;
+    let mut rest = Some(path.strip_prefix('/')?);
+    for segment in segments {
+        let text = rest?;
+        let (mut text, mut more) = text
+            .split_once('/')
+            .map_or((text, None), |(text, more)| (text, Some(more)));
+        match segment {
+            Segment::Static(literal) if **literal == *text => {}
+            Segment::Static(_) => return None,
+            Segment::Dynamic(segment) => {
+                if segment.is_catch_all() {
+                    (text, more) = (rest?, None);
+                }
+                if !segment.matches(text) {
+                    return None;
+                }
+                for index in 0..segment.param_count() {
+                    let (start, end) = segment.captures(text, index);
+                    out.push((&*pattern.names()[out.len()], &text[start..end]));
+                }
             }
-            out.push((name.strip_suffix('}')?, r));
-            return Some(out);
         }
-        let (val, rmore) = r.find('/').map_or((r, ""), |i| r.split_at(i));
-        if let Some(name) = seg.strip_prefix('{') {
-            if val.is_empty() {
-                return None;
-            }
-            out.push((name.strip_suffix('}')?, val));
-        } else if seg != val {
-            return None;
-        }
-        if more.is_empty() && rmore.is_empty() {
-            return Some(out);
-        }
-        (pat, rest) = (more, rmore);
+        rest = more;
     }
+    rest.is_none().then_some(out)
 }
 
 impl<T> Trie<T> {
     /// Finds the route that matches `path`.
     pub fn at<'t, 'p>(&'t self, path: &'p str) -> Option<Match<'t, 'p, T>> {
-        self.routes.iter().enumerate().find_map(|(i, (p, v))| {
-            captures(p, path).map(|_| Match {
-                value: v,
-                params: Params { pattern: p, path },
-                id: RouteId(i as u32),
+        (0..self.entries.len() as u32).map(RouteId).find_map(|id| {
+            let params = self.params_of(id, path);
+            captures(params.pattern, params.segments, path).map(|_| Match {
+                value: self.value_of(id),
+                params,
+                id,
             })
         })
+    }
+    fn route(&self, id: RouteId) -> &(Pattern, T) {
+        &self.routes[self.entries[id.0 as usize].1 as usize]
     }
     /// The parameters of `path` under a route that is known to match it.
     pub fn params_of<'t, 'p>(&'t self, id: RouteId, path: &'p str) -> Params<'t, 'p> {
         Params {
-            pattern: &self.routes[id.0 as usize].0,
+            pattern: &self.route(id).0,
+            segments: &self.entries[id.0 as usize].0,
             path,
         }
     }
     /// The pattern of a route.
     pub fn pattern_of(&self, id: RouteId) -> &str {
-        &self.routes[id.0 as usize].0
+        self.route(id).0.source()
     }
     /// The value of a route.
     pub fn value_of(&self, id: RouteId) -> &T {
-        &self.routes[id.0 as usize].1
+        &self.route(id).1
     }
     /// Patterns and values in order of precedence.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
-        self.routes.iter().map(|(p, v)| (p.as_str(), v))
+        self.routes.iter().map(|(p, v)| (p.source(), v))
     }
     /// How many routes.
     pub fn len(&self) -> usize {
@@ -239,15 +239,3 @@ impl<T> Trie<T> {
         self.routes.is_empty()
     }
 }
-
-/// Why a pattern was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InsertError {
-    message: String,
-}
-impl fmt::Display for InsertError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-impl core::error::Error for InsertError {}

@@ -1,0 +1,106 @@
+//! The pattern language: what a route's pattern may say, what it matches, and
+//! which of two patterns comes first.
+//!
+//! A pattern is a `/` followed by segments that are separated by `/`. It is
+//! parsed once, when it is inserted; a look-up only sees the finished
+//! [`Segment`]s.
+//!
+//! | written | matches |
+//! |---|---|
+//! | `/about` | itself, byte for byte |
+//! | `{{` `}}` | the braces `{` and `}` |
+//! | `/{id}` | one segment of at least one byte |
+//! | `/{name}.json`, `/v{major}.{minor}` | one segment, split at the literals |
+//! | `/{id:u64}` | one segment that the constraint accepts |
+//! | `/{slug:[a-z-]+}` | one segment that the regular expression matches whole (feature `regex`) |
+//! | `/files/{*path}` | the rest of the path, of at least one byte |
+//! | `/src{*path}` | the same behind a literal prefix |
+//! | `/users/{id?}` | `/users` and `/users/{id}` |
+//! | `/files/{*path?}` | `/files`, `/files/` and `/files/{*path}` |
+//!
+//! # How a segment is split
+//! Every parameter takes at least one byte. The literals alone decide where a
+//! segment is split, and the leftmost parameter takes as much as it can, the
+//! way the regular expression `^(.+)-(.+)$` would: `/{a}-{b}` reads `x-y-z` as
+//! `a = x-y`, `b = z`. Constraints judge the finished pieces; they never move
+//! a split.
+//!
+//! # Which pattern wins
+//! See [`order`] for the total order.
+#![forbid(unsafe_code)]
+
+mod constraint;
+mod display;
+mod error;
+mod order;
+mod parse;
+mod segment;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    constraint::ConstraintError,
+    error::{InsertError, InsertErrorKind, InsertErrors},
+};
+pub(crate) use self::{
+    constraint::ConstraintSet,
+    order::ConflictKey,
+    segment::{Segment, SegmentPattern},
+};
+
+use alloc::{boxed::Box, vec::Vec};
+
+/// A parsed pattern.
+#[derive(Debug, Clone)]
+pub(crate) struct Pattern {
+    source: Box<str>,
+    names: Box<[Box<str>]>,
+    expansions: Box<[Expansion]>,
+}
+
+impl Pattern {
+    /// Parses `source`, looking constraints up in `constraints`.
+    ///
+    /// Takes time linear in the length of `source`, the compilation of regular
+    /// expressions apart.
+    pub(crate) fn parse(source: &str, constraints: &ConstraintSet) -> Result<Self, InsertError> {
+        parse::parse(source, constraints)
+    }
+
+    /// The pattern as it was written.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The names of the parameters from left to right.
+    pub(crate) fn names(&self) -> &[Box<str>] {
+        &self.names
+    }
+
+    /// The segment lists that this pattern stands for: one, or several where
+    /// it ends in optional segments. Never empty; from short to long.
+    pub(crate) fn expansions(&self) -> &[Expansion] {
+        &self.expansions
+    }
+}
+
+/// One of the segment lists that a pattern stands for.
+#[derive(Debug, Clone)]
+pub(crate) struct Expansion {
+    /// The segments, never empty: `/` is one empty static segment. Only the
+    /// last one can be a catch-all.
+    pub(crate) segments: Vec<Segment>,
+}
+
+impl Expansion {
+    /// How many parameters the segments have. They are the first so many of
+    /// [`Pattern::names`], because only trailing segments are optional.
+    pub(crate) fn param_count(&self) -> usize {
+        self.segments.iter().map(Segment::param_count).sum()
+    }
+
+    /// A key that is equal for two segment lists that no order can separate.
+    pub(crate) fn conflict_key(&self) -> ConflictKey {
+        ConflictKey::new(self.segments.clone())
+    }
+}
