@@ -1,0 +1,141 @@
+//! Whom to ask, for what, and what is a right answer.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use hyper::{StatusCode, Uri};
+
+use super::client::Client;
+
+/// A server and the paths it is asked for.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) address: SocketAddr,
+    pub(super) host: String,
+    pub(super) asks: Vec<Ask>,
+}
+
+/// A path and its right answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ask {
+    pub(super) path: String,
+    pub(super) status: StatusCode,
+    /// Bytes of the body of the first answer.
+    pub(super) length: u64,
+}
+
+impl Target {
+    /// Reads the command line's words; refuses whatever is not on this machine.
+    pub(super) fn parse(url: &str, paths: &[String]) -> Result<Self, String> {
+        let uri: Uri = url.parse().map_err(|e| format!("`{url}` is no URL: {e}"))?;
+        if uri.scheme_str() != Some("http") {
+            return Err(format!("`{url}`: the scheme must be `http`"));
+        }
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let port = uri.port_u16().unwrap_or(80);
+        let mut addresses = (host, port)
+            .to_socket_addrs()
+            .map_err(|e| format!("`{host}`: {e}"))?;
+        let address = addresses
+            .find(|address| address.ip().is_loopback())
+            .ok_or_else(|| {
+                format!("`{host}` is not this machine: the load driver only speaks to a loopback address such as 127.0.0.1")
+            })?;
+        let own = uri.path_and_query().map_or("/", |p| p.as_str()).to_owned();
+        let asks = if paths.is_empty() {
+            vec![Ask::parse(&own)?]
+        } else {
+            paths
+                .iter()
+                .map(|path| Ask::parse(path))
+                .collect::<Result<_, _>>()?
+        };
+        Ok(Self {
+            address,
+            host: format!("{}:{port}", uri.host().unwrap_or_default()),
+            asks,
+        })
+    }
+
+    /// Asks for every path once and keeps the lengths of the answers.
+    pub(super) async fn learn(&mut self) -> Result<(), String> {
+        for ask in &mut self.asks {
+            let mut client = Client::connect(self.address).await?;
+            let answer = client.get(&self.host, &ask.path).await;
+            let answer = answer.map_err(|e| format!("{}: {e}", ask.path))?;
+            if answer.status != ask.status {
+                return Err(format!(
+                    "{} answers {}, expected is {}",
+                    ask.path, answer.status, ask.status
+                ));
+            }
+            ask.length = answer.length;
+        }
+        Ok(())
+    }
+}
+
+impl Ask {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (status, path) = match text.split_once(":/") {
+            Some((status, _)) if !status.is_empty() && !text.starts_with('/') => {
+                let parsed = status.parse().map_err(|_| {
+                    format!("`{text}`: `{status}` is no status; write `404:/path` or `/path`")
+                })?;
+                (parsed, &text[status.len() + 1..])
+            }
+            _ => (StatusCode::OK, text),
+        };
+        if !path.starts_with('/') {
+            return Err(format!("`{text}`: a path starts with `/`"));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            status,
+            length: 0,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_paths_with_and_without_a_status() {
+        let cases = [
+            ("/a", Some(("/a", 200))),
+            ("404:/a", Some(("/a", 404))),
+            ("/a:/b", Some(("/a:/b", 200))),
+            ("a", None),
+            ("abc:/a", None),
+        ];
+        for (text, want) in cases {
+            let got = Ask::parse(text)
+                .ok()
+                .map(|ask| (ask.path, ask.status.as_u16()));
+            let want = want.map(|(path, status)| (path.to_owned(), status));
+            assert_eq!(got, want, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_spoken_to() {
+        let cases = [
+            ("http://127.0.0.1:3000/a?b", Ok(("127.0.0.1:3000", "/a?b"))),
+            ("http://[::1]:3000", Ok(("[::1]:3000", "/"))),
+            ("http://192.0.2.1/", Err("not this machine")),
+            ("https://127.0.0.1/", Err("scheme")),
+            ("nonsense", Err("scheme")),
+        ];
+        for (url, want) in cases {
+            match (Target::parse(url, &[]), want) {
+                (Ok(target), Ok((address, path))) => {
+                    assert_eq!(target.address.to_string(), address, "{url}");
+                    assert_eq!(target.asks[0].path, path, "{url}");
+                }
+                (Err(error), Err(text)) => assert!(error.contains(text), "{url}: {error}"),
+                (got, want) => panic!("{url}: {got:?}, wanted {want:?}"),
+            }
+        }
+    }
+}
