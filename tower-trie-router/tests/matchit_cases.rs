@@ -10,7 +10,7 @@ use support::{
     Step::{Absent, At, Conflict, Differs, Insert, None, Refused, Removed},
     play,
 };
-use tower_trie_router::{InsertErrorKind, TrieBuilder};
+use tower_trie_router::InsertErrorKind;
 
 const SLASH: &str = "a pattern starts with a slash, as every path of a request does";
 const NAMES: &str = "a parameter's name has no braces in it, escaped or not";
