@@ -3,9 +3,21 @@
 
 extern crate alloc;
 
+#[cfg(feature = "axum")]
+mod axum;
 #[allow(dead_code, unused_imports)]
 mod pattern;
+#[cfg(feature = "router")]
+mod router;
 mod trie;
 
-pub use pattern::{ConstraintError, InsertError, InsertErrorKind, InsertErrors};
-pub use trie::{Match, Params, ParamsIter, RouteId, Trie, TrieBuilder};
+#[cfg(feature = "axum")]
+pub use self::axum::{AxumRoute, TrieRouter, TrieService, routing};
+pub use self::pattern::{ConstraintError, InsertError, InsertErrorKind, InsertErrors};
+#[cfg(feature = "router")]
+pub use self::router::{
+    Automatic, BuildError, FallThrough, FallThroughFuture, FallThroughService, IntoMethods,
+    PercentPolicy, Route, RouteError, RouteErrorKind, RouteFuture, RouteInfo, RouteMatch,
+    RouteMatchIter, RouterLayer, RouterService, Routes, ServiceRouter, TrailingSlash,
+};
+pub use self::trie::{Match, Params, ParamsIter, RouteId, Trie, TrieBuilder};

@@ -1,0 +1,234 @@
+//! axum's own method routers as leaves, with axum's own parameters.
+//!
+//! `axum::extract::Path` and `RawPathParams` read an extension that only axum's router can make.
+//! So a compatibility leaf is an axum router of one route. It is not asked to match the path
+//! again, whose pattern it may not even accept: it gets a URI made of the raw captured values,
+//! `/{first}/{second}`, and a layer around the method router puts the real URI back.
+//!
+//! ```text
+//!  GET /img/a%2Fb.png        pattern /img/{name}.{ext}
+//!    trie      name = a%2Fb, ext = png
+//!    axum      GET /a%2Fb/png  against  /{name}/{ext}     -> Path(("a/b", "png"))
+//!    handler   sees            GET /img/a%2Fb.png
+//! ```
+
+use std::{
+    fmt::Write as _,
+    task::{Context, Poll},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{MatchedPath, OriginalUri, Request},
+    routing::MethodRouter,
+};
+use http::{Method, Uri};
+use tower_layer::layer_fn;
+use tower_service::Service;
+
+use super::{
+    handler::{AxumRoute, Target, Waiting},
+    mint::Cache,
+};
+use crate::router::{Answer, Endpoint, MethodTable, Route, RouteMatch};
+
+/// The method table of an axum method router, each endpoint a compatibility leaf.
+pub(crate) fn table<S>(methods: MethodRouter<S>) -> MethodTable<Target<S>>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let described = Described::of(&methods);
+    let leaf = Target::Waiting(std::sync::Arc::new(WaitingLeaf(methods)));
+    let mut table = MethodTable::default();
+    for method in &described.methods {
+        let _ = table.set(method, leaf.clone());
+    }
+    match described.rest {
+        Rest::Refused => {}
+        Rest::Fallback => table.not_allowed = Some(leaf),
+        Rest::Any => table.any = Some(leaf),
+    }
+    table
+}
+
+/// What a method router says of itself.
+#[derive(Debug, PartialEq)]
+struct Described {
+    methods: Vec<Method>,
+    rest: Rest,
+}
+
+/// What becomes of the methods without an endpoint.
+#[derive(Debug, PartialEq)]
+enum Rest {
+    Refused,
+    Fallback,
+    Any,
+}
+
+impl Described {
+    /// Reads the method router's `Debug` text, the one public view of what it holds. A text of
+    /// another form makes it an endpoint for any method, which is right but for `Allow`.
+    fn of<S>(methods: &MethodRouter<S>) -> Self {
+        Self::read(&format!("{methods:?}")).unwrap_or(Self {
+            methods: Vec::new(),
+            rest: Rest::Any,
+        })
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let field = |name: &str| {
+            let at = text.find(&format!(" {name}: "))?;
+            Some(&text[at + name.len() + 3..])
+        };
+        let mut methods = Vec::new();
+        for (name, method) in [
+            ("get", Method::GET),
+            ("head", Method::HEAD),
+            ("delete", Method::DELETE),
+            ("options", Method::OPTIONS),
+            ("patch", Method::PATCH),
+            ("post", Method::POST),
+            ("put", Method::PUT),
+            ("trace", Method::TRACE),
+            ("connect", Method::CONNECT),
+        ] {
+            if !field(name)?.starts_with("None") {
+                methods.push(method);
+            }
+        }
+        let rest = if field("fallback")?.starts_with("Default(") {
+            Rest::Refused
+        } else if field("allow_header")?.starts_with("Skip") {
+            Rest::Any
+        } else {
+            Rest::Fallback
+        };
+        Some(Self { methods, rest })
+    }
+}
+
+struct WaitingLeaf<S>(MethodRouter<S>);
+
+impl<S> Waiting<S> for WaitingLeaf<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    fn with_state(&self, state: &S) -> AxumRoute {
+        let methods: MethodRouter = self.0.clone().with_state(state.clone());
+        Route::new(Leaf {
+            methods: methods.layer(layer_fn(PutBack)),
+            routers: Cache::new(),
+        })
+    }
+}
+
+/// A compatibility leaf.
+struct Leaf {
+    methods: MethodRouter,
+    /// One-route routers by their pattern. There is more than one where the leaf is mounted
+    /// twice, or where a pattern has optional segments.
+    routers: Cache<Router>,
+}
+
+impl Endpoint<Body, Body> for Leaf {
+    fn call(&self, mut request: Request) -> Answer<Body> {
+        let (pattern, uri) = synthetic(&request);
+        let router = self.routers.get_or_make(&pattern, || {
+            let router = Router::new().without_v07_checks();
+            Some(router.route(&pattern, self.methods.clone()))
+        });
+        let (Some(mut router), Some(uri)) = (router, uri) else {
+            let code = http::StatusCode::BAD_REQUEST;
+            return Answer::Now(Some(crate::router::status(code)));
+        };
+
+        let real = std::mem::replace(request.uri_mut(), uri);
+        let extensions = request.extensions_mut();
+        if extensions.get::<OriginalUri>().is_none() {
+            extensions.insert(OriginalUri(real.clone()));
+        }
+        let matched = extensions.get::<MatchedPath>().cloned();
+        extensions.insert(Real { uri: real, matched });
+        let call = Service::<Request>::call(&mut router, request);
+        Answer::Later(Box::pin(async move {
+            match call.await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        }))
+    }
+}
+
+/// A pattern of one segment for each parameter of the request's match, and a URI of the raw values
+/// that matches it.
+fn synthetic(request: &Request) -> (String, Option<Uri>) {
+    let (mut pattern, mut path) = (String::new(), String::new());
+    if let Some(matched) = request.extensions().get::<RouteMatch>() {
+        for (name, value) in matched.own_params() {
+            let star = if matched.is_catch_all(name) { "*" } else { "" };
+            let _ = write!(pattern, "/{{{star}{name}}}");
+            let _ = write!(path, "/{value}");
+        }
+    }
+    if pattern.is_empty() {
+        return ("/".into(), Some(Uri::from_static("/")));
+    }
+    (pattern, Uri::try_from(path).ok())
+}
+
+/// What the synthetic URI hides.
+#[derive(Clone)]
+struct Real {
+    uri: Uri,
+    matched: Option<MatchedPath>,
+}
+
+/// Puts the real URI and `MatchedPath` back.
+#[derive(Clone)]
+struct PutBack<S>(S);
+
+impl<S: Service<Request>> Service<Request> for PutBack<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request) -> S::Future {
+        if let Some(Real { uri, matched }) = request.extensions_mut().remove::<Real>() {
+            *request.uri_mut() = uri;
+            match matched {
+                Some(path) => drop(request.extensions_mut().insert(path)),
+                None => drop(request.extensions_mut().remove::<MatchedPath>()),
+            }
+        }
+        self.0.call(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::{MethodFilter, any, get, on};
+
+    #[test]
+    fn a_method_router_tells_what_it_holds() {
+        let described = |methods: Vec<Method>, rest| Described { methods, rest };
+        let none = || async {};
+        let router: MethodRouter = get(none).post(none);
+        let expected = described(vec![Method::GET, Method::POST], Rest::Refused);
+        assert_eq!(Described::of(&router), expected);
+        let router: MethodRouter = any(none);
+        assert_eq!(Described::of(&router), described(vec![], Rest::Any));
+        let router: MethodRouter = on(MethodFilter::PUT, none).fallback(none);
+        let expected = described(vec![Method::PUT], Rest::Fallback);
+        assert_eq!(Described::of(&router), expected);
+        let router: MethodRouter = get(none).layer(axum::Extension(1_u8));
+        let expected = described(vec![Method::GET], Rest::Refused);
+        assert_eq!(Described::of(&router), expected);
+    }
+}
