@@ -1,13 +1,13 @@
 //! Method routing: verbs, "any", extension methods, 405 and `Allow`.
 #![cfg(feature = "axum")]
 
-mod support;
+mod client;
 
 use axum::{
     http::{Method, StatusCode},
     routing::MethodFilter,
 };
-use support::call;
+use client::call;
 use tower_trie_router::{Automatic, TrieRouter, TrieService, routing};
 
 fn app() -> TrieService {

@@ -1,56 +1,121 @@
-//! A client without a socket.
-#![allow(dead_code, reason = "each test file takes what it needs")]
+//! Cases as data: a case is a list of steps on one builder, each with what
+//! must come of it. One loop plays them all and names the step that fails.
+// Each test binary compiles this file for itself and uses its part of it.
+#![allow(dead_code)]
 
-use axum::{
-    body::Body,
-    http::{HeaderMap, Method, Request, StatusCode, header},
-    response::Response,
-};
-use http_body_util::BodyExt;
-use tower::{Service, ServiceExt};
+use tower_trie_router::{InsertErrorKind, Trie, TrieBuilder};
 
-/// A response with its body read.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: String,
+/// A named list of steps, played from an empty builder.
+pub(crate) struct Case {
+    /// What the peer calls it.
+    pub(crate) name: &'static str,
+    /// What is done, in this order.
+    pub(crate) steps: &'static [Step],
 }
 
-impl Answer {
-    pub fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
+/// Something done to the builder or asked of the trie, and what must come of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Step {
+    /// The pattern is taken.
+    Insert(&'static str),
+    /// The pattern is refused because of the second one.
+    Conflict(&'static str, &'static str),
+    /// The pattern is refused for itself.
+    Refused(&'static str, InsertErrorKind),
+    /// The pattern was there and is removed.
+    Removed(&'static str),
+    /// The pattern was not there to be removed.
+    Absent(&'static str),
+    /// The path is matched by the pattern, with these parameters.
+    At(&'static str, &'static str, Params),
+    /// The path is matched by nothing.
+    None(&'static str),
+    /// What the peer does differently, why, and what must come of it here.
+    Differs {
+        /// Why it is different here.
+        reason: &'static str,
+        /// What the peer does.
+        peer: &'static str,
+        /// What must come of it here.
+        here: &'static Step,
+    },
+}
+
+/// Names and values from left to right.
+pub(crate) type Params = &'static [(&'static str, &'static str)];
+
+/// Plays every case.
+pub(crate) fn play(cases: &[Case]) {
+    for case in cases {
+        let mut builder = TrieBuilder::new();
+        let mut trie = None;
+        for step in case.steps {
+            play_step(case.name, step, &mut builder, &mut trie);
+        }
     }
 }
 
-/// A request without headers.
-pub fn request(method: &str, uri: &str) -> Request<Body> {
-    let method = Method::from_bytes(method.as_bytes()).unwrap();
-    let request = Request::builder().method(method).uri(uri);
-    request.body(Body::empty()).unwrap()
-}
-
-/// Sends a request to a service and reads the whole response.
-pub async fn send<S>(service: &S, request: Request<Body>) -> Answer
-where
-    S: Service<Request<Body>, Response = Response> + Clone,
-    S::Error: std::fmt::Debug,
-{
-    let response = service.clone().oneshot(request).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let bytes = body.collect().await.unwrap().to_bytes();
-    Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body: String::from_utf8(bytes.to_vec()).unwrap(),
+fn play_step(
+    case: &str,
+    step: &Step,
+    builder: &mut TrieBuilder<String>,
+    built: &mut Option<Trie<String>>,
+) {
+    if !matches!(step, Step::At(..) | Step::None(_) | Step::Differs { .. }) {
+        *built = None;
+    }
+    let mut insert = |pattern: &str| builder.insert(pattern, pattern.to_owned());
+    match *step {
+        Step::Insert(pattern) => {
+            let inserted = insert(pattern);
+            assert!(inserted.is_ok(), "{case}: {step:?}: {inserted:?}");
+        }
+        Step::Conflict(pattern, with) => {
+            let error = insert(pattern).expect_err(&format!("{case}: {step:?}"));
+            assert_eq!(error.conflict_with(), Some(with), "{case}: {step:?}");
+        }
+        Step::Refused(pattern, kind) => {
+            let error = insert(pattern).expect_err(&format!("{case}: {step:?}"));
+            assert_eq!(error.kind(), kind, "{case}: {step:?}");
+        }
+        Step::Removed(pattern) => {
+            let removed = builder.remove(pattern);
+            assert_eq!(removed.as_deref(), Some(pattern), "{case}: {step:?}");
+        }
+        Step::Absent(pattern) => {
+            assert_eq!(builder.remove(pattern), None, "{case}: {step:?}");
+        }
+        Step::At(path, pattern, params) => {
+            let trie = built.get_or_insert_with(|| builder.clone().build());
+            let found = look_up(trie, path);
+            let expected = Some((pattern.to_owned(), params.to_vec()));
+            assert_eq!(found, expected, "{case}: {step:?}");
+        }
+        Step::None(path) => {
+            let trie = built.get_or_insert_with(|| builder.clone().build());
+            assert_eq!(look_up(trie, path), None, "{case}: {step:?}");
+        }
+        Step::Differs { reason, peer, here } => {
+            assert!(!reason.is_empty() && !peer.is_empty(), "{case}: {step:?}");
+            play_step(case, here, builder, built);
+        }
     }
 }
 
-/// Sends a request without headers or body.
-pub async fn call<S>(service: &S, method: &str, uri: &str) -> Answer
-where
-    S: Service<Request<Body>, Response = Response> + Clone,
-    S::Error: std::fmt::Debug,
-{
-    send(service, request(method, uri)).await
+/// The value and the parameters of a path, by every way there is to look them
+/// up; all have to agree.
+pub(crate) fn look_up<'t, 'p>(
+    trie: &'t Trie<String>,
+    path: &'p str,
+) -> Option<(String, Vec<(&'t str, &'p str)>)> {
+    let found = trie.at(path)?;
+    let params: Vec<_> = found.params.iter().collect();
+    assert_eq!(found.pattern(), found.value, "{path}");
+    assert_eq!(found.params.len(), params.len(), "{path}");
+    for (name, value) in &params {
+        assert_eq!(found.params.get(name), Some(*value), "{path}: {name}");
+    }
+    let again: Vec<_> = trie.params_of(found.id(), path).iter().collect();
+    assert_eq!(again, params, "{path}");
+    Some((found.value.clone(), params))
 }
