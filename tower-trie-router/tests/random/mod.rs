@@ -255,7 +255,7 @@ impl Vocabulary {
         } else {
             let pattern = &patterns[random.below(patterns.len())];
             let expansion = &pattern.expansions[random.below(pattern.expansions.len())];
-            for segment in expansion {
+            for segment in &expansion.segments {
                 path.push('/');
                 for part in segment {
                     match part {

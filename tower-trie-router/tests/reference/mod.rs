@@ -24,7 +24,14 @@ pub(crate) type Segment = Vec<Part>;
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
     pub(crate) source: String,
-    pub(crate) expansions: Vec<Vec<Segment>>,
+    pub(crate) expansions: Vec<Expansion>,
+}
+
+/// One of the segment lists that a pattern stands for.
+#[derive(Debug, Clone)]
+pub(crate) struct Expansion {
+    pub(crate) segments: Vec<Segment>,
+    ranks: Vec<Rank>,
 }
 
 /// Names and values from left to right.
@@ -34,35 +41,36 @@ pub(crate) type Params = Vec<(String, String)>;
 /// the values of its parameters.
 pub(crate) fn find<'a>(patterns: &'a [Pattern], path: &str) -> Option<(&'a str, Params)> {
     let path: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
-    let mut best: Option<(Vec<Rank>, &str, Params)> = None;
+    let mut best: Option<(&[Rank], &str, Params)> = None;
     for pattern in patterns {
-        for segments in &pattern.expansions {
+        for Expansion { segments, ranks } in &pattern.expansions {
             let Some(params) = match_path(segments, &path) else {
                 continue;
             };
-            let rank = segments.iter().map(rank).collect();
-            if best.as_ref().is_none_or(|(best, ..)| rank < *best) {
-                best = Some((rank, &pattern.source, params));
+            if best.as_ref().is_none_or(|(best, ..)| &**ranks < *best) {
+                best = Some((ranks, &pattern.source, params));
             }
         }
     }
     best.map(|(_, source, params)| (source, params))
 }
 
-/// Whether no order separates the two patterns.
+/// Whether no order separates the two patterns: it does not go by the text of
+/// a constraint.
 pub(crate) fn conflict(a: &Pattern, b: &Pattern) -> bool {
-    let key = |segments: &Vec<Segment>| -> Vec<Rank> {
-        let mut ranks: Vec<Rank> = segments.iter().map(rank).collect();
-        for rank in &mut ranks {
-            if let Rank::Dynamic(_, _, texts) = rank {
-                texts.clear();
-            }
-        }
-        ranks
+    let same = |a: &Rank, b: &Rank| match (a, b) {
+        (Rank::Dynamic(a, x, _), Rank::Dynamic(b, y, _)) => (a, x) == (b, y),
+        _ => a == b,
     };
-    a.expansions
+    let same = |a: &Expansion, b: &Expansion| {
+        let mut pairs = a.ranks.iter().zip(&b.ranks);
+        a.ranks.len() == b.ranks.len() && pairs.all(|(a, b)| same(a, b))
+    };
+    let mut pairs = a
+        .expansions
         .iter()
-        .any(|a| b.expansions.iter().any(|b| key(a) == key(b)))
+        .flat_map(|a| b.expansions.iter().map(move |b| (a, b)));
+    pairs.any(|(a, b)| same(a, b))
 }
 
 fn match_path(segments: &[Segment], path: &[&str]) -> Option<Params> {
@@ -260,20 +268,25 @@ pub(crate) fn parse(source: &str) -> Pattern {
             _ => text(c),
         }
     }
-    let mut expansions = Vec::new();
     let required = segments.len() - optional;
+    let mut expansions = Vec::new();
     for length in required..=segments.len() {
-        let mut expansion = segments[..length].to_vec();
-        if length < segments.len() && is_catch_all(&segments[length]) && length > 0 {
-            expansions.push([&expansion[..], &[Segment::new()]].concat());
+        let expansion = segments[..length].to_vec();
+        if length == 0 {
+            expansions.push(vec![Segment::new()]);
+            continue;
         }
-        if expansion.is_empty() {
-            expansion.push(Segment::new());
+        if length < segments.len() && is_catch_all(&segments[length]) {
+            expansions.push([&expansion[..], &[Segment::new()]].concat());
         }
         expansions.push(expansion);
     }
+    let expansion = |segments: Vec<Segment>| Expansion {
+        ranks: segments.iter().map(rank).collect(),
+        segments,
+    };
     Pattern {
         source: source.to_owned(),
-        expansions,
+        expansions: expansions.into_iter().map(expansion).collect(),
     }
 }
