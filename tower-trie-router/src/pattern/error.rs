@@ -75,12 +75,12 @@ impl InsertError {
         kind: InsertErrorKind,
         pattern: &str,
         span: Range<usize>,
-        message: impl Into<String>,
+        message: impl AsRef<str>,
     ) -> Self {
         Self {
             inner: Box::new(Inner {
                 kind,
-                message: message.into(),
+                message: message.as_ref().chars().flat_map(visible).collect(),
                 pattern: pattern.to_owned(),
                 span,
                 conflict: None,
@@ -130,6 +130,15 @@ impl InsertError {
     }
 }
 
+/// A line break in a pattern would tear the picture apart.
+fn visible(c: char) -> impl Iterator<Item = char> {
+    let (plain, escaped) = match c.is_control() {
+        false => (Some(c), None),
+        true => (None, Some(c.escape_default())),
+    };
+    plain.into_iter().chain(escaped.into_iter().flatten())
+}
+
 /// The segments of `pattern` that differ from `other`; all of it if none do.
 fn difference(pattern: &str, other: &str) -> Range<usize> {
     let (a, b) = (pattern.as_bytes(), other.as_bytes());
@@ -152,14 +161,8 @@ impl fmt::Display for InsertError {
         write!(f, "{message}\n  ")?;
         let (mut before, mut under) = (0, 0);
         for (at, c) in self.inner.pattern.char_indices() {
-            let width = if c.is_control() {
-                // A line break would tear the picture apart.
-                write!(f, "{}", c.escape_default())?;
-                c.escape_default().count()
-            } else {
-                f.write_char(c)?;
-                1
-            };
+            visible(c).try_for_each(|c| f.write_char(c))?;
+            let width = visible(c).count();
             if at < span.start {
                 before += width;
             } else if at < span.end {

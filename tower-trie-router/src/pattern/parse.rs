@@ -321,7 +321,7 @@ impl<'a> Parser<'a> {
         &self,
         kind: Kind,
         span: Range<usize>,
-        message: impl Into<String>,
+        message: impl AsRef<str>,
     ) -> Result<T, InsertError> {
         Err(InsertError::new(kind, self.source, span, message))
     }

@@ -170,6 +170,12 @@ fn pictures() {
              \n  /é\\n/{}\
              \n       ^^",
         ),
+        (
+            refuse("/{\n}{b}"),
+            "the parameters `{\\n}` and `{b}` touch: put literal text between them\
+             \n  /{\\n}{b}\
+             \n   ^^^^^^^",
+        ),
         (refuse(""), "a pattern starts with `/`\n  \n  ^"),
         (
             InsertError::conflict("/u/{id}/x", "/u/{name}/x"),

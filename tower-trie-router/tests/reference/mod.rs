@@ -133,13 +133,29 @@ pub(crate) const CUSTOM: &[&str] = &["even", "short"];
 /// What a constraint of the tests accepts.
 pub(crate) fn accepts(constraint: &str, text: &str) -> bool {
     match constraint {
-        "bool" => text.parse::<bool>().is_ok(),
+        "bool" => matches!(text, "true" | "false"),
+        "uuid" => {
+            let groups = text.split('-').map(str::len);
+            groups.eq([8, 4, 4, 4, 12]) && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
+        }
         "u8" => text.parse::<u8>().is_ok(),
         "i8" => text.parse::<i8>().is_ok(),
+        "u16" => text.parse::<u16>().is_ok(),
+        "i16" => text.parse::<i16>().is_ok(),
+        "u32" => text.parse::<u32>().is_ok(),
+        "i32" => text.parse::<i32>().is_ok(),
+        "usize" => text.parse::<usize>().is_ok(),
         "u64" => text.parse::<u64>().is_ok(),
+        "isize" => text.parse::<isize>().is_ok(),
+        "i64" => text.parse::<i64>().is_ok(),
+        "u128" => text.parse::<u128>().is_ok(),
+        "i128" => text.parse::<i128>().is_ok(),
         "f32" => text.parse::<f32>().is_ok(),
+        "f64" => text.parse::<f64>().is_ok(),
         "digit" => text.chars().all(|c| c.is_ascii_digit()),
         "hex" => text.chars().all(|c| c.is_ascii_hexdigit()),
+        "lower" => text.chars().all(|c| c.is_ascii_lowercase()),
+        "upper" => text.chars().all(|c| c.is_ascii_uppercase()),
         "alpha" => text.chars().all(|c| c.is_ascii_alphabetic()),
         "alnum" => text.chars().all(|c| c.is_ascii_alphanumeric()),
         // Registered by the tests.
