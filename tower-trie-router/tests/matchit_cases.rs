@@ -10,7 +10,7 @@ use support::{
     Step::{Absent, At, Conflict, Differs, Insert, None, Refused, Removed},
     play,
 };
-use tower_trie_router::InsertErrorKind;
+use tower_trie_router::{InsertErrorKind, TrieBuilder};
 
 const SLASH: &str = "a pattern starts with a slash, as every path of a request does";
 const NAMES: &str = "a parameter's name has no braces in it, escaped or not";
@@ -29,6 +29,44 @@ fn insert_rs() {
 #[test]
 fn remove_rs() {
     play(REMOVE);
+}
+
+/// What its tables do not ask: where it gives another answer all the same.
+#[test]
+fn beyond_the_tables() {
+    // The routes, a path, and the routes that match it there and here.
+    type Row = (
+        &'static [&'static str],
+        &'static str,
+        Option<&'static str>,
+        Option<&'static str>,
+    );
+    let rows: &[Row] = &[
+        // It does not come back from a segment with a literal behind its
+        // parameter.
+        (
+            &["/{a}b/x", "/{c}/{d}"],
+            "/ab/y",
+            Option::None,
+            Some("/{c}/{d}"),
+        ),
+        // Braces behind a parameter belong to its name there.
+        (&["/{a}}}"], "/x", Some("/{a}}}"), Option::None),
+        (&["/{a}}}"], "/x}", Some("/{a}}}"), Some("/{a}}}")),
+    ];
+    for (routes, path, there, here) in rows {
+        let mut matchit = matchit_09::Router::new();
+        let mut builder = TrieBuilder::new();
+        for route in *routes {
+            matchit.insert(*route, *route).unwrap();
+            builder.insert(route, *route).unwrap();
+        }
+        let found = matchit.at(path).ok().map(|found| *found.value);
+        assert_eq!(found, *there, "matchit, {routes:?}: {path}");
+        let trie = builder.build();
+        let found = trie.at(path).map(|found| *found.value);
+        assert_eq!(found, *here, "{routes:?}: {path}");
+    }
 }
 
 const MATCH: &[Case] = &[
