@@ -91,21 +91,25 @@ impl ConstraintSet {
         }
     }
 
-    /// Takes over the constraints of `other`. On an error nothing was taken:
-    /// a name stands for two different functions.
-    pub(crate) fn merge(&mut self, other: &Self) -> Result<(), ConstraintError> {
-        for (name, theirs) in &other.custom {
-            if let Some(ours) = self.custom.get(name)
-                && !Arc::ptr_eq(ours, theirs)
-            {
-                let name = name.as_ref().to_owned();
-                return Err(ConstraintError::Duplicate { name });
-            }
-        }
+    /// Takes over those constraints of `other` whose names are free here.
+    ///
+    /// Names that stand for two functions have to be ruled out before; see
+    /// [`Pattern::clash`](super::Pattern::clash).
+    pub(crate) fn add_missing(&mut self, other: &Self) {
         for (name, accept) in &other.custom {
-            self.custom.insert(name.clone(), Arc::clone(accept));
+            let entry = self.custom.entry(name.clone());
+            entry.or_insert_with(|| Arc::clone(accept));
         }
-        Ok(())
+    }
+
+    /// Whether `constraint` was registered under a name that stands for
+    /// another function here.
+    pub(super) fn clashes(&self, constraint: &Constraint) -> bool {
+        let Constraint::Custom(name, theirs) = constraint else {
+            return false;
+        };
+        let ours = self.custom.get(name);
+        ours.is_some_and(|ours| !Arc::ptr_eq(ours, theirs))
     }
 
     /// Every name, the built-in ones first, separated by commas.

@@ -64,6 +64,9 @@ pub enum InsertErrorKind {
     /// A regular expression, but the crate was built without the feature
     /// `regex`.
     RegexDisabled,
+    /// A constraint of a pattern from another builder has the name of a
+    /// different one in this builder.
+    ConstraintClash,
     /// Another pattern matches the same paths and no order separates the two.
     Conflict,
     /// The pattern, or all patterns together, need more room than there is.

@@ -82,6 +82,28 @@ impl Pattern {
     pub(crate) fn expansions(&self) -> &[Expansion] {
         &self.expansions
     }
+
+    /// What is wrong if the pattern comes to a builder with `constraints` from
+    /// another one: one name may stand for two functions, but matchers are
+    /// told apart by their text.
+    pub(crate) fn clash(&self, constraints: &ConstraintSet) -> Option<InsertError> {
+        let longest = &self.expansions.last()?.segments;
+        let params = longest.iter().flat_map(Segment::params);
+        let mut used = params.filter_map(|param| param.constraint.as_ref());
+        let clash = used.find(|constraint| constraints.clashes(constraint))?;
+        let name = clash.text();
+        let written = alloc::format!(":{name}}}");
+        let at = self.source.find(&written).map_or(0, |colon| colon + 1);
+        let message = alloc::format!(
+            "the constraint `{name}` stands for another function here: rename one of the two"
+        );
+        Some(InsertError::new(
+            InsertErrorKind::ConstraintClash,
+            &self.source,
+            at..at + name.len(),
+            message,
+        ))
+    }
 }
 
 /// One of the segment lists that a pattern stands for.

@@ -16,9 +16,13 @@ pub(crate) enum Segment {
 impl Segment {
     /// How many parameters the segment has.
     pub(crate) fn param_count(&self) -> usize {
+        self.params().len()
+    }
+
+    pub(super) fn params(&self) -> &[Param] {
         match self {
-            Self::Static(_) => 0,
-            Self::Dynamic(pattern) => pattern.param_count(),
+            Self::Static(_) => &[],
+            Self::Dynamic(pattern) => &pattern.params,
         }
     }
 }

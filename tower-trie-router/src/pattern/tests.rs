@@ -471,9 +471,22 @@ fn constraint_names() {
     };
     assert_eq!(refuse("even"), duplicate);
 
-    assert_eq!(set.merge(&set.clone()), Ok(()));
-    assert_eq!(set.merge(&constraints()), Err(duplicate));
     assert!(format!("{set:?}").contains(r#""odd""#));
+}
+
+#[test]
+fn constraints_of_two_builders() {
+    let (mut ours, theirs) = (ConstraintSet::default(), constraints());
+    let pattern = Pattern::parse("/{a:u8}/{b:even}-{c:odd}", &theirs).unwrap();
+    assert!(pattern.clash(&ours).is_none());
+    ours.add_missing(&theirs);
+    assert!(pattern.clash(&ours).is_none());
+    let again = Pattern::parse(pattern.source(), &ours).unwrap();
+    assert!(again.expansions()[0].segments == pattern.expansions()[0].segments);
+
+    let error = pattern.clash(&constraints()).unwrap();
+    assert_eq!(error.kind(), Kind::ConstraintClash);
+    assert_eq!(&pattern.source()[error.span()], "even");
 }
 
 #[test]
