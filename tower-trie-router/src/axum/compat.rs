@@ -14,6 +14,7 @@
 
 use std::{
     fmt::Write as _,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -21,9 +22,10 @@ use axum::{
     Router,
     body::Body,
     extract::{MatchedPath, OriginalUri, Request},
+    response::Response,
     routing::MethodRouter,
 };
-use http::{Method, Uri};
+use http::{Method, Uri, header};
 use tower_layer::layer_fn;
 use tower_service::Service;
 
@@ -39,7 +41,10 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let described = Described::of(&methods);
-    let leaf = Target::Waiting(std::sync::Arc::new(WaitingLeaf(methods)));
+    let leaf = Target::Waiting(Arc::new(WaitingLeaf {
+        methods,
+        registered: described.methods.clone().into(),
+    }));
     let mut table = MethodTable::default();
     for method in &described.methods {
         let _ = table.set(method, leaf.clone());
@@ -109,16 +114,20 @@ impl Described {
     }
 }
 
-struct WaitingLeaf<S>(MethodRouter<S>);
+struct WaitingLeaf<S> {
+    methods: MethodRouter<S>,
+    registered: Arc<[Method]>,
+}
 
 impl<S> Waiting<S> for WaitingLeaf<S>
 where
     S: Clone + Send + Sync + 'static,
 {
     fn with_state(&self, state: &S) -> AxumRoute {
-        let methods: MethodRouter = self.0.clone().with_state(state.clone());
+        let methods: MethodRouter = self.methods.clone().with_state(state.clone());
         Route::new(Leaf {
             methods: methods.layer(layer_fn(PutBack)),
+            registered: Arc::clone(&self.registered),
             routers: Cache::new(),
         })
     }
@@ -127,6 +136,7 @@ where
 /// A compatibility leaf.
 struct Leaf {
     methods: MethodRouter,
+    registered: Arc<[Method]>,
     /// One-route routers by their pattern. There is more than one where the leaf is mounted
     /// twice, or where a pattern has optional segments.
     routers: Cache<Router>,
@@ -151,14 +161,39 @@ impl Endpoint<Body, Body> for Leaf {
         }
         let matched = extensions.get::<MatchedPath>().cloned();
         extensions.insert(Real { uri: real, matched });
+
+        let refused = !self.registered.contains(request.method());
+        let registered = refused.then(|| Arc::clone(&self.registered));
         let call = Service::<Request>::call(&mut router, request);
         Answer::Later(Box::pin(async move {
             match call.await {
-                Ok(response) => response,
+                Ok(response) => without_allow_of(registered.as_deref(), response),
                 Err(never) => match never {},
             }
         }))
     }
+}
+
+/// Takes out the `Allow` that axum made of the methods it knows. The router makes one of all
+/// methods of the path; one that the application made stays.
+fn without_allow_of(registered: Option<&[Method]>, mut response: Response) -> Response {
+    let Some(registered) = registered else {
+        return response;
+    };
+    let made_by_axum = response.headers().get(header::ALLOW).is_some_and(|allow| {
+        let allow = allow.to_str().unwrap_or_default();
+        let known = |name: &str| {
+            let is = |method: &Method| {
+                method.as_str() == name || (*method == Method::GET && name == "HEAD")
+            };
+            registered.iter().any(is)
+        };
+        allow.is_empty() || allow.split(',').all(known)
+    });
+    if made_by_axum {
+        response.headers_mut().remove(header::ALLOW);
+    }
+    response
 }
 
 /// A pattern of one segment for each parameter of the request's match, and a URI of the raw values

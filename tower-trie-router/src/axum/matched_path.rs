@@ -17,14 +17,7 @@ struct Minted {
 }
 
 /// The annotation of a pattern; see [`Hooks`](crate::router::Hooks).
-pub(crate) fn annotation(pattern: &str, service_under: Option<&str>) -> Option<Arc<dyn Annotate>> {
-    // The patterns of a nested service end in a catch-all of ours. axum's router inside the
-    // service adds its own pattern to what it finds, so it has to find the prefix.
-    let pattern = match service_under {
-        Some("") => return None,
-        Some(prefix) => prefix,
-        None => pattern,
-    };
+pub(crate) fn annotation(pattern: &str) -> Option<Arc<dyn Annotate>> {
     Some(Arc::new(Minted {
         pattern: pattern.to_owned(),
         alone: mint::matched_path(pattern),

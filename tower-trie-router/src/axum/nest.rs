@@ -5,16 +5,17 @@ use std::{convert::Infallible, sync::Arc};
 use axum::{
     Router,
     body::Body,
-    extract::{NestedPath, OriginalUri, Request},
+    extract::{MatchedPath, NestedPath, OriginalUri, Request},
     response::IntoResponse,
 };
+use http::StatusCode;
 use tower_service::Service;
 
 use super::{
     handler::{AxumRoute, Wrap, route_of},
     mint::{self, Cache},
 };
-use crate::router::{Answer, Endpoint, Route, Sees, depth, strip};
+use crate::router::{Answer, Endpoint, Route, RouteMatch, Sees, depth, status, strip};
 
 /// Puts the nesting at `prefix` around a route.
 pub(crate) fn wrap(prefix: &str) -> Arc<Wrap> {
@@ -72,18 +73,68 @@ impl Nested {
     }
 }
 
-/// The route to a service that answers everything below `prefix`: an axum router with nothing
-/// else in it, which alone can leave axum's own traces of the nesting.
-pub(crate) fn service<V>(prefix: &str, service: V) -> AxumRoute
+/// The route to a service that answers everything below its prefix.
+pub(crate) fn service<V>(service: V) -> AxumRoute
 where
     V: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
     V::Response: IntoResponse,
     V::Future: Send + 'static,
 {
-    if mint::axum_accepts(prefix) {
-        let router = Router::new().without_v07_checks();
-        return route_of(router.nest_service(prefix, service));
+    Route::new(NestedService {
+        service,
+        by_prefix: Cache::new(),
+        plain: Cache::new(),
+    })
+}
+
+/// A service behind a prefix, which is known with the first request: until then the router may be
+/// nested in others.
+struct NestedService<V> {
+    service: V,
+    /// An axum router with nothing in it but the nested service, which alone can leave axum's own
+    /// traces of the nesting.
+    by_prefix: Cache<Router>,
+    /// The same without axum, for a prefix axum does not know (`/v{n}`) or a path that is not the
+    /// one in the request.
+    plain: Cache<AxumRoute>,
+}
+
+impl<V> Endpoint<Body, Body> for NestedService<V>
+where
+    V: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+    V::Response: IntoResponse,
+    V::Future: Send + 'static,
+{
+    fn call(&self, mut request: Request) -> Answer<Body> {
+        let (prefix, as_sent) = match request.extensions().get::<RouteMatch>() {
+            Some(matched) => (matched.nest_prefix().to_owned(), matched.is_as_sent()),
+            None => return Answer::Now(Some(status(StatusCode::NOT_FOUND))),
+        };
+        // What a router around this one left describes a pattern that goes on below.
+        request.extensions_mut().remove::<MatchedPath>();
+
+        if !as_sent || !mint::axum_accepts(&prefix) {
+            let make = || Some(wrap(&prefix)(route_of(self.service.clone())));
+            return match self.plain.get_or_make(&prefix, make) {
+                Some(route) => route.endpoint.call(request),
+                None => Answer::Now(Some(status(StatusCode::NOT_FOUND))),
+            };
+        }
+        let router = self.by_prefix.get_or_make(&prefix, || {
+            let router = Router::new().without_v07_checks();
+            Some(router.nest_service(&prefix, self.service.clone()))
+        });
+        match router {
+            Some(mut router) => {
+                let call = Service::<Request>::call(&mut router, request);
+                Answer::Later(Box::pin(async move {
+                    match call.await {
+                        Ok(response) => response,
+                        Err(never) => match never {},
+                    }
+                }))
+            }
+            None => Answer::Now(Some(status(StatusCode::NOT_FOUND))),
+        }
     }
-    // A prefix axum does not know (`/v{n}`): what it would leave cannot be had.
-    wrap(prefix)(route_of(service))
 }

@@ -19,7 +19,7 @@ use super::{
     service::{self, TrieService},
 };
 use crate::router::{
-    BuildError, Draft, Entry, Frozen, Hooks, IntoMethods, Route, RouterService,
+    BuildError, Draft, Entry, Frozen, Hooks, IntoMethods, Kind, Route, RouterService,
     verbs::{composition, verbs},
 };
 
@@ -265,7 +265,11 @@ where
     /// router does. Its policies are those of this router.
     pub fn nest(mut self, prefix: &str, router: Self) -> Self {
         let wrap = nest::wrap(prefix);
-        let inner = router.draft.map(|target| target.wrap(&wrap));
+        // A nested service finds its whole prefix by itself.
+        let inner = router.draft.map_by_kind(|kind, target| match kind {
+            Kind::NestedService => target,
+            Kind::Route | Kind::Fallback => target.wrap(&wrap),
+        });
         self.draft.nest(prefix, inner);
         self
     }
@@ -289,7 +293,7 @@ where
         V::Response: IntoResponse,
         V::Future: Send + 'static,
     {
-        let target = Target::Ready(nest::service(prefix, service));
+        let target = Target::Ready(nest::service(service));
         self.draft.nest_service(prefix, target);
         self
     }
@@ -465,7 +469,7 @@ impl TrieRouter {
         let hooks = Hooks {
             annotate: match self.matched_path {
                 MatchedPaths::Inserted => matched_path::annotation,
-                MatchedPaths::Omitted => |_, _| None,
+                MatchedPaths::Omitted => |_| None,
             },
             explain: Some(service::explain),
         };

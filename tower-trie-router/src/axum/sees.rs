@@ -42,7 +42,7 @@ const KNOWN: &[(&str, Sees)] = &[
         },
     ),
     (
-        "tower_trie_router::axum::path::",
+        "tower_trie_router::axum::",
         Sees {
             route_match: true,
             ..NOTHING

@@ -43,8 +43,18 @@ pub(crate) struct Table<E> {
 pub(crate) struct Entry<E> {
     pub(crate) pattern: String,
     pub(crate) methods: MethodTable<E>,
-    /// For the patterns of a nested service: the prefix of the routers it is itself nested in.
-    pub(crate) service_under: Option<String>,
+    pub(crate) kind: Kind,
+}
+
+/// What stands behind a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Endpoints by method.
+    Route,
+    /// A nested service, whose pattern is its prefix and what is below it.
+    NestedService,
+    /// An answer to what no pattern matches.
+    Fallback,
 }
 
 impl<E> Entry<E> {
@@ -52,7 +62,7 @@ impl<E> Entry<E> {
         Self {
             pattern: pattern.into(),
             methods,
-            service_under: None,
+            kind: Kind::Route,
         }
     }
 }
@@ -111,9 +121,6 @@ impl<E> Table<E> {
     fn absorb(&mut self, prefix: &str, other: Self, errors: &mut Vec<RouteError>) {
         for mut entry in other.entries {
             entry.pattern = join(prefix, &entry.pattern);
-            if let Some(under) = &mut entry.service_under {
-                under.insert_str(0, prefix.trim_end_matches('/'));
-            }
             self.add(entry, errors);
         }
         for (inner, endpoint) in other.fallbacks {
@@ -122,7 +129,7 @@ impl<E> Table<E> {
         }
     }
 
-    fn map<F>(self, map: &mut impl FnMut(E) -> F) -> Table<F> {
+    fn map<F>(self, map: &mut impl FnMut(Kind, E) -> F) -> Table<F> {
         Table {
             trie: self.trie,
             entries: self
@@ -130,14 +137,14 @@ impl<E> Table<E> {
                 .into_iter()
                 .map(|entry| Entry {
                     pattern: entry.pattern,
-                    methods: entry.methods.map(&mut *map),
-                    service_under: entry.service_under,
+                    methods: entry.methods.map(|endpoint| map(entry.kind, endpoint)),
+                    kind: entry.kind,
                 })
                 .collect(),
             fallbacks: self
                 .fallbacks
                 .into_iter()
-                .map(|(prefix, endpoint)| (prefix, map(endpoint)))
+                .map(|(prefix, endpoint)| (prefix, map(Kind::Fallback, endpoint)))
                 .collect(),
         }
     }
@@ -211,7 +218,7 @@ impl<E> Draft<E> {
         }
         for pattern in patterns {
             let mut entry = Entry::new(pattern, MethodTable::of_any(endpoint.clone()));
-            entry.service_under = Some(String::new());
+            entry.kind = Kind::NestedService;
             self.add(entry);
         }
     }
@@ -270,6 +277,11 @@ impl<E> Draft<E> {
 
     /// The same routes with other endpoints.
     pub(crate) fn map<F>(self, mut map: impl FnMut(E) -> F) -> Draft<F> {
+        self.map_by_kind(|_, endpoint| map(endpoint))
+    }
+
+    /// As [`map`](Self::map), told what the endpoint stands behind.
+    pub(crate) fn map_by_kind<F>(self, mut map: impl FnMut(Kind, E) -> F) -> Draft<F> {
         Draft {
             any_host: self.any_host.map(&mut map),
             hosts: self
@@ -277,7 +289,7 @@ impl<E> Draft<E> {
                 .into_iter()
                 .map(|(host, table)| (host, table.map(&mut map)))
                 .collect(),
-            not_found: self.not_found.map(map),
+            not_found: self.not_found.map(|endpoint| map(Kind::Fallback, endpoint)),
             errors: self.errors,
             options: self.options,
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::{Extensions, HeaderValue, Method};
 
 use super::{
-    draft::{Draft, Entry, Table},
+    draft::{Draft, Entry, Kind, Table},
     endpoint::{Route, Sees},
     error::{BuildError, RouteError, RouteErrorKind},
     future::Explain,
@@ -70,12 +70,10 @@ pub(crate) trait Annotate: Send + Sync {
 }
 
 /// Makes the annotation of a pattern.
-type Annotation = fn(pattern: &str, service_under: Option<&str>) -> Option<Arc<dyn Annotate>>;
+type Annotation = fn(pattern: &str) -> Option<Arc<dyn Annotate>>;
 
 /// What the glue of a framework adds to a router.
 pub(crate) struct Hooks<R> {
-    /// Makes the annotation of a pattern; for the patterns of a nested service, of the prefix it
-    /// is under.
     pub(crate) annotate: Annotation,
     pub(crate) explain: Option<Explain<R>>,
 }
@@ -83,7 +81,7 @@ pub(crate) struct Hooks<R> {
 impl<R> Default for Hooks<R> {
     fn default() -> Self {
         Self {
-            annotate: |_, _| None,
+            annotate: |_| None,
             explain: None,
         }
     }
@@ -222,13 +220,16 @@ fn freeze_table<B, R>(
         let Entry {
             pattern,
             methods,
-            service_under,
+            kind,
         } = entry;
         let inserted = routes.insert(&pattern, number as u32);
         inserted.expect("the draft's own trie took the same patterns");
         let mut leaf = Leaf::new(methods, options);
         leaf.has_params = has_params(&pattern);
-        leaf.annotate = (hooks.annotate)(&pattern, service_under.as_deref());
+        // The patterns of a nested service end in a catch-all of the router's own.
+        if kind == Kind::Route {
+            leaf.annotate = (hooks.annotate)(&pattern);
+        }
         leaves.push(leaf);
     }
     let (fallbacks, below_prefixes, fallback) = freeze_fallbacks(table.fallbacks);

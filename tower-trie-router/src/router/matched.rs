@@ -171,6 +171,20 @@ impl RouteMatch {
             .is_some_and(ends)
     }
 
+    /// The prefix of the nested service that matched.
+    #[cfg(feature = "axum")]
+    pub(crate) fn nest_prefix(&self) -> &str {
+        let pattern = self.pattern();
+        let prefix = pattern.rfind("/{*").map_or(pattern, |at| &pattern[..at]);
+        prefix.strip_suffix('/').unwrap_or(prefix)
+    }
+
+    /// Whether the text that matched is the path as the client sent it.
+    #[cfg(feature = "axum")]
+    pub(crate) fn is_as_sent(&self) -> bool {
+        matches!(self.text, Text::None | Text::Path(_))
+    }
+
     fn path_iter(&self) -> ParamsIter<'_, '_> {
         let trie = self.maps.trie(self.place);
         trie.params_of(self.place.route, self.text.as_str()).iter()

@@ -40,7 +40,7 @@ pub use self::service::RouterService;
 #[cfg(feature = "axum")]
 pub(crate) use self::{
     dispatch::{StatusEndpoint, status},
-    draft::{Draft, Entry, segments},
+    draft::{Draft, Entry, Kind, segments},
     endpoint::{Answer, BoxAnswer, Endpoint, Oneshot, Sees},
     frozen::{Annotate, Frozen, Hooks},
     methods::MethodTable,
