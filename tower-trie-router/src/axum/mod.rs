@@ -6,6 +6,7 @@ mod handler;
 mod matched_path;
 mod mint;
 mod nest;
+mod registrations;
 mod router;
 pub mod routing;
 mod sees;
