@@ -5,7 +5,6 @@ extern crate alloc;
 
 #[cfg(feature = "axum")]
 mod axum;
-#[allow(dead_code, unused_imports)]
 mod pattern;
 #[cfg(feature = "router")]
 mod router;
