@@ -25,7 +25,6 @@ pub(super) fn parse(source: &str, constraints: &ConstraintSet) -> Result<Pattern
     Ok(Pattern {
         source: source.into(),
         expansions: expand(required, optional).into(),
-        names: parser.names.into(),
     })
 }
 

@@ -15,6 +15,7 @@ pub(crate) enum Segment {
 
 impl Segment {
     /// How many parameters the segment has.
+    #[cfg(test)]
     pub(crate) fn param_count(&self) -> usize {
         self.params().len()
     }

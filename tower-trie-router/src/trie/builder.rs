@@ -119,8 +119,8 @@ impl<T> TrieBuilder<T> {
         Ok(())
     }
 
-    /// Removes the route of `pattern` and returns its value. The names of
-    /// parameters need not be the ones that it was inserted with.
+    /// Removes the route of `pattern`, written as it was inserted, and returns
+    /// its value.
     pub fn remove(&mut self, pattern: &str) -> Option<T> {
         let number = self.number(pattern)?;
         let route = self.routes[number].take()?;
@@ -134,33 +134,29 @@ impl<T> TrieBuilder<T> {
         Some(route.value)
     }
 
-    /// The value of the route of `pattern`, whatever its parameters' names.
+    /// The value of the route of `pattern`, written as it was inserted.
     #[must_use]
     pub fn get(&self, pattern: &str) -> Option<&T> {
         let number = self.number(pattern)?;
         Some(&self.routes[number].as_ref()?.value)
     }
 
-    /// The value of the route of `pattern`, to be changed.
+    /// The value of the route of `pattern`, written as it was inserted, to be
+    /// changed.
     #[must_use]
     pub fn get_mut(&mut self, pattern: &str) -> Option<&mut T> {
         let number = self.number(pattern)?;
         Some(&mut self.routes[number].as_mut()?.value)
     }
 
-    /// The route that has the same segments, up to names and constraints' text
-    /// that count in no order.
+    /// The number of the route of `pattern`, which is written as it was inserted.
     fn number(&self, pattern: &str) -> Option<usize> {
         let wanted = self.parse(pattern).ok()?;
-        let (wanted, first) = (wanted.expansions(), wanted.expansions().first()?);
-        let number = *self.keys.get(&first.conflict_key())?;
-        let found = self.routes[number].as_ref()?.pattern.expansions();
-        let same = found.len() == wanted.len()
-            && found
-                .iter()
-                .zip(wanted)
-                .all(|(a, b)| a.segments == b.segments);
-        same.then_some(number)
+        let number = *self
+            .keys
+            .get(&wanted.expansions().first()?.conflict_key())?;
+        let found = self.routes[number].as_ref()?.pattern.source();
+        (found == pattern).then_some(number)
     }
 
     /// Takes over all routes and constraints of `other`.
