@@ -102,21 +102,6 @@ impl ConstraintSet {
         }
     }
 
-    /// Takes over the constraints of `other`. On an error nothing was taken:
-    /// a name stands for two different functions.
-    pub(crate) fn merge(&mut self, other: &Self) -> Result<(), ConstraintError> {
-        for (name, theirs) in &other.custom {
-            if let Some(ours) = self.custom.get(name)
-                && !Arc::ptr_eq(ours, theirs)
-            {
-                let name = name.as_ref().to_owned();
-                return Err(ConstraintError::Duplicate { name });
-            }
-        }
-        self.add_missing(other);
-        Ok(())
-    }
-
     /// Whether `constraint` was registered under a name that stands for
     /// another function here.
     pub(super) fn clashes(&self, constraint: &Constraint) -> bool {

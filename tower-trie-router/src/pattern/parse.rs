@@ -18,7 +18,6 @@ pub(super) fn parse(source: &str, constraints: &ConstraintSet) -> Result<Pattern
         source,
         constraints,
         at: 0,
-        names: Vec::new(),
         seen: BTreeSet::new(),
     };
     let (required, optional) = parser.segments()?;
@@ -54,7 +53,6 @@ struct Parser<'a> {
     constraints: &'a ConstraintSet,
     /// What comes next, in bytes.
     at: usize,
-    names: Vec<Box<str>>,
     seen: BTreeSet<&'a str>,
 }
 
@@ -251,7 +249,6 @@ impl<'a> Parser<'a> {
             let message = format!("the parameter `{name}` is named twice");
             return self.fail(Kind::DuplicateName, start..self.at, message);
         }
-        self.names.push(name.into());
         Ok(name)
     }
 

@@ -163,11 +163,12 @@ impl<T> TrieBuilder<T> {
     ///
     /// # Errors
     /// All routes of `other` that conflict with one that is here already, and
-    /// a constraint that both builders have under one name with different
-    /// functions; this builder is then unchanged.
+    /// those with a constraint whose name stands for another function here;
+    /// this builder is then unchanged.
     pub fn merge(&mut self, other: Self) -> Result<(), InsertErrors> {
         let mut errors = Vec::new();
         for route in other.routes.iter().flatten() {
+            errors.extend(route.pattern.clash(&self.constraints));
             let mut keys = route.pattern.expansions().iter().map(|e| e.conflict_key());
             if let Some(ours) = keys.find_map(|key| self.keys.get(&key).copied())
                 && let Some(ours) = &self.routes[ours]
@@ -176,13 +177,8 @@ impl<T> TrieBuilder<T> {
                 errors.push(InsertError::conflict(theirs, ours));
             }
         }
-        let mut constraints = self.constraints.clone();
-        if let Err(error) = constraints.merge(&other.constraints) {
-            let kind = InsertErrorKind::InvalidConstraint;
-            errors.push(InsertError::new(kind, "", 0..0, alloc::format!("{error}")));
-        }
         InsertErrors::check(errors)?;
-        self.constraints = constraints;
+        self.constraints.add_missing(&other.constraints);
         for route in other.routes.into_iter().flatten() {
             let number = self.routes.len();
             let keys = route.pattern.expansions().iter().map(|e| e.conflict_key());
