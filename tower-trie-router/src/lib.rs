@@ -11,7 +11,10 @@ mod router;
 mod trie;
 
 #[cfg(feature = "axum")]
-pub use self::axum::{AxumRoute, TrieRouter, TrieService, routing};
+pub use self::axum::{
+    AxumRoute, MatchedPattern, MatchedPatternMissing, Path, RawPathParams, RouteParams,
+    RouteParamsIter, TrieRouter, TrieService, rejection, routing,
+};
 pub use self::pattern::{ConstraintError, InsertError, InsertErrorKind, InsertErrors};
 #[cfg(feature = "router")]
 pub use self::router::{

@@ -30,8 +30,9 @@ use tower_layer::layer_fn;
 use tower_service::Service;
 
 use super::{
-    handler::{AxumRoute, Target, Waiting},
+    handler::{Erased, Target, Waiting},
     mint::Cache,
+    path::OwnParamsShown,
 };
 use crate::router::{Answer, Endpoint, MethodTable, Route, RouteMatch};
 
@@ -123,7 +124,7 @@ impl<S> Waiting<S> for WaitingLeaf<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    fn with_state(&self, state: &S) -> AxumRoute {
+    fn with_state(&self, state: &S) -> Erased {
         let methods: MethodRouter = self.methods.clone().with_state(state.clone());
         Route::new(Leaf {
             methods: methods.layer(layer_fn(PutBack)),
@@ -156,6 +157,7 @@ impl Endpoint<Body, Body> for Leaf {
 
         let real = std::mem::replace(request.uri_mut(), uri);
         let extensions = request.extensions_mut();
+        OwnParamsShown::insert_all(extensions);
         if extensions.get::<OriginalUri>().is_none() {
             extensions.insert(OriginalUri(real.clone()));
         }

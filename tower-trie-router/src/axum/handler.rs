@@ -20,17 +20,17 @@ use super::sees;
 use crate::router::{Answer, BoxAnswer, Endpoint, Oneshot, Route, Sees};
 
 /// A route with axum's bodies: what a layer given to a [`TrieRouter`](crate::TrieRouter) wraps.
-pub type AxumRoute = Route<Body, Body>;
+pub(crate) type Erased = Route<Body, Body>;
 
 /// What a route leads to: something that answers, or a handler that waits for its state.
 pub(crate) enum Target<S> {
-    Ready(AxumRoute),
+    Ready(Erased),
     Waiting(Arc<dyn Waiting<S>>),
 }
 
 /// A handler that waits for its state.
 pub(crate) trait Waiting<S>: Send + Sync {
-    fn with_state(&self, state: &S) -> AxumRoute;
+    fn with_state(&self, state: &S) -> Erased;
 }
 
 impl<S> Clone for Target<S> {
@@ -67,7 +67,7 @@ where
         Self::Ready(route_of(service))
     }
 
-    pub(crate) fn with_state(self, state: &S) -> AxumRoute {
+    pub(crate) fn with_state(self, state: &S) -> Erased {
         match self {
             Self::Ready(route) => route,
             Self::Waiting(waiting) => waiting.with_state(state),
@@ -87,7 +87,7 @@ where
 }
 
 /// Puts something around a route.
-pub(crate) type Wrap = dyn Fn(AxumRoute) -> AxumRoute + Send + Sync;
+pub(crate) type Wrap = dyn Fn(Erased) -> Erased + Send + Sync;
 
 struct Wrapped<S> {
     inner: Arc<dyn Waiting<S>>,
@@ -95,7 +95,7 @@ struct Wrapped<S> {
 }
 
 impl<S> Waiting<S> for Wrapped<S> {
-    fn with_state(&self, state: &S) -> AxumRoute {
+    fn with_state(&self, state: &S) -> Erased {
         (self.wrap)(self.inner.with_state(state))
     }
 }
@@ -111,7 +111,7 @@ where
     T: 'static,
     S: Clone + Send + Sync + 'static,
 {
-    fn with_state(&self, state: &S) -> AxumRoute {
+    fn with_state(&self, state: &S) -> Erased {
         Route::new(HandlerEndpoint {
             handler: self.handler.clone(),
             state: state.clone(),
@@ -162,7 +162,7 @@ where
 }
 
 /// The route to a service whose responses become axum's.
-pub(crate) fn route_of<V>(service: V) -> AxumRoute
+pub(crate) fn route_of<V>(service: V) -> Erased
 where
     V: Service<Request> + Clone + Send + Sync + 'static,
     V::Response: IntoResponse,

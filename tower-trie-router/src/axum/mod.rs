@@ -4,14 +4,22 @@
 mod compat;
 mod handler;
 mod matched_path;
+mod matched_pattern;
 mod mint;
 mod nest;
-mod registrations;
+mod path;
+mod route;
+mod route_params;
 mod router;
 pub mod routing;
 mod sees;
 mod service;
 
-pub use self::handler::AxumRoute;
-pub use self::router::TrieRouter;
-pub use self::service::TrieService;
+pub use self::{
+    matched_pattern::{MatchedPattern, MatchedPatternMissing},
+    path::{Path, rejection},
+    route::AxumRoute,
+    route_params::{RawPathParams, RouteParams, RouteParamsIter},
+    router::TrieRouter,
+    service::TrieService,
+};

@@ -12,8 +12,9 @@ use http::StatusCode;
 use tower_service::Service;
 
 use super::{
-    handler::{AxumRoute, Wrap, route_of},
+    handler::{Erased, Wrap, route_of},
     mint::{self, Cache},
+    path::OwnParamsShown,
 };
 use crate::router::{Answer, Endpoint, Route, RouteMatch, Sees, depth, status, strip};
 
@@ -32,7 +33,7 @@ pub(crate) fn wrap(prefix: &str) -> Arc<Wrap> {
 }
 
 struct Nested {
-    inner: AxumRoute,
+    inner: Erased,
     depth: usize,
     prefix: Arc<str>,
     /// `NestedPath` by what the request was nested at before.
@@ -74,7 +75,7 @@ impl Nested {
 }
 
 /// The route to a service that answers everything below its prefix.
-pub(crate) fn service<V>(service: V) -> AxumRoute
+pub(crate) fn service<V>(service: V) -> Erased
 where
     V: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
     V::Response: IntoResponse,
@@ -96,7 +97,7 @@ struct NestedService<V> {
     by_prefix: Cache<Router>,
     /// The same without axum, for a prefix axum does not know (`/v{n}`) or a path that is not the
     /// one in the request.
-    plain: Cache<AxumRoute>,
+    plain: Cache<Erased>,
 }
 
 impl<V> Endpoint<Body, Body> for NestedService<V>
@@ -126,6 +127,7 @@ where
         });
         match router {
             Some(mut router) => {
+                OwnParamsShown::insert_all(request.extensions_mut());
                 let call = Service::<Request>::call(&mut router, request);
                 Answer::Later(Box::pin(async move {
                     match call.await {

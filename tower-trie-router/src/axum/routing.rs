@@ -6,18 +6,14 @@
 //! line from `axum::routing::get` to `tower_trie_router::routing::get` is all it takes to avoid
 //! that.
 
-use std::{convert::Infallible, fmt, sync::Arc};
+use std::{convert::Infallible, fmt};
 
 use axum::{extract::Request, handler::Handler, response::IntoResponse, routing::MethodRouter};
 use http::Method;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{
-    compat,
-    handler::{Target, Wrap, route_of},
-    sees,
-};
+use super::{compat, handler::Target, route::wrap_of, sees};
 use crate::router::{IntoMethods, MethodTable, RouteError, RouteErrorKind};
 
 /// The endpoints of one path by method; what [`get`], [`post`] and the other functions of this
@@ -116,7 +112,7 @@ where
         <L::Service as Service<Request>>::Error: Into<Infallible> + 'static,
         <L::Service as Service<Request>>::Future: Send + 'static,
     {
-        let wrap: Arc<Wrap> = Arc::new(move |route| route_of(layer.layer(route)));
+        let wrap = wrap_of(layer);
         self.table
             .refusal
             .get_or_insert_with(|| own(http::StatusCode::METHOD_NOT_ALLOWED));
@@ -124,6 +120,28 @@ where
             .options_reply
             .get_or_insert_with(|| own(http::StatusCode::NO_CONTENT));
         self.table = self.table.map(|target| target.wrap(&wrap));
+        self
+    }
+
+    /// Wraps the endpoints added so far, and not what answers a method that has none.
+    pub fn route_layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<crate::AxumRoute> + Clone + Send + Sync + 'static,
+        L::Service: Service<Request> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request>>::Response: IntoResponse + 'static,
+        <L::Service as Service<Request>>::Error: Into<Infallible> + 'static,
+        <L::Service as Service<Request>>::Future: Send + 'static,
+    {
+        let wrap = wrap_of(layer);
+        let not_allowed = self.table.not_allowed.take();
+        let refusal = self.table.refusal.take();
+        let options_reply = self.table.options_reply.take();
+        self.table = MethodTable {
+            not_allowed,
+            refusal,
+            options_reply,
+            ..self.table.map(|target| target.wrap(&wrap))
+        };
         self
     }
 

@@ -22,7 +22,6 @@ mod matched;
 mod methods;
 mod options;
 mod percent;
-mod prefix;
 mod service;
 mod strip;
 pub(crate) mod verbs;
@@ -41,10 +40,9 @@ pub use self::service::RouterService;
 #[cfg(feature = "axum")]
 pub(crate) use self::{
     dispatch::{StatusEndpoint, status},
-    draft::{Draft, Entry, Kind},
+    draft::{Draft, Entry, Kind, segments},
     endpoint::{Answer, BoxAnswer, Endpoint, Oneshot, Sees},
     frozen::{Annotate, Frozen, Hooks},
     methods::MethodTable,
-    prefix::segments,
     strip::{depth, strip},
 };
