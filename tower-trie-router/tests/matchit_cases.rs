@@ -31,6 +31,68 @@ fn remove_rs() {
     play(REMOVE);
 }
 
+/// `merge.rs`: the routes here, those that come, and what a path leads to.
+#[test]
+fn merge_rs() {
+    type Routes = &'static [(&'static str, &'static str)];
+    type Row = (&'static str, Routes, Routes, Routes);
+    let rows: &[Row] = &[
+        (
+            "merge_ok",
+            &[("/foo", "foo"), ("/bar/{id}", "bar")],
+            &[("/baz", "baz"), ("/xyz/{id}", "xyz")],
+            &[
+                ("/foo", "foo"),
+                ("/bar/1", "bar"),
+                ("/baz", "baz"),
+                ("/xyz/2", "xyz"),
+            ],
+        ),
+        (
+            "merge_nested",
+            &[("/foo", "foo")],
+            &[("/foo/bar", "bar")],
+            &[("/foo", "foo"), ("/foo/bar", "bar")],
+        ),
+    ];
+    for (name, ours, theirs, paths) in rows {
+        let mut root = builder(ours);
+        assert_eq!(root.merge(builder(theirs)), Ok(()), "{name}");
+        let trie = root.build();
+        for (path, value) in *paths {
+            let found = trie.at(path).map(|found| *found.value);
+            assert_eq!(found, Some(*value), "{name}: {path}");
+        }
+    }
+}
+
+/// `merge_conflict`. There, `/baz` is taken over all the same; here, a merge
+/// is made whole or not at all: what has failed leaves nothing half done.
+#[test]
+fn merge_rs_conflict() {
+    let mut root = builder(&[("/foo", "foo"), ("/bar", "bar")]);
+    let other = [("/foo", "changed"), ("/bar", "changed"), ("/baz", "baz")];
+    let errors = root.merge(builder(&other)).unwrap_err();
+    let with: Vec<_> = errors.iter().map(|error| error.conflict_with()).collect();
+    assert_eq!(with, [Some("/foo"), Some("/bar")]);
+    let trie = root.build();
+    for (path, value) in [
+        ("/foo", Some("foo")),
+        ("/bar", Some("bar")),
+        ("/baz", Option::None),
+    ] {
+        assert_eq!(trie.at(path).map(|found| *found.value), value, "{path}");
+    }
+}
+
+fn builder(routes: &[(&'static str, &'static str)]) -> TrieBuilder<&'static str> {
+    let mut builder = TrieBuilder::new();
+    for (pattern, value) in routes {
+        builder.insert(pattern, *value).unwrap();
+    }
+    builder
+}
+
 /// What its tables do not ask: where it gives another answer all the same.
 #[test]
 fn beyond_the_tables() {

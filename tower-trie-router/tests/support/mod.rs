@@ -3,7 +3,7 @@
 // Each test binary compiles this file for itself and uses its part of it.
 #![allow(dead_code)]
 
-use tower_trie_router::{InsertErrorKind, Trie, TrieBuilder};
+use tower_trie_router::{InsertErrorKind, Match, Trie, TrieBuilder};
 
 /// A named list of steps, played from an empty builder.
 pub(crate) struct Case {
@@ -108,14 +108,29 @@ pub(crate) fn look_up<'t, 'p>(
     trie: &'t Trie<String>,
     path: &'p str,
 ) -> Option<(String, Vec<(&'t str, &'p str)>)> {
+    let read =
+        |found: Match<'t, 'p, String>| (found.pattern(), found.id(), found.params.iter().collect());
+    let found: Option<(&str, _, Vec<_>)> = trie.at(path).map(read);
+    assert_eq!(
+        trie.at_portable(path).map(read),
+        found,
+        "portable: {path:?}"
+    );
+    assert_eq!(
+        trie.at_counted(path).0.map(read),
+        found,
+        "counted: {path:?}"
+    );
+    let (pattern, id, params) = found?;
+    let again: Vec<_> = trie.params_of(id, path).iter().collect();
+    assert_eq!(again, params, "{path:?}");
+    assert_eq!(trie.pattern_of(id), pattern, "{path:?}");
+    assert_eq!(trie.value_of(id), pattern, "{path:?}");
     let found = trie.at(path)?;
-    let params: Vec<_> = found.params.iter().collect();
-    assert_eq!(found.pattern(), found.value, "{path}");
-    assert_eq!(found.params.len(), params.len(), "{path}");
+    assert_eq!(found.value, pattern, "{path:?}");
+    assert_eq!(found.params.len(), params.len(), "{path:?}");
     for (name, value) in &params {
-        assert_eq!(found.params.get(name), Some(*value), "{path}: {name}");
+        assert_eq!(found.params.get(name), Some(*value), "{path:?}: {name}");
     }
-    let again: Vec<_> = trie.params_of(found.id(), path).iter().collect();
-    assert_eq!(again, params, "{path}");
-    Some((found.value.clone(), params))
+    Some((pattern.to_owned(), params))
 }
