@@ -1,0 +1,50 @@
+//! The command line, built from the list of settings.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, Command, value_parser};
+
+use super::settings;
+
+const ABOUT: &str = "An in-memory bookshop over HTTP/1.1 and HTTP/2, routed by tower-trie-router.";
+
+const AFTER: &str = "\
+Each setting is taken from the first of these that has it:
+  1. its flag                  server --listen 127.0.0.1:8080
+  2. its environment variable  SERVER_LISTEN=127.0.0.1:8080 server
+  3. the TOML file             listen = \"127.0.0.1:8080\"   (see --config)
+  4. the default shown above
+
+Durations are written 500ms, 10s, 2min; sizes 65536, 256KiB, 2MiB.
+Stop with Ctrl-C or SIGTERM: requests in flight are finished first; a second signal stops at once.
+Exit codes: 0 stopped cleanly, 1 could not serve or cut a request off, 2 a bad setting.";
+
+pub(super) fn command() -> Command {
+    let file = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .help("Read settings from this TOML file\n[env: SERVER_CONFIG]");
+    let show = Arg::new("show-config")
+        .long("show-config")
+        .action(ArgAction::SetTrue)
+        .help("Print the settings in force and their origins\nas a TOML file, and exit");
+    Command::new("server")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .after_help(AFTER)
+        .args(settings::ALL.iter().map(|setting| {
+            let help = format!(
+                "{}\n[env: {}] [default: {}]",
+                setting.help,
+                setting.variable(),
+                setting.default
+            );
+            Arg::new(setting.key)
+                .long(setting.key)
+                .value_name(setting.value_name)
+                .help(help)
+        }))
+        .arg(file)
+        .arg(show)
+}

@@ -1,0 +1,75 @@
+//! SIGINT and SIGTERM: the first asks for a graceful stop, the second ends the process at once.
+
+use std::io;
+
+use tokio::sync::watch;
+
+/// Resolves when the server has been asked to stop. Clones see the same request.
+#[derive(Debug, Clone)]
+pub(crate) struct Shutdown(watch::Receiver<bool>);
+
+impl Shutdown {
+    /// Listens for the signals from now on.
+    ///
+    /// # Errors
+    /// When the operating system does not let this process handle them.
+    pub(crate) fn on_signal() -> io::Result<Self> {
+        let (asked, receiver) = watch::channel(false);
+        let mut signals = Signals::new()?;
+        tokio::spawn(async move {
+            let name = signals.next().await;
+            tracing::info!(signal = name, "stopping: finishing the requests in flight");
+            asked.send_replace(true);
+            let name = signals.next().await;
+            tracing::warn!(signal = name, "stopping at once");
+            std::process::exit(1);
+        });
+        Ok(Shutdown(receiver))
+    }
+
+    pub(crate) async fn asked(&mut self) {
+        // The sender lives as long as the process; an error would mean that it is ending.
+        let _ = self.0.wait_for(|asked| *asked).await;
+    }
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Signals)
+    }
+
+    async fn next(&mut self) -> &'static str {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => "Ctrl-C",
+            Err(_) => std::future::pending().await,
+        }
+    }
+}

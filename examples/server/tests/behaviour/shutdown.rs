@@ -1,0 +1,93 @@
+//! A signal ends the server after the requests in flight, and not later than the drain timeout.
+
+#![cfg(unix)]
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::process::Server;
+
+const BODY: &str = "{\"name\": \"Mary Somerville\"}";
+
+/// A request whose handler is running: it has asked for the body, which has not been sent.
+fn in_flight(server: &Server) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    let head = format!(
+        "POST /api/v1/authors HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        BODY.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).unwrap();
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
+#[test]
+fn a_request_in_flight_is_finished() {
+    for signal in ["TERM", "INT"] {
+        let server = Server::start(&["--drain-timeout", "1min"]);
+        let address = server.address;
+        let mut stream = in_flight(&server);
+        server.signal(signal);
+        server.logged("stopping: finishing the requests in flight");
+
+        stream.write_all(BODY.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(
+            answer.starts_with("HTTP/1.1 201 Created\r\n"),
+            "SIG{signal}: {answer}"
+        );
+        assert!(answer.contains("Mary Somerville"), "SIG{signal}: {answer}");
+
+        server.logged("stopped: every request was answered");
+        assert_eq!(server.wait().code(), Some(0), "SIG{signal}");
+        assert!(
+            TcpStream::connect(address).is_err(),
+            "SIG{signal}: the port is closed"
+        );
+    }
+}
+
+#[test]
+fn an_idle_connection_does_not_hold_the_server() {
+    let server = Server::start(&["--drain-timeout", "1min"]);
+    let mut idle = TcpStream::connect(server.address).unwrap();
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    let mut first = [0; 12];
+    idle.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    let silent = TcpStream::connect(server.address).unwrap();
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
+    drop(silent);
+}
+
+#[test]
+fn the_drain_timeout_cuts_off_what_does_not_finish() {
+    let server = Server::start(&["--drain-timeout", "50ms", "--request-timeout", "1min"]);
+    let mut stream = in_flight(&server);
+    server.signal("TERM");
+    let line = server.logged("the drain timeout cut connections off");
+    assert!(line.contains("connections=1"), "{line}");
+    assert_eq!(server.wait().code(), Some(1));
+    let mut answer = Vec::new();
+    // A reset is as good an end as a close.
+    let _ = stream.read_to_end(&mut answer);
+    assert_eq!(answer, b"", "nothing was answered");
+}
+
+#[test]
+fn a_second_signal_stops_at_once() {
+    let server = Server::start(&["--drain-timeout", "1h", "--request-timeout", "1h"]);
+    let stream = in_flight(&server);
+    server.signal("TERM");
+    server.logged("stopping: finishing the requests in flight");
+    server.signal("INT");
+    server.logged("stopping at once");
+    assert_eq!(server.wait().code(), Some(1));
+    drop(stream);
+}
