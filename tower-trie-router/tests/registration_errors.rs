@@ -178,3 +178,55 @@ async fn a_hidden_path_is_explained_and_not_a_bare_500() {
     assert_eq!(call(&app, "GET", "/same").await.body, "X".repeat(43));
     assert_eq!(call(&app, "GET", "/compat/7").await.body, "found");
 }
+
+#[tokio::test]
+async fn constraints_of_the_applications_own_are_brought_along() {
+    let even = |text: &str| text.parse::<u32>().is_ok_and(|number| number % 2 == 0);
+    let base = TrieRouter::<()>::new().constraint("even", even);
+    let nested = base
+        .clone()
+        .get("/{n:even}", || async { "nested" })
+        .fallback(|| async { "below" });
+    let app = base
+        .get("/{n:even}", || async { "even" })
+        .get("/{n}", || async { "other" })
+        .nest("/{x:even}/n", nested.clone())
+        .host("{h:even}.com", nested.clone())
+        .build();
+    for (path, body) in [
+        ("/2", "even"),
+        ("/3", "other"),
+        ("/2/n/4", "nested"),
+        ("/2/n/5", "below"),
+        ("http://2.com/4", "nested"),
+        ("http://2.com/5", "other"),
+    ] {
+        assert_eq!(call(&app, "GET", path).await.body, body, "{path}");
+    }
+    assert_eq!(call(&app, "GET", "/3/n/4").await.status, 404);
+
+    let other = TrieRouter::<()>::new().constraint("even", |_| true);
+    let error = nested.try_merge(other).unwrap_err();
+    assert!(
+        matches!(kinds(&error)[..], [("even", RouteErrorKind::Constraint(_))]),
+        "{error}"
+    );
+    assert!(
+        TrieRouter::<()>::new()
+            .try_constraint("u64", |_| true)
+            .is_err()
+    );
+}
+
+#[test]
+fn fallbacks_no_prefix_separates_are_a_fault() {
+    let inner = || TrieRouter::<()>::new().fallback(nothing);
+    let router = TrieRouter::new()
+        .nest("/{a}", inner())
+        .nest("/{b}", inner());
+    let error = router.try_build().unwrap_err();
+    assert!(
+        matches!(kinds(&error)[..], [("/{b}", RouteErrorKind::FallbackTaken)]),
+        "{error}"
+    );
+}

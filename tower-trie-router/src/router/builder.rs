@@ -9,13 +9,14 @@ use tower_service::Service;
 
 use super::{
     dispatch::StatusEndpoint,
-    draft::{Draft, Entry},
+    draft::Draft,
     endpoint::Route,
     error::{BuildError, RouteErrorKind},
     frozen::{Frozen, Hooks},
     methods::{IntoMethods, MethodTable},
     service::RouterService,
     strip::StripPrefix,
+    table::Entry,
     verbs::{composition, verbs},
 };
 
