@@ -158,3 +158,24 @@ async fn methods_of_one_path_may_mix_native_and_compatible_handlers() {
     let refused = call(&app, "PUT", "/x/1").await;
     assert_eq!(refused.header("allow"), Some("GET,HEAD,POST,OPTIONS"));
 }
+
+/// A layer around an axum method router also sees the methods it has no endpoint for, as one for
+/// CORS has to see a preflight.
+#[tokio::test]
+async fn a_method_routers_own_layer_sees_refusals_and_options() {
+    let mark = |mut response: axum::response::Response| {
+        response.headers_mut().insert("x-layer", 1.into());
+        response
+    };
+    let layer = tower::util::MapResponseLayer::new(mark);
+    let app = TrieRouter::new()
+        .compat("/", get(|| async { "got" }).layer(layer))
+        .build();
+    for (method, status) in [("GET", 200), ("DELETE", 405), ("OPTIONS", 204)] {
+        let answer = call(&app, method, "/").await;
+        assert_eq!(answer.status, status, "{method}");
+        assert_eq!(answer.header("x-layer"), Some("1"), "{method}");
+        let allow = (status != 200).then_some("GET,HEAD,OPTIONS");
+        assert_eq!(answer.header("allow"), allow, "{method}");
+    }
+}

@@ -14,8 +14,9 @@
 
 use std::{
     fmt::Write as _,
+    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use axum::{
@@ -25,7 +26,8 @@ use axum::{
     response::Response,
     routing::MethodRouter,
 };
-use http::{Method, Uri, header};
+use http::{Method, StatusCode, Uri, header};
+use pin_project_lite::pin_project;
 use tower_layer::layer_fn;
 use tower_service::Service;
 
@@ -51,7 +53,12 @@ where
         let _ = table.set(method, leaf.clone());
     }
     match described.rest {
-        Rest::Refused => {}
+        Rest::Refused => {
+            // A layer of the method router may answer what it has no endpoint for, as one for
+            // CORS does a preflight.
+            table.options_reply = Some(Target::Waiting(Arc::new(WaitingOptions(leaf.clone()))));
+            table.refusal = Some(leaf);
+        }
         Rest::Fallback => table.not_allowed = Some(leaf),
         Rest::Any => table.any = Some(leaf),
     }
@@ -134,6 +141,39 @@ where
     }
 }
 
+/// The answer to `OPTIONS` where the method router has none of its own.
+struct WaitingOptions<S>(Target<S>);
+
+impl<S> Waiting<S> for WaitingOptions<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    fn with_state(&self, state: &S) -> Erased {
+        Route::new(Options(self.0.clone().with_state(state)))
+    }
+}
+
+/// Asks the method router's layers, and takes its bare refusal for the router's own success.
+struct Options(Erased);
+
+impl Endpoint<Body, Body> for Options {
+    fn call(&self, request: Request) -> Answer<Body> {
+        let call = self.0.clone().call(request);
+        Answer::Later(Box::pin(async move {
+            let mut response = match call.await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                *response.body_mut() = Body::empty();
+                response.headers_mut().remove(header::CONTENT_LENGTH);
+            }
+            response
+        }))
+    }
+}
+
 /// A compatibility leaf.
 struct Leaf {
     methods: MethodRouter,
@@ -151,7 +191,7 @@ impl Endpoint<Body, Body> for Leaf {
             Some(router.route(&pattern, self.methods.clone()))
         });
         let (Some(mut router), Some(uri)) = (router, uri) else {
-            let code = http::StatusCode::BAD_REQUEST;
+            let code = StatusCode::BAD_REQUEST;
             return Answer::Now(Some(crate::router::status(code)));
         };
 
@@ -169,11 +209,20 @@ impl Endpoint<Body, Body> for Leaf {
         let call = Service::<Request>::call(&mut router, request);
         Answer::Later(Box::pin(async move {
             match call.await {
-                Ok(response) => without_allow_of(registered.as_deref(), response),
+                Ok(response) => without_allow_of(registered.as_deref(), without_length(response)),
                 Err(never) => match never {},
             }
         }))
     }
+}
+
+/// Takes out the `Content-Length` that axum's router put, as the outermost one that it takes
+/// itself for: a layer around the leaf may still change the body.
+fn without_length(mut response: Response) -> Response {
+    if response.extensions_mut().remove::<NoLength>().is_some() {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    response
 }
 
 /// Takes out the `Allow` that axum made of the methods it knows. The router makes one of all
@@ -222,20 +271,27 @@ struct Real {
     matched: Option<MatchedPath>,
 }
 
+/// In a response: it had no `Content-Length` when it left the method router.
+#[derive(Debug, Clone, Copy)]
+struct NoLength;
+
 /// Puts the real URI and `MatchedPath` back.
 #[derive(Clone)]
 struct PutBack<S>(S);
 
-impl<S: Service<Request>> Service<Request> for PutBack<S> {
-    type Response = S::Response;
+impl<S> Service<Request> for PutBack<S>
+where
+    S: Service<Request, Response = Response>,
+{
+    type Response = Response;
     type Error = S::Error;
-    type Future = S::Future;
+    type Future = Noting<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.0.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request) -> S::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         if let Some(Real { uri, matched }) = request.extensions_mut().remove::<Real>() {
             *request.uri_mut() = uri;
             match matched {
@@ -243,7 +299,37 @@ impl<S: Service<Request>> Service<Request> for PutBack<S> {
                 None => drop(request.extensions_mut().remove::<MatchedPath>()),
             }
         }
-        self.0.call(request)
+        // The answer to a HEAD has lost its body by the time it is back; its length stays.
+        let is_head = *request.method() == Method::HEAD;
+        Noting {
+            is_head,
+            response: self.0.call(request),
+        }
+    }
+}
+
+pin_project! {
+    /// Notes in the response whether it states its length.
+    struct Noting<F> {
+        is_head: bool,
+        #[pin]
+        response: F,
+    }
+}
+
+impl<F, E> Future for Noting<F>
+where
+    F: Future<Output = Result<Response, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = ready!(this.response.poll(cx))?;
+        if !*this.is_head && !response.headers().contains_key(header::CONTENT_LENGTH) {
+            response.extensions_mut().insert(NoLength);
+        }
+        Poll::Ready(Ok(response))
     }
 }
 

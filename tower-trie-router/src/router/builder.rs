@@ -9,14 +9,13 @@ use tower_service::Service;
 
 use super::{
     dispatch::StatusEndpoint,
-    draft::Draft,
+    draft::{Draft, Entry},
     endpoint::Route,
     error::{BuildError, RouteErrorKind},
     frozen::{Frozen, Hooks},
     methods::{IntoMethods, MethodTable},
     service::RouterService,
     strip::StripPrefix,
-    table::Entry,
     verbs::{composition, verbs},
 };
 

@@ -4,21 +4,16 @@
 //! that wait for their state) share one implementation of nesting, merging and error collection.
 //! A registration never fails here: what was wrong with it is kept in `errors`, in order.
 
-use std::sync::Arc;
-
 use http::StatusCode;
 
 use crate::TrieBuilder;
 
 use super::{
-    constraints::{Accept, Constraints, register},
     error::{BuildError, RouteError, RouteErrorKind},
     host,
     matched::NEST_TAIL,
     methods::MethodTable,
     options::Options,
-    prefix::check_prefix,
-    table::{Entry, Kind, Table},
 };
 
 /// A router's routes, fallbacks, policies and faults.
@@ -28,14 +23,58 @@ pub(crate) struct Draft<E> {
     pub(crate) any_host: Table<E>,
     /// The routes of hosts: the host's pattern as a path, and its routes.
     pub(crate) hosts: Vec<(String, Table<E>)>,
-    /// The same patterns and the numbers of their tables, where 0 is that of any host.
-    pub(crate) host_trie: TrieBuilder<u32>,
-    /// The constraints of the application's own that patterns may name.
-    pub(crate) constraints: Constraints,
     /// The router's own 404, once a layer wraps it.
     pub(crate) not_found: Option<E>,
     pub(crate) errors: Vec<RouteError>,
     pub(crate) options: Options,
+}
+
+/// The routes of one host.
+#[derive(Debug, Clone)]
+pub(crate) struct Table<E> {
+    pub(crate) trie: TrieBuilder<usize>,
+    pub(crate) entries: Vec<Entry<E>>,
+    /// Prefix (empty for the whole table) and what answers below it.
+    pub(crate) fallbacks: Vec<(String, E)>,
+}
+
+/// One pattern.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry<E> {
+    pub(crate) pattern: String,
+    pub(crate) methods: MethodTable<E>,
+    pub(crate) kind: Kind,
+}
+
+/// What stands behind a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Endpoints by method.
+    Route,
+    /// A nested service, whose pattern is its prefix and what is below it.
+    NestedService,
+    /// An answer to what no pattern matches.
+    Fallback,
+}
+
+impl<E> Entry<E> {
+    pub(crate) fn new(pattern: impl Into<String>, methods: MethodTable<E>) -> Self {
+        Self {
+            pattern: pattern.into(),
+            methods,
+            kind: Kind::Route,
+        }
+    }
+}
+
+impl<E> Default for Table<E> {
+    fn default() -> Self {
+        Self {
+            trie: TrieBuilder::new(),
+            entries: Vec::new(),
+            fallbacks: Vec::new(),
+        }
+    }
 }
 
 impl<E> Default for Draft<E> {
@@ -43,11 +82,70 @@ impl<E> Default for Draft<E> {
         Self {
             any_host: Table::default(),
             hosts: Vec::new(),
-            host_trie: TrieBuilder::new(),
-            constraints: Constraints::default(),
             not_found: None,
             errors: Vec::new(),
             options: Options::default(),
+        }
+    }
+}
+
+impl<E> Table<E> {
+    /// Adds a pattern, or the methods of a pattern that is there already.
+    fn add(&mut self, entry: Entry<E>, errors: &mut Vec<RouteError>) {
+        if let Some(&at) = self.trie.get(&entry.pattern) {
+            let taken = self.entries[at].methods.merge(entry.methods);
+            errors.extend(taken.into_iter().map(|method| {
+                RouteError::new(&entry.pattern, RouteErrorKind::MethodTaken { method })
+            }));
+            return;
+        }
+        match self.trie.insert(&entry.pattern, self.entries.len()) {
+            Ok(()) => self.entries.push(entry),
+            Err(error) => errors.push(RouteError::new(
+                entry.pattern,
+                RouteErrorKind::Pattern(error),
+            )),
+        }
+    }
+
+    fn add_fallback(&mut self, prefix: String, endpoint: E, errors: &mut Vec<RouteError>) {
+        if self.fallbacks.iter().any(|(taken, _)| *taken == prefix) {
+            let pattern = if prefix.is_empty() { "/" } else { &prefix };
+            errors.push(RouteError::new(pattern, RouteErrorKind::FallbackTaken));
+        } else {
+            self.fallbacks.push((prefix, endpoint));
+        }
+    }
+
+    /// Takes over everything of `other`, below `prefix` (empty: where it is).
+    fn absorb(&mut self, prefix: &str, other: Self, errors: &mut Vec<RouteError>) {
+        for mut entry in other.entries {
+            entry.pattern = join(prefix, &entry.pattern);
+            self.add(entry, errors);
+        }
+        for (inner, endpoint) in other.fallbacks {
+            let prefix = join_prefix(prefix, &inner);
+            self.add_fallback(prefix, endpoint, errors);
+        }
+    }
+
+    fn map<F>(self, map: &mut impl FnMut(Kind, E) -> F) -> Table<F> {
+        Table {
+            trie: self.trie,
+            entries: self
+                .entries
+                .into_iter()
+                .map(|entry| Entry {
+                    pattern: entry.pattern,
+                    methods: entry.methods.map(|endpoint| map(entry.kind, endpoint)),
+                    kind: entry.kind,
+                })
+                .collect(),
+            fallbacks: self
+                .fallbacks
+                .into_iter()
+                .map(|(prefix, endpoint)| (prefix, map(Kind::Fallback, endpoint)))
+                .collect(),
         }
     }
 }
@@ -63,11 +161,13 @@ impl<E> Draft<E> {
 
     /// Sets the fallback of the whole router, whatever it was.
     pub(crate) fn set_fallback(&mut self, endpoint: E) {
-        self.any_host.fallbacks.whole = Some(endpoint);
+        self.reset_fallback();
+        self.any_host.fallbacks.push((String::new(), endpoint));
     }
 
     pub(crate) fn reset_fallback(&mut self) {
-        self.any_host.fallbacks.whole = None;
+        let fallbacks = &mut self.any_host.fallbacks;
+        fallbacks.retain(|(prefix, _)| !prefix.is_empty());
     }
 
     pub(crate) fn has_routes(&self) -> bool {
@@ -123,58 +223,37 @@ impl<E> Draft<E> {
         }
     }
 
-    /// Makes `name` usable as a constraint in the patterns that follow.
-    pub(crate) fn constraint(&mut self, name: &str, accept: Arc<Accept>) {
-        let of_hosts = register(&mut self.host_trie, name, &accept);
-        let mut tables = self.tables_mut();
-        let of_tables = tables.try_for_each(|table| table.constraint(name, &accept));
-        drop(tables);
-        match of_hosts.and(of_tables) {
-            Ok(()) => self.constraints.0.push((name.to_owned(), accept)),
-            Err(error) => self.fail(name, RouteErrorKind::Constraint(error)),
-        }
-    }
-
-    /// Takes over the constraints of another router; one that both know is no fault.
-    fn take_constraints(&mut self, other: Constraints) {
-        for (name, accept) in other.0 {
-            let known = self.constraints.0.iter().find(|(taken, _)| *taken == name);
-            if !known.is_some_and(|(_, known)| Arc::ptr_eq(known, &accept)) {
-                self.constraint(&name, accept);
-            }
-        }
-    }
-
     /// Puts `other`'s routes below `prefix`.
     pub(crate) fn nest(&mut self, prefix: &str, other: Self) {
         self.errors.extend(other.errors);
-        self.take_constraints(other.constraints);
         if let Err(reason) = check_prefix(prefix) {
             return self.fail(prefix, RouteErrorKind::Prefix { reason });
         }
         self.any_host
             .absorb(prefix, other.any_host, &mut self.errors);
         for (host, table) in other.hosts {
-            self.absorb_host(host, prefix, table);
+            let errors = &mut Vec::new();
+            self.host_table(host).absorb(prefix, table, errors);
+            self.errors.append(errors);
         }
     }
 
     /// Puts `other`'s routes beside the own ones.
     pub(crate) fn merge(&mut self, other: Self) {
         self.errors.extend(other.errors);
-        self.take_constraints(other.constraints);
         // As in axum: what is merged in brings its own 404, and its layers with it.
         self.not_found = other.not_found;
         self.any_host.absorb("", other.any_host, &mut self.errors);
         for (host, table) in other.hosts {
-            self.absorb_host(host, "", table);
+            let errors = &mut Vec::new();
+            self.host_table(host).absorb("", table, errors);
+            self.errors.append(errors);
         }
     }
 
     /// Puts `other`'s routes below a host.
     pub(crate) fn host(&mut self, pattern: &str, other: Self) {
         self.errors.extend(other.errors);
-        self.take_constraints(other.constraints);
         let path = match host::pattern_to_path(pattern) {
             Ok(path) => path,
             Err(reason) => return self.fail(pattern, RouteErrorKind::Host { reason }),
@@ -183,23 +262,18 @@ impl<E> Draft<E> {
             let reason = "the router given to it has hosts of its own; merge them instead".into();
             return self.fail(pattern, RouteErrorKind::Host { reason });
         }
-        self.absorb_host(path, "", other.any_host);
+        let errors = &mut Vec::new();
+        self.host_table(path).absorb("", other.any_host, errors);
+        self.errors.append(errors);
     }
 
-    /// Takes over the routes of a host, whose pattern is given as a path.
-    fn absorb_host(&mut self, path: String, prefix: &str, routes: Table<E>) {
-        let at = match self.hosts.iter().position(|(taken, _)| *taken == path) {
-            Some(at) => at,
-            None => {
-                let number = self.hosts.len() as u32 + 1;
-                if let Err(error) = self.host_trie.insert(&path, number) {
-                    return self.fail(&host::unreverse(&path), RouteErrorKind::Pattern(error));
-                }
-                self.hosts.push((path, Table::with(&self.constraints)));
-                self.hosts.len() - 1
-            }
-        };
-        self.hosts[at].1.absorb(prefix, routes, &mut self.errors);
+    fn host_table(&mut self, path: String) -> &mut Table<E> {
+        let at = self.hosts.iter().position(|(taken, _)| *taken == path);
+        let at = at.unwrap_or_else(|| {
+            self.hosts.push((path, Table::default()));
+            self.hosts.len() - 1
+        });
+        &mut self.hosts[at].1
     }
 
     /// The same routes with other endpoints.
@@ -216,8 +290,6 @@ impl<E> Draft<E> {
                 .into_iter()
                 .map(|(host, table)| (host, table.map(&mut map)))
                 .collect(),
-            host_trie: self.host_trie,
-            constraints: self.constraints,
             not_found: self.not_found.map(|endpoint| map(Kind::Fallback, endpoint)),
             errors: self.errors,
             options: self.options,
@@ -276,4 +348,61 @@ impl<E> Draft<E> {
             Err(BuildError::new(self.errors.clone()))
         }
     }
+}
+
+/// Whether a prefix can be nested at.
+fn check_prefix(prefix: &str) -> Result<(), &'static str> {
+    if prefix.is_empty() || prefix == "/" {
+        return Err("the root takes no nested router; use `merge`, or `fallback_service`");
+    }
+    if !prefix.starts_with('/') {
+        return Err("a prefix starts with `/`");
+    }
+    for segment in segments(prefix) {
+        if segment.starts_with("{*") {
+            return Err("a prefix holds no catch-all, which would leave nothing to nest");
+        }
+        if segment.ends_with("?}") {
+            return Err("a prefix holds no optional segment");
+        }
+    }
+    Ok(())
+}
+
+/// The segments of a pattern; a `/` inside braces does not separate.
+pub(crate) fn segments(pattern: &str) -> Vec<&str> {
+    let mut segments = Vec::new();
+    let (mut start, mut depth) = (0, 0_usize);
+    for (at, byte) in pattern.bytes().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => depth = depth.saturating_sub(1),
+            b'/' if depth == 0 => {
+                if at > 0 {
+                    segments.push(&pattern[start..at]);
+                }
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    segments.push(&pattern[start..]);
+    segments
+}
+
+/// A pattern below a prefix: `/api` and `/` make `/api`, `/api/` and `/` make `/api/`.
+fn join(prefix: &str, pattern: &str) -> String {
+    if prefix.is_empty() || !pattern.starts_with('/') {
+        pattern.to_owned()
+    } else if prefix.ends_with('/') {
+        format!("{prefix}{}", pattern.trim_start_matches('/'))
+    } else if pattern == "/" {
+        prefix.to_owned()
+    } else {
+        format!("{prefix}{pattern}")
+    }
+}
+
+fn join_prefix(prefix: &str, inner: &str) -> String {
+    format!("{}{inner}", prefix.trim_end_matches('/'))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{ConstraintError, InsertError};
+use crate::InsertError;
 
 /// Everything that was wrong with a router's routes, in the order of registration.
 ///
@@ -96,8 +96,6 @@ impl RouteError {
 pub enum RouteErrorKind {
     /// The pattern is malformed, or no order separates it from one that is already there.
     Pattern(InsertError),
-    /// A constraint's name cannot be used.
-    Constraint(ConstraintError),
     /// The pattern already has an endpoint for this method (`*` for "any method").
     MethodTaken {
         /// The method in question.
@@ -134,7 +132,6 @@ impl fmt::Display for RouteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { pattern, kind } = self;
         match kind {
-            RouteErrorKind::Constraint(error) => error.fmt(f),
             RouteErrorKind::Pattern(error) => write!(f, "route `{pattern}`: {error}"),
             RouteErrorKind::MethodTaken { method } if method == "*" => write!(
                 f,
@@ -171,7 +168,6 @@ impl std::error::Error for RouteError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.kind {
             RouteErrorKind::Pattern(error) => Some(error),
-            RouteErrorKind::Constraint(error) => Some(error),
             _ => None,
         }
     }

@@ -8,17 +8,17 @@ use std::sync::Arc;
 use http::{Extensions, HeaderValue, Method};
 
 use super::{
-    draft::Draft,
+    draft::{Draft, Entry, Kind, Table},
     endpoint::{Route, Sees},
-    error::BuildError,
+    error::{BuildError, RouteError, RouteErrorKind},
     future::Explain,
     host,
     listing::Listed,
-    matched::{Map, Maps},
+    matched::{Map, Maps, NEST_TAIL},
     methods::{self, MethodTable, STANDARD_COUNT},
     options::{Automatic, Options},
-    table::{Entry, Fallbacks, Kind, Table},
 };
+use crate::{Trie, TrieBuilder};
 
 /// The router's own answer to `OPTIONS`.
 pub(crate) const OPTIONS_REPLY: u8 = 0xFE;
@@ -155,31 +155,41 @@ impl<B, R> Leaf<B, R> {
 }
 
 impl<B, R> Frozen<B, R> {
-    /// Freezes a draft, if it holds no fault.
+    /// Freezes a draft that holds no fault; the fault a host or a prefix brings with it at this
+    /// point is reported.
     pub(crate) fn new(draft: Draft<Route<B, R>>, hooks: &Hooks<R>) -> Result<Self, BuildError> {
         draft.check()?;
         let Draft {
             any_host,
             hosts,
-            host_trie,
-            constraints: _,
             not_found,
             errors: _,
             options,
         } = draft;
 
+        let mut errors = Vec::new();
         let mut listed = Vec::new();
+        let mut host_trie = TrieBuilder::new();
         let (mut maps, mut tables) = (Vec::new(), Vec::new());
         let all = std::iter::once((None, any_host));
         let all = all.chain(hosts.into_iter().map(|(path, table)| (Some(path), table)));
-        for (path, table) in all {
+        for (number, (path, table)) in all.enumerate() {
             let name = path.as_deref().map(host::unreverse);
+            if let Some(path) = path
+                && let Err(error) = host_trie.insert(&path, number as u32)
+            {
+                let kind = RouteErrorKind::Pattern(error);
+                errors.push(RouteError::new(host::unreverse(&path), kind));
+            }
             for entry in &table.entries {
                 listed.push(Listed::new(name.clone(), entry));
             }
             let (map, table) = freeze_table(table, options, hooks);
             maps.push(map);
             tables.push(table);
+        }
+        if !errors.is_empty() {
+            return Err(BuildError::new(errors));
         }
 
         let hosts = (tables.len() > 1).then(|| host_trie.build());
@@ -204,13 +214,16 @@ fn freeze_table<B, R>(
     options: Options,
     hooks: &Hooks<R>,
 ) -> (Map, FrozenTable<B, R>) {
+    let mut routes = TrieBuilder::new();
     let mut leaves = Vec::new();
-    for entry in table.entries {
+    for (number, entry) in table.entries.into_iter().enumerate() {
         let Entry {
             pattern,
             methods,
             kind,
         } = entry;
+        let inserted = routes.insert(&pattern, number as u32);
+        inserted.expect("the draft's own trie took the same patterns");
         let mut leaf = Leaf::new(methods, options);
         leaf.has_params = has_params(&pattern);
         // The patterns of a nested service end in a catch-all of the router's own.
@@ -219,17 +232,36 @@ fn freeze_table<B, R>(
         }
         leaves.push(leaf);
     }
-    let Fallbacks { whole, below, trie } = table.fallbacks;
+    let (fallbacks, below_prefixes, fallback) = freeze_fallbacks(table.fallbacks);
     let map = Map {
-        routes: table.trie.build(),
-        fallbacks: trie.build(),
+        routes: routes.build(),
+        fallbacks,
     };
     let table = FrozenTable {
         leaves,
-        fallbacks: below.into_iter().map(|(_, route)| route).collect(),
-        fallback: whole,
+        fallbacks: below_prefixes,
+        fallback,
     };
     (map, table)
+}
+
+/// The trie of the prefixes that have a fallback, their fallbacks, and that of the whole table.
+fn freeze_fallbacks<E>(all: Vec<(String, E)>) -> (Trie<u32>, Vec<E>, Option<E>) {
+    let mut trie = TrieBuilder::new();
+    let (mut below, mut whole) = (Vec::new(), None);
+    for (prefix, endpoint) in all {
+        if prefix.is_empty() {
+            whole = Some(endpoint);
+            continue;
+        }
+        let number = below.len() as u32;
+        for end in ["", "/", &format!("/{{*{NEST_TAIL}}}")] {
+            // Prefixes that differ only in the names of parameters share the first one's fallback.
+            let _ = trie.insert(&format!("{prefix}{end}"), number);
+        }
+        below.push(endpoint);
+    }
+    (trie.build(), below, whole)
 }
 
 fn has_params(pattern: &str) -> bool {

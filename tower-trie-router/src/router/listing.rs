@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::Method;
 
-use super::{prefix::segments, table::Entry};
+use super::draft::{Entry, segments};
 
 /// A route as it is listed.
 #[derive(Debug, Clone)]

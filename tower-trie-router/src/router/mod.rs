@@ -9,7 +9,6 @@
 #![forbid(unsafe_code)]
 
 mod builder;
-mod constraints;
 mod dispatch;
 mod draft;
 mod endpoint;
@@ -23,10 +22,8 @@ mod matched;
 mod methods;
 mod options;
 mod percent;
-mod prefix;
 mod service;
 mod strip;
-mod table;
 pub(crate) mod verbs;
 
 pub use self::builder::ServiceRouter;
@@ -43,11 +40,9 @@ pub use self::service::RouterService;
 #[cfg(feature = "axum")]
 pub(crate) use self::{
     dispatch::{StatusEndpoint, status},
-    draft::Draft,
+    draft::{Draft, Entry, Kind, segments},
     endpoint::{Answer, BoxAnswer, Endpoint, Oneshot, Sees},
     frozen::{Annotate, Frozen, Hooks},
     methods::MethodTable,
-    prefix::segments,
     strip::{depth, strip},
-    table::{Entry, Kind},
 };

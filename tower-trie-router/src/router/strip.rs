@@ -3,8 +3,8 @@
 use http::{Request, Uri, uri::PathAndQuery};
 
 use super::{
+    draft::segments,
     endpoint::{Answer, Endpoint, Route, Sees},
-    prefix::segments,
 };
 
 /// How many segments of a path a prefix takes; a `/` at its end takes none.

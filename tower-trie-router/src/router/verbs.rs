@@ -92,34 +92,6 @@ macro_rules! composition {
                 self.host(pattern, router).check()
             }
 
-            /// Makes `name` usable as a constraint, `{param:name}`, in the patterns registered from
-            /// now on. A router that is nested, merged or mounted by host brings its own along.
-            ///
-            /// `accept` is asked whether a parameter's text, still percent-encoded, will do. It is
-            /// called during look-ups, so it should be quick.
-            pub fn constraint(
-                mut self,
-                name: &str,
-                accept: impl Fn(&str) -> bool + Send + Sync + 'static,
-            ) -> Self {
-                self.draft.constraint(name, ::std::sync::Arc::new(accept));
-                self
-            }
-
-            /// As [`constraint`](Self::constraint), but reports at once every fault there is by
-            /// now.
-            ///
-            /// # Errors
-            ///
-            /// All faults of this and the earlier registrations.
-            pub fn try_constraint(
-                self,
-                name: &str,
-                accept: impl Fn(&str) -> bool + Send + Sync + 'static,
-            ) -> Result<Self, $crate::BuildError> {
-                self.constraint(name, accept).check()
-            }
-
             /// Takes the fallback away again.
             pub fn reset_fallback(mut self) -> Self {
                 self.draft.reset_fallback();
