@@ -11,7 +11,7 @@ mod matchit_08;
 mod matchit_09;
 mod ours;
 mod path_tree;
-mod pointer_trie;
+mod pointer;
 mod route_recognizer;
 mod wayfind;
 mod xitca;
@@ -116,8 +116,10 @@ pub(crate) struct Peer {
 pub(crate) const OURS: &str = "tower-trie-router";
 /// The peer that the ratios are against.
 pub(crate) const REFERENCE: &str = "matchit-0.9.2";
-/// The pointer-chained trie of the locality suite.
-pub(crate) const POINTER_TRIE: &str = "pointer-trie";
+/// The textbook's trie of the locality suite: a heap block a byte.
+pub(crate) const POINTER_BYTES: &str = "pointer-trie-bytes";
+/// The same with a heap block a segment.
+pub(crate) const POINTER_SEGMENTS: &str = "pointer-trie-segments";
 
 /// Every router, ours first.
 pub(crate) const PEERS: &[Peer] = &[
@@ -129,7 +131,8 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer::new::<xitca::Xitca>("xitca-router-0.4.1", usize::MAX),
     Peer::new::<route_recognizer::RouteRecognizer>("route-recognizer-0.3.1", 1_000),
     Peer::new::<actix::Actix>("actix-router-0.5.4", 400),
-    Peer::new::<pointer_trie::PointerTrie>(POINTER_TRIE, usize::MAX),
+    Peer::new::<pointer::ByteTrie>(POINTER_BYTES, usize::MAX),
+    Peer::new::<pointer::SegmentTrie>(POINTER_SEGMENTS, usize::MAX),
 ];
 
 impl Peer {

@@ -3,7 +3,7 @@
 //! The application has matchit's 130 routes. A request is built, handed to the
 //! service, polled once (every handler is ready at once) and its response
 //! dropped; the paths go round. `noop` does all of that with a service that
-//! answers at once, so the difference to it is what routing, extracting and
+//! gives the same answer at once, so the difference to it is what routing, extracting and
 //! calling the handler cost.
 
 use std::{
@@ -18,7 +18,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Path, RawPathParams, Request},
-    response::Response,
+    response::{IntoResponse, Response},
     routing::get,
 };
 use clap::Args;
@@ -133,7 +133,7 @@ impl Service<Request> for Noop {
 
     fn call(&mut self, request: Request) -> Self::Future {
         black_box(&request);
-        ready(Ok(Response::new(Body::from("ok"))))
+        ready(Ok("ok".into_response()))
     }
 }
 

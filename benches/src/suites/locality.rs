@@ -2,16 +2,17 @@
 //!
 //! The claim: 124 to 41 ns a random look-up, and first-level data misses from
 //! 38.2 % to 9.7 % of the references, against a trie chained by pointers. Here
-//! the same look-ups, random among many routes, go to our trie and to a
-//! pointer trie that decides alike (`peers/pointer_trie.rs`), with matchit
-//! beside them. Misses a reference are cachegrind's.
+//! the same look-ups, random among many routes, go to our trie and to
+//! two pointer tries that decide alike (`peers/pointer/`): the textbook's, with a
+//! node a byte, and one with a node a segment; matchit stands beside them.
+//! Misses a reference are cachegrind's.
 
 use clap::Args;
 use serde::Serialize;
 
 use crate::{
     cachegrind::{self, Counts, Depth},
-    peers::{Mode, OURS, POINTER_TRIE, Peer, REFERENCE},
+    peers::{Mode, OURS, POINTER_BYTES, POINTER_SEGMENTS, Peer, REFERENCE},
     report::{self, Table, number},
     sets::{self, Set, Size},
     suites::router::probe_of,
@@ -19,7 +20,7 @@ use crate::{
 };
 
 const SETS: [&str; 3] = ["scale-1000", "scale-10000", "scale-100000"];
-const PEERS: [&str; 3] = [POINTER_TRIE, REFERENCE, OURS];
+const PEERS: [&str; 4] = [POINTER_BYTES, POINTER_SEGMENTS, REFERENCE, OURS];
 
 /// What to run.
 #[derive(Debug, Args)]
@@ -57,7 +58,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         tables.push(table);
         rows.extend(set_rows);
     }
-    let notes = "Random look-ups among many routes: time, and first-level data misses as a share of the data references. `x` is how many times faster than the pointer trie.";
+    let notes = "Random look-ups among many routes: time, and first-level data misses as a share of the data references. `x` is how many times faster than the textbook's trie.";
     report::finish("locality", notes, &tables, &rows, options.save)
 }
 
