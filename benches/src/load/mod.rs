@@ -9,6 +9,8 @@
 mod client;
 mod memory;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,
@@ -58,6 +60,9 @@ pub(crate) struct Options {
 const DEADLINE: Duration = Duration::from_secs(10);
 /// A server that fails this often is not asked further.
 const MOST_ERRORS: u64 = 1_000;
+
+/// Kinds of errors that are printed.
+const MOST_LINES: usize = 20;
 
 /// What the connections share.
 struct Shared {
@@ -246,8 +251,11 @@ impl Seen {
             at(99.9),
             self.latency.max()
         );
-        for (error, count) in &self.errors {
+        for (error, count) in self.errors.iter().take(MOST_LINES) {
             println!("error: {count} times: {error}");
+        }
+        if self.errors.len() > MOST_LINES {
+            println!("error: and {} other kinds", self.errors.len() - MOST_LINES);
         }
     }
 }

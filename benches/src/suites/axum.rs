@@ -15,7 +15,7 @@ use std::{
 };
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Body,
     extract::{Path, RawPathParams, Request},
     response::{IntoResponse, Response},
@@ -25,6 +25,7 @@ use clap::Args;
 use http::StatusCode;
 use serde::Serialize;
 use tower_service::Service;
+use tower_trie_router::{RouteMatch, TrieRouter};
 
 use crate::{
     alloc,
@@ -70,31 +71,67 @@ where
 
 struct Variant {
     name: &'static str,
+    /// Which of axum's own variants does the same.
+    against: &'static str,
     build: fn(&[String]) -> Box<dyn App>,
 }
 
 const NOOP: &str = "noop";
 const AXUM: &str = "axum, plain handler";
 const AXUM_PATH: &str = "axum, Path";
+const AXUM_RAW: &str = "axum, RawPathParams";
 
 const VARIANTS: &[Variant] = &[
     Variant {
         name: NOOP,
+        against: AXUM,
         build: |_| Box::new(Noop),
     },
     Variant {
         name: AXUM,
+        against: AXUM,
         build: |patterns| with_axum(patterns, || get(plain)),
     },
     Variant {
         name: AXUM_PATH,
+        against: AXUM_PATH,
         build: |patterns| with_axum(patterns, || get(with_path)),
     },
     Variant {
-        name: "axum, RawPathParams",
+        name: AXUM_RAW,
+        against: AXUM_RAW,
         build: |patterns| with_axum(patterns, || get(with_raw)),
     },
+    Variant {
+        name: "ours, plain handler",
+        against: AXUM,
+        build: |patterns| with_ours(patterns, |app, path| app.get(path, plain)),
+    },
+    Variant {
+        name: "ours, plain, no MatchedPath",
+        against: AXUM,
+        build: |patterns| {
+            with_ours(patterns, |app, path| {
+                app.without_matched_path().get(path, plain)
+            })
+        },
+    },
+    Variant {
+        name: "ours, RouteMatch",
+        against: AXUM_RAW,
+        build: |patterns| with_ours(patterns, |app, path| app.get(path, with_route_match)),
+    },
+    Variant {
+        name: "ours, compat with axum's Path",
+        against: AXUM_PATH,
+        build: |patterns| with_ours(patterns, |app, path| app.compat(path, get(with_path))),
+    },
 ];
+
+fn with_ours(patterns: &[String], add: fn(TrieRouter, path: &str) -> TrieRouter) -> Box<dyn App> {
+    let add_one = |app, pattern: &String| add(app, pattern);
+    Box::new(patterns.iter().fold(TrieRouter::new(), add_one).build())
+}
 
 fn with_axum(patterns: &[String], method: fn() -> axum::routing::MethodRouter) -> Box<dyn App> {
     let mut router = Router::new();
@@ -110,6 +147,13 @@ async fn plain() -> &'static str {
 
 async fn with_path(Path(params): Path<Vec<(String, String)>>) -> &'static str {
     black_box(params);
+    "ok"
+}
+
+async fn with_route_match(Extension(found): Extension<RouteMatch>) -> &'static str {
+    for param in found.iter() {
+        black_box(param);
+    }
     "ok"
 }
 
@@ -168,7 +212,7 @@ pub(crate) struct Row {
     pub(crate) net_instructions: f64,
     pub(crate) allocations: f64,
     bytes_per_route: f64,
-    /// Net time as a share of the plain axum handler's (of axum's `Path`, for those that read it).
+    /// Net time as a share of that of axum's own variant that does the same.
     ratio: f64,
 }
 
@@ -204,7 +248,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         ]);
     }
     println!("{}", table.markdown());
-    let notes = "One in-process request, polled once. `net of noop` is without building the request and dropping the response; `of axum's` is the net time as a share of axum's for the same handler (of axum's `Path` where parameters are read).";
+    let notes = "One in-process request, polled once. `net of noop` is without building the request and dropping the response; `of axum's` is the net time as a share of axum's own for a handler that reads the same: nothing, `Path`, or the raw parameters.";
     report::finish("axum", notes, &[table], &rows, options.save)
 }
 
@@ -255,22 +299,15 @@ fn probes(set: &Set) -> Vec<Probe> {
 fn rows(timings: &[Timing], counts: &[Counts], memory: &[(f64, f64)]) -> Vec<Row> {
     let noop = index_of(NOOP);
     let net = |index: usize| timings[index].median_ns - timings[noop].median_ns;
-    let row = |(index, variant): (usize, &Variant)| {
-        let reference = if variant.name.contains("Path") {
-            index_of(AXUM_PATH)
-        } else {
-            index_of(AXUM)
-        };
-        Row {
-            variant: variant.name,
-            time: timings[index],
-            net_ns: net(index),
-            instructions: counts[index].instructions,
-            net_instructions: counts[index].instructions - counts[noop].instructions,
-            allocations: memory[index].0,
-            bytes_per_route: memory[index].1,
-            ratio: net(index) / net(reference),
-        }
+    let row = |(index, variant): (usize, &Variant)| Row {
+        variant: variant.name,
+        time: timings[index],
+        net_ns: net(index),
+        instructions: counts[index].instructions,
+        net_instructions: counts[index].instructions - counts[noop].instructions,
+        allocations: memory[index].0,
+        bytes_per_route: memory[index].1,
+        ratio: net(index) / net(index_of(variant.against)),
     };
     VARIANTS.iter().enumerate().map(row).collect()
 }
