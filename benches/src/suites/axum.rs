@@ -117,6 +117,11 @@ const VARIANTS: &[Variant] = &[
         },
     },
     Variant {
+        name: "ours, Path",
+        against: AXUM_PATH,
+        build: |patterns| with_ours(patterns, |app, path| app.get(path, with_our_path)),
+    },
+    Variant {
         name: "ours, RouteMatch",
         against: AXUM_RAW,
         build: |patterns| with_ours(patterns, |app, path| app.get(path, with_route_match)),
@@ -146,6 +151,13 @@ async fn plain() -> &'static str {
 }
 
 async fn with_path(Path(params): Path<Vec<(String, String)>>) -> &'static str {
+    black_box(params);
+    "ok"
+}
+
+async fn with_our_path(
+    tower_trie_router::Path(params): tower_trie_router::Path<Vec<(String, String)>>,
+) -> &'static str {
     black_box(params);
     "ok"
 }
