@@ -2,7 +2,6 @@
 //! user registered, regular expressions.
 
 use alloc::{
-    borrow::ToOwned,
     boxed::Box,
     collections::{BTreeMap, btree_map::Entry},
     string::String,
@@ -182,7 +181,7 @@ impl Constraint {
             regex::Regex::new(text).map_err(|error| {
                 let error = alloc::format!("{error}");
                 let last = error.lines().last().unwrap_or_default();
-                last.trim_start_matches("error: ").to_owned()
+                String::from(last.trim_start_matches("error: "))
             })
         };
         compile(source)?;

@@ -12,6 +12,8 @@
 //! no place on the way has two alternatives that fit.
 #![forbid(unsafe_code)]
 
+use core::cmp::Ordering;
+
 use super::{
     node::{Half, PlaceId, ROOT, locate},
     tables::{Alternative, Matcher, Tables, Target},
@@ -91,17 +93,36 @@ fn alternative(
             start: start + 1 + segment.len(),
         });
     }
-    let untried = listed.get(tried..)?;
-    let fits = |alternative: &&Alternative| match (&alternative.matcher, alternative.target) {
-        (Matcher::Literal(text), _) => **text == *segment(),
+    // The literals differ from each other: either one of them fits or none.
+    let is_literal = |one: &Alternative| matches!(one.matcher, Matcher::Literal(_));
+    let (literals, others) = listed.split_at(listed.partition_point(is_literal));
+    if tried == 0 && !literals.is_empty() {
+        let segment = segment();
+        let found = literals.binary_search_by(|one| match &one.matcher {
+            Matcher::Literal(text) => (**text).cmp(segment),
+            Matcher::Pattern(_) => Ordering::Greater,
+        });
+        if let Ok(found) = found {
+            return Some(resume(&literals[found], start, segment));
+        }
+    }
+    let untried = others.get(tried.saturating_sub(literals.len())..)?;
+    let fits = |one: &&Alternative| match (&one.matcher, one.target) {
+        (Matcher::Literal(_), _) => false,
         (Matcher::Pattern(pattern), Target::Leaf(_)) => pattern.matches(rest),
         (Matcher::Pattern(pattern), Target::Place(_)) => pattern.matches(segment()),
     };
-    Some(match untried.iter().find(fits)?.target {
+    let found = untried.iter().find(fits)?;
+    Some(resume(found, start, segment()))
+}
+
+/// Where an alternative leads that fits the segment behind the slash at `start`.
+fn resume(found: &Alternative, start: usize, segment: &str) -> Resume {
+    match found.target {
         Target::Leaf(leaf) => Resume::Leaf(leaf),
         Target::Place(place) => Resume::At {
             place,
-            start: start + 1 + segment().len(),
+            start: start + 1 + segment.len(),
         },
-    })
+    }
 }

@@ -125,7 +125,7 @@ impl Arena<'_> {
         }
         self.link(at, &alternatives);
         for (text, child) in &place.statics {
-            if !spot.literals.contains(text) {
+            if spot.literals.binary_search(text).is_err() {
                 self.label(at, text, *child);
             }
         }

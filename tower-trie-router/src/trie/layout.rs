@@ -46,7 +46,7 @@ pub(super) struct Spot {
     pub(super) param: bool,
     /// How the place's static children are found.
     pub(super) children: Children,
-    /// Static children that no window could take.
+    /// Static children that no window could take, sorted.
     pub(super) literals: Vec<Box<str>>,
 }
 
@@ -176,6 +176,8 @@ impl Layout {
                 .map_or(Children::None, Children::Window),
             many => self.place_wide(at, many),
         };
+        // A look-up searches them by halves.
+        self.spots[at].literals.sort_unstable();
     }
 
     /// Spreads many children over windows of a few each.

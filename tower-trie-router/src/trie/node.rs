@@ -158,7 +158,11 @@ impl Label {
 /// The offset of a label in a window of `2^(64 - shift)` lines.
 #[inline(always)]
 pub(super) fn hash(mixed: u64, seed: u32, shift: u8) -> u32 {
-    (mixed.wrapping_mul(u64::from(seed)) >> (shift & 63)) as u32
+    // With the seed in both halves of the multiplier, the low bits of a label
+    // reach the top bits of the product too; with half of it, labels that
+    // differ in these alone would need windows of thousands of lines.
+    let multiplier = u64::from(seed) | u64::from(seed) << 32;
+    (mixed.wrapping_mul(multiplier) >> (shift & 63)) as u32
 }
 
 /// Which of `2^bits` switches serves a label in a wide place.

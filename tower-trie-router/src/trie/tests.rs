@@ -1,6 +1,7 @@
 use alloc::{format, string::String, vec::Vec};
 
-use super::{Trie, TrieBuilder};
+use super::{Trie, TrieBuilder, tables::Tables};
+use crate::pattern::{ConstraintSet, Pattern};
 
 fn trie(patterns: &[&'static str]) -> Trie<&'static str> {
     let mut builder = TrieBuilder::new();
@@ -208,4 +209,44 @@ fn the_picture() {
     ]);
     let expected = "/\n├── \"\" *\n├── health *\n└── users *\n    ├── me *\n    └── {id} *\n        └── posts *";
     assert_eq!(format!("{trie}"), expected);
+}
+
+/// The arena once had 270,000 lines for these: the multiplier of the hash was
+/// too narrow to bring the low bits of a label to the top.
+#[test]
+fn labels_that_differ_at_their_end_need_no_wide_windows() {
+    for template in ["/product-details-{}", "/{}-details", "/item-{}", "/a{}"] {
+        let patterns: Vec<Pattern> = (0..1_000)
+            .map(|i| template.replace("{}", &format!("{i:06}")))
+            .map(|pattern| Pattern::parse(&pattern, &ConstraintSet::default()).unwrap())
+            .collect();
+        let tables = Tables::new(&patterns.iter().collect::<Vec<_>>());
+        assert!(
+            tables.nodes.len() < 2_000,
+            "{template}: {}",
+            tables.nodes.len()
+        );
+    }
+}
+
+/// Labels whose first and last words are equal are searched by their text.
+#[test]
+fn labels_that_share_both_ends() {
+    let label = |i: usize| format!("/product-{i:06}-details");
+    let mut builder = TrieBuilder::new();
+    for i in 0..1_000 {
+        builder.insert(&(label(i) + "/x"), i).unwrap();
+    }
+    builder.insert("/product-{id}-details/y", 1_000).unwrap();
+    builder.insert("/{name}/z", 1_001).unwrap();
+    let trie = builder.build();
+    let find = |path: String| trie.at(&path).map(|found| *found.value);
+    for i in 0..1_000 {
+        assert_eq!(find(label(i) + "/x"), Some(i));
+        assert_eq!(find(label(i) + "/y"), Some(1_000), "{i}");
+        assert_eq!(find(label(i) + "/z"), Some(1_001), "{i}");
+        assert_eq!(find(label(i)), None, "{i}");
+    }
+    assert_eq!(find(label(1_000) + "/x"), None);
+    assert_eq!(find(label(1_000) + "/y"), Some(1_000));
 }
