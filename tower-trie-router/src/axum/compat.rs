@@ -1,9 +1,10 @@
 //! axum's own method routers as leaves, with axum's own parameters.
 //!
 //! `axum::extract::Path` and `RawPathParams` read an extension that only axum's router can make.
-//! So a compatibility leaf is an axum router of one route. It is not asked to match the path
-//! again, whose pattern it may not even accept: it gets a URI made of the raw captured values,
-//! `/{first}/{second}`, and a layer around the method router puts the real URI back.
+//! So a compatibility leaf is an axum router of one route, which matches the path again. Where it
+//! cannot, since axum does not know the pattern or a nest has stripped the URI, it gets a URI made
+//! of the raw captured values, `/{first}/{second}`, and a layer around the method router puts the
+//! real URI back.
 //!
 //! ```text
 //!  GET /img/a%2Fb.png        pattern /img/{name}.{ext}
@@ -22,7 +23,7 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    extract::{MatchedPath, OriginalUri, Request},
+    extract::{MatchedPath, NestedPath, OriginalUri, Request},
     response::Response,
     routing::MethodRouter,
 };
@@ -33,7 +34,7 @@ use tower_service::Service;
 
 use super::{
     handler::{Erased, Target, Waiting},
-    mint::Cache,
+    mint::{self, Cache},
     path::OwnParamsShown,
 };
 use crate::router::{Answer, Endpoint, MethodTable, Route, RouteMatch};
@@ -136,7 +137,8 @@ where
         Route::new(Leaf {
             methods: methods.layer(layer_fn(PutBack)),
             registered: Arc::clone(&self.registered),
-            routers: Cache::new(),
+            direct: Cache::new(),
+            synthetic: Cache::new(),
         })
     }
 }
@@ -178,31 +180,27 @@ impl Endpoint<Body, Body> for Options {
 struct Leaf {
     methods: MethodRouter,
     registered: Arc<[Method]>,
-    /// One-route routers by their pattern. There is more than one where the leaf is mounted
-    /// twice, or where a pattern has optional segments.
-    routers: Cache<Router>,
+    /// One-route routers by pattern, for the patterns that axum knows too. There is more than one
+    /// where the leaf is mounted twice.
+    direct: Cache<Router>,
+    /// One-route routers by synthetic pattern.
+    synthetic: Cache<Router>,
 }
 
 impl Endpoint<Body, Body> for Leaf {
     fn call(&self, mut request: Request) -> Answer<Body> {
-        let (pattern, uri) = synthetic(&request);
-        let router = self.routers.get_or_make(&pattern, || {
-            let router = Router::new().without_v07_checks();
-            Some(router.route(&pattern, self.methods.clone()))
-        });
-        let (Some(mut router), Some(uri)) = (router, uri) else {
-            let code = StatusCode::BAD_REQUEST;
-            return Answer::Now(Some(crate::router::status(code)));
+        let router = match self.direct(&request) {
+            Some(router) => {
+                // axum inserts its own, after what it finds.
+                request.extensions_mut().remove::<MatchedPath>();
+                Some(router)
+            }
+            None => self.synthetic(&mut request),
         };
-
-        let real = std::mem::replace(request.uri_mut(), uri);
-        let extensions = request.extensions_mut();
-        OwnParamsShown::insert_all(extensions);
-        if extensions.get::<OriginalUri>().is_none() {
-            extensions.insert(OriginalUri(real.clone()));
-        }
-        let matched = extensions.get::<MatchedPath>().cloned();
-        extensions.insert(Real { uri: real, matched });
+        let Some(mut router) = router else {
+            return Answer::Now(Some(crate::router::status(StatusCode::BAD_REQUEST)));
+        };
+        OwnParamsShown::insert_all(request.extensions_mut());
 
         let refused = !self.registered.contains(request.method());
         let registered = refused.then(|| Arc::clone(&self.registered));
@@ -213,6 +211,41 @@ impl Endpoint<Body, Body> for Leaf {
                 Err(never) => match never {},
             }
         }))
+    }
+}
+
+impl Leaf {
+    /// The router of the real pattern, if axum would match the request's path by it and nothing
+    /// around this router has to be seen through.
+    fn direct(&self, request: &Request) -> Option<Router> {
+        let extensions = request.extensions();
+        let matched = extensions.get::<RouteMatch>()?;
+        if extensions.get::<NestedPath>().is_some() || !matched.is_all_of(request.uri().path()) {
+            return None;
+        }
+        let pattern = matched.pattern();
+        let make = || {
+            let router = Router::new().without_v07_checks();
+            mint::axum_matches(pattern).then(|| router.route(pattern, self.methods.clone()))
+        };
+        self.direct.get_or_make(pattern, make)
+    }
+
+    /// The router of the synthetic pattern, whose URI the request is given.
+    fn synthetic(&self, request: &mut Request) -> Option<Router> {
+        let (pattern, uri) = synthetic(request);
+        let router = self.synthetic.get_or_make(&pattern, || {
+            let router = Router::new().without_v07_checks();
+            Some(router.route(&pattern, self.methods.clone()))
+        })?;
+        let real = std::mem::replace(request.uri_mut(), uri?);
+        let extensions = request.extensions_mut();
+        if extensions.get::<OriginalUri>().is_none() {
+            extensions.insert(OriginalUri(real.clone()));
+        }
+        let matched = extensions.remove::<MatchedPath>();
+        extensions.insert(Real { uri: real, matched });
+        Some(router)
     }
 }
 

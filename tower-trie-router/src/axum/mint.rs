@@ -94,6 +94,20 @@ pub(crate) fn axum_accepts(prefix: &str) -> bool {
     prefix.len() > 1 && prefix.starts_with('/') && segments(prefix).into_iter().all(known)
 }
 
+/// Whether a pattern means to axum what it means to this crate.
+pub(crate) fn axum_matches(pattern: &str) -> bool {
+    let all = segments(pattern);
+    let last = all.len() - 1;
+    all.iter()
+        .enumerate()
+        .all(|(at, segment)| match shape(segment) {
+            Shape::Static => true,
+            Shape::Param => !segment.contains([':', '?']),
+            Shape::CatchAll => at == last && !segment.contains([':', '?']),
+            Shape::Other => false,
+        })
+}
+
 /// What a segment is to axum's own router.
 enum Shape {
     Static,

@@ -251,12 +251,12 @@ impl<B, R: Default> Frozen<B, R> {
     ) -> Request<B> {
         if sees.route_match {
             let has_params = leaf.is_none_or(|leaf| leaf.has_params);
-            let path = || request.uri().path_and_query().cloned();
+            let target = request.uri().path_and_query();
             let text = match found.text {
                 _ if !has_params => Text::None,
                 Matched::Owned(text) => Text::Owned(text.into()),
-                Matched::Path => path().map_or(Text::None, Text::Path),
-                Matched::WithoutSlash => path().map_or(Text::None, Text::PathWithoutSlash),
+                Matched::Path => target.map_or(Text::None, Text::of),
+                Matched::WithoutSlash => target.cloned().map_or(Text::None, Text::WithoutSlash),
             };
             let extensions = request.extensions_mut();
             let outer = extensions.insert(RouteMatch {

@@ -57,20 +57,43 @@ pub(crate) struct HostMatch {
 pub(crate) enum Text {
     /// The pattern has no parameter.
     None,
-    /// The path of the request.
-    Path(PathAndQuery),
+    /// The path of the request, if it is short: a copy into the extension, which is allocated
+    /// anyway, costs less than a share of the request's own text.
+    Short { length: u8, bytes: [u8; SHORT] },
+    /// The path of the request, if it is long.
+    Long(PathAndQuery),
     /// The path of the request without the slash at its end.
-    PathWithoutSlash(PathAndQuery),
+    WithoutSlash(PathAndQuery),
     /// A path that was normalised or given a slash.
     Owned(Arc<str>),
 }
 
+/// The length in bytes up to which a path is copied.
+const SHORT: usize = 62;
+
 impl Text {
+    /// The path of a request.
+    #[inline]
+    pub(crate) fn of(target: &PathAndQuery) -> Self {
+        let path = target.path().as_bytes();
+        if path.len() > SHORT {
+            return Self::Long(target.clone());
+        }
+        let mut bytes = [0; SHORT];
+        bytes[..path.len()].copy_from_slice(path);
+        let length = path.len() as u8;
+        Self::Short { length, bytes }
+    }
+
     fn as_str(&self) -> &str {
         match self {
             Self::None => "",
-            Self::Path(path) => path.path(),
-            Self::PathWithoutSlash(path) => {
+            Self::Short { length, bytes } => {
+                let text = std::str::from_utf8(&bytes[..usize::from(*length)]);
+                text.expect("it was copied from a str")
+            }
+            Self::Long(path) => path.path(),
+            Self::WithoutSlash(path) => {
                 let path = path.path();
                 path.strip_suffix('/').unwrap_or(path)
             }
@@ -179,10 +202,20 @@ impl RouteMatch {
         prefix.strip_suffix('/').unwrap_or(prefix)
     }
 
+    /// Whether `path` is the text that matched, and all that did: no host, no rewriting.
+    #[cfg(feature = "axum")]
+    pub(crate) fn is_all_of(&self, path: &str) -> bool {
+        let text = match self.text {
+            Text::None => self.pattern(),
+            _ => self.text.as_str(),
+        };
+        self.host.is_none() && self.is_as_sent() && text == path
+    }
+
     /// Whether the text that matched is the path as the client sent it.
     #[cfg(feature = "axum")]
     pub(crate) fn is_as_sent(&self) -> bool {
-        matches!(self.text, Text::None | Text::Path(_))
+        matches!(self.text, Text::None | Text::Short { .. } | Text::Long(_))
     }
 
     fn path_iter(&self) -> ParamsIter<'_, '_> {
