@@ -140,7 +140,9 @@ where
 pub(super) fn deserialize<T: DeserializeOwned>(
     source: Source<'_>,
 ) -> Result<T, FailedToDeserializePathParams> {
-    let captures = decode_all(source)?;
+    let mut buffer = Vec::new();
+    let mut captures = Captures::new();
+    collect(source, &mut captures, &mut buffer)?;
     let arity = if source.ends_in_optional() {
         Arity::TrailingOptional
     } else {
@@ -150,13 +152,17 @@ pub(super) fn deserialize<T: DeserializeOwned>(
 }
 
 /// Apart from [`deserialize`], so that it is compiled once for all target types.
-fn decode_all(source: Source<'_>) -> Result<Captures<'_>, FailedToDeserializePathParams> {
-    let mut captures = Captures::new();
-    source.collect(&mut captures).map_err(|error| {
-        let InvalidUtf8InPathParam { key } = error;
-        FailedToDeserializePathParams::new(ErrorKind::InvalidUtf8InPathParam { key })
-    })?;
-    Ok(captures)
+fn collect<'a>(
+    source: Source<'a>,
+    captures: &mut Captures<'a>,
+    buffer: &'a mut Vec<u8>,
+) -> Result<(), FailedToDeserializePathParams> {
+    source
+        .collect(captures)
+        .and_then(|decoded| captures.decode(decoded, buffer))
+        .map_err(|InvalidUtf8InPathParam { key }| {
+            FailedToDeserializePathParams::new(ErrorKind::InvalidUtf8InPathParam { key })
+        })
 }
 
 #[cfg(test)]

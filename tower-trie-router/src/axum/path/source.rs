@@ -1,6 +1,6 @@
 //! Where a request's parameters come from.
 
-use std::{borrow::Cow, iter::Skip};
+use std::iter::Skip;
 
 use axum::extract::{RawPathParams, rejection::RawPathParamsRejection as AxumRejection};
 use axum_core::extract::FromRequestParts;
@@ -98,20 +98,29 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    /// Decodes all parameters into `captures`.
-    pub(crate) fn collect(self, captures: &mut Captures<'a>) -> Result<(), InvalidUtf8InPathParam> {
-        match self.outer {
+    /// Adds all parameters to `captures`; returns how many of them, from the
+    /// first on, are decoded already.
+    pub(super) fn collect(
+        self,
+        captures: &mut Captures<'a>,
+    ) -> Result<usize, InvalidUtf8InPathParam> {
+        let decoded = match self.outer {
             Some(Ok(params)) => {
-                for (name, value) in params {
-                    captures.push((name, Cow::Borrowed(value)));
-                }
+                params.iter().for_each(|param| captures.push(param));
+                captures.as_slice().len()
             }
             Some(Err(error)) => return Err(error.clone()),
-            None => {}
+            None => 0,
+        };
+        if let Some(own) = self.own {
+            let mut params = own.iter();
+            for _ in 0..self.shown {
+                params.next();
+            }
+            for param in params {
+                captures.push(param);
+            }
         }
-        match self.own_iter() {
-            Some(own) => captures.extend_raw(own),
-            None => Ok(()),
-        }
+        Ok(decoded)
     }
 }

@@ -15,8 +15,10 @@ use super::{
 
 /// Deserializes from raw pairs, as a request would.
 fn from_pairs<T: DeserializeOwned>(pairs: &[(&str, &str)], arity: Arity) -> Result<T, ErrorKind> {
+    let mut buffer = Vec::new();
     let mut captures = Captures::new();
-    captures.extend_raw(pairs.iter().copied()).unwrap();
+    pairs.iter().for_each(|pair| captures.push(*pair));
+    captures.decode(0, &mut buffer).unwrap();
     T::deserialize(PathDeserializer::new(captures.as_slice(), arity)).map_err(|error| error.0)
 }
 
