@@ -10,6 +10,9 @@ use crate::pattern::{
     Pattern,
 };
 
+/// How many gaps a builder may have however few routes it has.
+const SPARE_GAPS: usize = 32;
+
 /// Collects patterns and their values; [`build`](Self::build) freezes them
 /// into a [`Trie`].
 ///
@@ -128,10 +131,26 @@ impl<T> TrieBuilder<T> {
             self.keys.remove(&expansion.conflict_key());
         }
         self.len -= 1;
-        if self.len == 0 {
-            self.routes.clear();
+        if self.routes.len() > 2 * self.len + SPARE_GAPS {
+            self.close_gaps();
         }
         Some(route.value)
+    }
+
+    /// Numbers the routes anew without the removed ones. It is done so seldom
+    /// that a removal takes logarithmic time on average, and so often that
+    /// routes which come and go need no more room than those that stay.
+    fn close_gaps(&mut self) {
+        let mut numbers = Vec::with_capacity(self.routes.len());
+        let mut next = 0;
+        for route in &self.routes {
+            numbers.push(next);
+            next += usize::from(route.is_some());
+        }
+        self.routes.retain(Option::is_some);
+        for number in self.keys.values_mut() {
+            *number = numbers[*number];
+        }
     }
 
     /// The value of the route of `pattern`, written as it was inserted.
@@ -231,5 +250,31 @@ impl<T> TrieBuilder<T> {
 impl<T: fmt::Debug> fmt::Debug for TrieBuilder<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn routes_that_come_and_go_take_no_room() {
+        let mut builder = TrieBuilder::new();
+        for i in 0..100 {
+            builder.insert(&format!("/stays/{i}/{{a?}}"), i).unwrap();
+        }
+        for i in 0..10_000 {
+            let pattern = format!("/goes/{i}/{{a?}}");
+            builder.insert(&pattern, i).unwrap();
+            assert_eq!(builder.remove(&pattern), Some(i));
+        }
+        assert!(builder.routes.len() <= 2 * 101 + SPARE_GAPS);
+        assert_eq!(builder.len(), 100);
+        for (at, (pattern, value)) in builder.clone().iter().enumerate() {
+            assert_eq!((pattern, *value), (&*format!("/stays/{at}/{{a?}}"), at));
+            assert_eq!(builder.get(pattern), Some(&at));
+        }
     }
 }

@@ -78,6 +78,12 @@ const STATIC: &[&str] = &[
     "abcdefghijklmnopq",
     "abcdefghijklmnopqrstuvwxyzabcdefghijklmno",
     "abcdefghijklmnopqrstuvwxyzabcdefghijklmnp",
+    // Alike to a hash that mixes the first and the last word.
+    "abcdefgaijklmno",
+    "abceefgiijklmno",
+    "abcdefg-1-abcdefgh",
+    "abcdefg-2-abcdefgh",
+    "abcdefg-3-abcdefgh",
 ];
 
 /// Texts for parameters, some for each constraint.
