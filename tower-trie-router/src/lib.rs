@@ -90,7 +90,10 @@
 //! | `axum` | no | [`TrieRouter`], [`routing`], [`Path`], [`RouteParams`] |
 //! | `regex` | no | `{name:regex}` constraints |
 #![cfg_attr(not(feature = "router"), no_std)]
-#![cfg_attr(not(all(feature = "router", feature = "axum")), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(
+    not(all(feature = "router", feature = "axum")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 extern crate alloc;
 

@@ -8,6 +8,7 @@ mod matched_pattern;
 mod mint;
 mod nest;
 mod path;
+mod registrations;
 mod route;
 mod route_params;
 mod router;

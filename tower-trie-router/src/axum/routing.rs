@@ -2,7 +2,7 @@
 //! is, at the router's full speed.
 //!
 //! [`TrieRouter::route`](crate::TrieRouter::route) takes axum's own `MethodRouter` too. What its
-//! handlers extract is hidden, so it is routed as by `compat`, at axum's cost. Changing the `use`
+//! handlers extract is hidden, so it is routed as by `compat`, at twice axum's cost. Changing the `use`
 //! line from `axum::routing::get` to `tower_trie_router::routing::get` is all it takes to avoid
 //! that.
 

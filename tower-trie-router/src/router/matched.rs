@@ -202,14 +202,22 @@ impl RouteMatch {
         prefix.strip_suffix('/').unwrap_or(prefix)
     }
 
+    /// How many parameters came from the routers around this one.
+    #[cfg(feature = "axum")]
+    pub(crate) fn outer_len(&self) -> usize {
+        self.outer.as_ref().map_or(0, |outer| outer.len())
+    }
+
     /// Whether `path` is the text that matched, and all that did: no host, no rewriting.
     #[cfg(feature = "axum")]
     pub(crate) fn is_all_of(&self, path: &str) -> bool {
-        let text = match self.text {
-            Text::None => self.pattern(),
-            _ => self.text.as_str(),
+        let text = match &self.text {
+            Text::None => self.pattern().as_bytes(),
+            Text::Short { length, bytes } => &bytes[..usize::from(*length)],
+            Text::Long(target) => target.path().as_bytes(),
+            Text::WithoutSlash(_) | Text::Owned(_) => return false,
         };
-        self.host.is_none() && self.is_as_sent() && text == path
+        self.host.is_none() && text == path.as_bytes()
     }
 
     /// Whether the text that matched is the path as the client sent it.

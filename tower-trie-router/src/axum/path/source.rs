@@ -52,8 +52,9 @@ impl OwnParamsShown {
     pub(crate) fn insert_all(extensions: &mut Extensions) {
         let before = extensions.get::<Self>().map_or(0, |shown| shown.0);
         if let Some(matched) = extensions.get::<RouteMatch>() {
-            let all = matched.len();
-            if all - matched.own_params().count() <= before {
+            let outer = matched.outer_len();
+            if outer <= before {
+                let all = outer + matched.own_params().count();
                 extensions.insert(Self(all));
             }
         }
