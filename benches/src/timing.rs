@@ -4,8 +4,13 @@
 //! sample by sample, each round starting with another one. The ratio to the
 //! reference is the median of the rounds' own ratios: both halves of each were
 //! measured within milliseconds of each other.
+//!
+//! Time is the thread's own on the processor, so that what other processes
+//! take of it is not charged to whoever has the longer sample.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 use serde::Serialize;
 
@@ -61,9 +66,9 @@ struct Plan {
 impl Plan {
     fn of(subject: &mut Subject<'_>, rounds: usize) -> Self {
         (subject.work)(1);
-        let start = Instant::now();
+        let start = now();
         (subject.work)(1);
-        let pass = start.elapsed().max(Duration::from_nanos(50));
+        let pass = (now() - start).max(Duration::from_nanos(50));
         let passes = SAMPLE.as_nanos().div_ceil(pass.as_nanos()).max(1) as usize;
         let sample = pass * passes as u32;
         let stride = sample.as_nanos().div_ceil(PATIENCE.as_nanos()) as usize;
@@ -79,10 +84,16 @@ impl Plan {
         if self.warm {
             (subject.work)(1);
         }
-        let start = Instant::now();
+        let start = now();
         (subject.work)(self.passes);
-        start.elapsed().as_nanos() as f64 / (self.passes * subject.units) as f64
+        (now() - start).as_nanos() as f64 / (self.passes * subject.units) as f64
     }
+}
+
+/// The processor time of this thread.
+pub(crate) fn now() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 fn summarise(samples: &[Option<f64>], reference: &[Option<f64>]) -> Timing {

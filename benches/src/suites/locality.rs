@@ -15,7 +15,7 @@ use crate::{
     peers::{Mode, OURS, POINTER_BYTES, POINTER_SEGMENTS, Peer, REFERENCE},
     report::{self, Table, number},
     sets::{self, Set, Size},
-    suites::router::probe_of,
+    suites::router::{lookups, probe_of},
     timing::{Subject, Timing, interleave},
 };
 
@@ -75,14 +75,7 @@ fn measure(set: &Set, size: Size, rounds: usize) -> Result<Vec<Row>, String> {
     let paths = &paths;
     let mut subjects: Vec<Subject<'_>> = built
         .iter()
-        .map(|router| Subject {
-            work: Box::new(move |passes| {
-                for _ in 0..passes {
-                    std::hint::black_box(router.pass(Mode::Find, paths));
-                }
-            }),
-            units: paths.len(),
-        })
+        .map(|router| lookups(&**router, Mode::Find, paths))
         .collect();
     let timings = interleave(&mut subjects, rounds, 0);
     let probes: Vec<_> = PEERS

@@ -4,8 +4,6 @@
 //! too. Times are nanoseconds a look-up of interleaved rounds; allocations are
 //! counted over one pass; bytes and build time are of the built router, a route.
 
-use std::time::Instant;
-
 use clap::Args;
 use serde::Serialize;
 
@@ -15,7 +13,7 @@ use crate::{
     peers::{Built, Mode, OURS, PEERS, Peer, REFERENCE},
     report::{self, Table, number},
     sets::{self, Set, Size},
-    timing::{Subject, Timing, interleave, median},
+    timing::{Subject, Timing, interleave, median, now},
 };
 
 /// What to run.
@@ -126,9 +124,9 @@ impl Ready {
         let (built, bytes) = alloc::retained(|| peer.build(&set.patterns));
         peer.verify(&*built, set)?;
         let times = (0..repeats).map(|_| {
-            let start = Instant::now();
+            let start = now();
             let again = peer.build(&set.patterns);
-            let time = start.elapsed().as_nanos() as f64;
+            let time = (now() - start).as_nanos() as f64;
             drop(again);
             time
         });
@@ -218,17 +216,25 @@ fn time_set(set: &Set, peers: &[Peer], quick: bool) -> Result<Vec<TimeRow>, Stri
 fn time_mode(ready: &[Ready], mode: Mode, paths: &[&str], rounds: usize) -> Vec<Timing> {
     let mut subjects: Vec<Subject<'_>> = ready
         .iter()
-        .map(|ready| Subject {
-            work: Box::new(move |passes| {
-                for _ in 0..passes {
-                    std::hint::black_box(ready.built.pass(mode, paths));
-                }
-            }),
-            units: paths.len(),
-        })
+        .map(|ready| lookups(&*ready.built, mode, paths))
         .collect();
     let reference = ready.iter().position(|r| r.peer.name == REFERENCE);
     interleave(&mut subjects, rounds, reference.unwrap_or(0))
+}
+
+/// Look-ups to be timed: a pass is the next few thousand paths, so that a sample of a long set is short.
+pub(crate) fn lookups<'a>(built: &'a dyn Built, mode: Mode, paths: &'a [&'a str]) -> Subject<'a> {
+    const CHUNK: usize = 4_000;
+    let units = paths.len().min(CHUNK);
+    let mut chunks = paths.chunks_exact(units).cycle();
+    Subject {
+        work: Box::new(move |passes| {
+            for chunk in chunks.by_ref().take(passes) {
+                std::hint::black_box(built.pass(mode, chunk));
+            }
+        }),
+        units,
+    }
 }
 
 fn time_table(set: &Set, rows: &[TimeRow]) -> Table {
