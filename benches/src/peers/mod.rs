@@ -212,10 +212,12 @@ mod tests {
     #[test]
     fn every_peer_answers_every_small_set_rightly() {
         for name in sets::NAMES {
-            let set = sets::make(name, sets::Size::Quick).unwrap();
+            let mut set = sets::make(name, sets::Size::Quick).unwrap();
             if set.patterns.len() > 1_000 {
                 continue;
             }
+            // Enough to tell a wrong adapter; a run checks them all.
+            set.lookups.truncate(200);
             for peer in PEERS {
                 if set.patterns.len() <= peer.max_routes {
                     let built = peer.build(&set.patterns);
