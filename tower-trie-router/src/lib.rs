@@ -117,3 +117,6 @@ pub use self::router::{
     RouteMatchIter, RouterLayer, RouterService, Routes, ServiceRouter, TrailingSlash,
 };
 pub use self::trie::{Match, Params, ParamsIter, RouteId, Trie, TrieBuilder};
+
+#[doc = include_str!("../docs/patterns.md")]
+pub mod patterns {}

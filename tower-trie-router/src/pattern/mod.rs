@@ -1,32 +1,17 @@
 //! The pattern language: what a route's pattern may say, what it matches, and
 //! which of two patterns comes first.
 //!
-//! A pattern is a `/` followed by segments that are separated by `/`. It is
-//! parsed once, when it is inserted; a look-up only sees the finished
-//! [`Segment`]s.
+//! It is told in `docs/patterns.md`, for users too. A pattern is parsed once,
+//! when it is inserted; a look-up only sees the finished [`Segment`]s.
 //!
-//! | written | matches |
+//! | module | what |
 //! |---|---|
-//! | `/about` | itself, byte for byte |
-//! | `{{` `}}` | the braces `{` and `}` |
-//! | `/{id}` | one segment of at least one byte |
-//! | `/{name}.json`, `/v{major}.{minor}` | one segment, split at the literals |
-//! | `/{id:u64}` | one segment that the constraint accepts |
-//! | `/{slug:[a-z-]+}` | one segment that the regular expression matches whole (feature `regex`) |
-//! | `/files/{*path}` | the rest of the path, of at least one byte |
-//! | `/src{*path}` | the same behind a literal prefix |
-//! | `/users/{id?}` | `/users` and `/users/{id}` |
-//! | `/files/{*path?}` | `/files`, `/files/` and `/files/{*path}` |
-//!
-//! # How a segment is split
-//! Every parameter takes at least one byte. The literals alone decide where a
-//! segment is split, and the leftmost parameter takes as much as it can, the
-//! way the regular expression `^(.+)-(.+)$` would: `/{a}-{b}` reads `x-y-z` as
-//! `a = x-y`, `b = z`. Constraints judge the finished pieces; they never move
-//! a split.
-//!
-//! # Which pattern wins
-//! See [`order`] for the total order.
+//! | [`parse`] | from text to segments |
+//! | [`segment`] | what a segment is, and how a path's text is matched and split |
+//! | [`constraint`] | what a parameter's text must look like |
+//! | [`order`] | which pattern goes first, and which conflict |
+//! | [`error`] | what is wrong with a pattern, and where |
+//! | [`display`] | segments written out again |
 #![forbid(unsafe_code)]
 
 mod constraint;
