@@ -6,6 +6,7 @@
 //! axum's private deserializer (`extract/path/de.rs`) are beside ours, in `src/axum/path/tests.rs`.
 #![cfg(feature = "axum")]
 
+mod beside_axum;
 mod matched_path;
 mod method_routing;
 mod nested_path;
