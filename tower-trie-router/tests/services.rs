@@ -186,3 +186,15 @@ fn twins_report_faults() {
         assert!(result.is_err(), "{name}");
     }
 }
+
+#[test]
+fn what_is_public_is_send_and_sync() {
+    fn assert_both<T: Send + Sync>() {}
+    assert_both::<Router>();
+    assert_both::<BuildError>();
+    assert_both::<RouteMatch>();
+    assert_both::<tower_trie_router::Route<(), Body>>();
+    assert_both::<tower_trie_router::RouterLayer<(), Body>>();
+    fn assert_send<T: Send>() {}
+    assert_send::<tower_trie_router::RouteFuture<Body>>();
+}

@@ -35,6 +35,9 @@ pub(crate) fn pattern_to_path(pattern: &str) -> Result<String, String> {
     if labels.iter().any(String::is_empty) {
         return Err("a label is empty; write it as `example.com`".into());
     }
+    if labels.iter().any(|label| label.find("{*") > Some(0)) {
+        return Err("a catch-all takes whole labels; write it as `{*sub}.example.com`".into());
+    }
     let mut path = String::new();
     for label in labels.iter().rev() {
         path.push('/');
@@ -122,7 +125,7 @@ mod tests {
             let lower = pattern_to_path(pattern).map(|path| unreverse(&path));
             assert!(lower.unwrap().eq_ignore_ascii_case(pattern), "{pattern}");
         }
-        for pattern in ["", "a..b", ".a", "a.", "a/b", "a:80"] {
+        for pattern in ["", "a..b", ".a", "a.", "a/b", "a:80", "x{*sub}.com"] {
             assert!(pattern_to_path(pattern).is_err(), "{pattern}");
         }
     }
