@@ -16,6 +16,7 @@ mod serve; // connections in, drain at the end
 mod shutdown; // SIGINT and SIGTERM
 mod store; // the shop in memory
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::{error, fmt, io};
 
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     let config = match config::load(std::env::args_os(), &|name| std::env::var_os(name)) {
         Ok(Command::Serve(config)) => config,
         Ok(Command::Print(text)) => {
-            print!("{text}");
+            print(&text);
             return ExitCode::SUCCESS;
         }
         Err(error) => {
@@ -66,10 +67,9 @@ async fn run(config: &Config) -> Result<End, StartError> {
         .map_err(bind_error)?;
     let service = assembly::request_plane(config).map_err(StartError::Routes)?;
 
-    println!(
-        "{}",
-        banner::text(Listener::local_addr(&listener).map_err(bind_error)?)
-    );
+    let address = Listener::local_addr(&listener).map_err(bind_error)?;
+    print(&format!("{}\n", banner::text(address)));
+    tracing::info!(%address, "listening");
     let end = serve::serve(listener, service, config, shutdown).await;
     match end {
         End::Drained => tracing::info!("stopped: every request was answered"),
@@ -79,6 +79,12 @@ async fn run(config: &Config) -> Result<End, StartError> {
         ),
     }
     Ok(end)
+}
+
+/// Writes to standard output. Whoever closed it does not want to read, which is no reason not to serve.
+fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Why the server did not start.

@@ -1,6 +1,8 @@
 //! Flags, environment, file, defaults; and what is said of values that cannot be used.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use crate::client::Client;
 use crate::process::{Server, output, program};
@@ -232,4 +234,27 @@ async fn the_banner_leads_to_the_server() {
     let server = Server::start(&["--threads", "1"]);
     assert!(server.banner.contains("server "), "{}", server.banner);
     assert_eq!(Client::http1(server.address).get("/").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_closed_standard_output_does_not_keep_it_from_serving() {
+    let (reader, writer) = std::io::pipe().expect("a pipe can be made");
+    drop(reader);
+    let mut command = program(&["--listen", "127.0.0.1:0", "--log-format", "json"]);
+    let mut child = command
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program was built");
+    let mut line = String::new();
+    let mut log = BufReader::new(child.stderr.take().expect("stderr is piped"));
+    log.read_line(&mut line).expect("the log is UTF-8");
+    let event: serde_json::Value = serde_json::from_str(&line).expect("a log line is JSON");
+    let address = event["address"]
+        .as_str()
+        .and_then(|address| address.parse().ok());
+    let address = address.unwrap_or_else(|| panic!("no address in {event}"));
+    assert_eq!(Client::http1(address).get("/healthz").await.status, 200);
+    child.kill().expect("it is still running");
+    child.wait().expect("the child is ours");
 }
