@@ -82,7 +82,7 @@ fn alternative(
         Half::Param => &node.param,
     };
     let listed = tables
-        .extra(dispatch.extra)
+        .extra(dispatch.extra())
         .map_or(&[][..], |extra| &extra.alternatives);
     let rest = &path[start + 1..];
     let segment = || &rest[..rest.find('/').unwrap_or(rest.len())];

@@ -5,7 +5,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 
 use super::{
     layout::{Children, Layout},
-    node::{Dispatch, Half, Label, NO_LEAF, Node, WIDE, place},
+    node::{Dispatch, Half, Label, NO_LEAF, NO_STATIC, Node, WIDE, multiplier, place},
     tables::{Alternative, Edge, Extra, Leaf, Matcher, ParamSpec, ParamValue, Tables, Target},
     tree::{Next, Tree},
 };
@@ -79,11 +79,12 @@ impl Arena<'_> {
 
     /// The extra of a place, made if it has none.
     fn extra(&mut self, at: usize) -> &mut Extra {
-        if self.dispatch(at).extra == 0 {
+        if self.dispatch(at).extra() == 0 {
             self.extras.push(Extra::default());
-            self.dispatch(at).extra = self.extras.len() as u32;
+            let extra = self.extras.len() as u32;
+            self.dispatch(at).set_extra(extra);
         }
-        let extra = self.dispatch(at).extra as usize;
+        let extra = self.dispatch(at).extra() as usize;
         &mut self.extras[extra - 1]
     }
 
@@ -94,16 +95,16 @@ impl Arena<'_> {
         let spot = &layout.spots[at];
         let hot = layout.hot_param(tree, at);
         let param = hot.map_or(0, |next| self.id(next));
-        let (seed, base, shift) = match spot.children {
-            Children::None => (0, 0, Dispatch::EMPTY.shift),
+        let (multiplier, base, shift) = match spot.children {
+            Children::None => (0, 0, NO_STATIC),
             Children::One { place } => (0, layout.spots[place].line, 63),
-            Children::Window(window) => (window.seed, window.base, window.shift),
-            Children::Wide { first, bits } => (bits, first, WIDE),
+            Children::Window(window) => (multiplier(window.seed), window.base, window.shift),
+            Children::Wide { first, bits } => (bits.into(), first, WIDE),
         };
         let dispatch = self.dispatch(at);
-        dispatch.seed = seed;
+        dispatch.multiplier = multiplier;
         dispatch.base = base;
-        dispatch.shift = shift;
+        dispatch.extra_and_shift = dispatch.extra() << 8 | shift;
         dispatch.param = param;
         dispatch.leaf = place.leaf.unwrap_or(NO_LEAF);
 
@@ -152,8 +153,7 @@ impl Arena<'_> {
         let line = self.layout.spots[child].line as usize;
         self.nodes[line].first = label.first;
         self.nodes[line].last = label.last;
-        self.nodes[line].own.len = label.len as u16;
-        if label.len > 16 {
+        if label.len > Label::WORDS {
             self.extra(child).label = alloc::format!("/{text}").into();
         }
         let parent = self.id(parent);
@@ -201,20 +201,22 @@ impl Leaves {
     }
 
     fn add_specs(&mut self, source: &str, start: u32, segments: &[Segment]) {
+        let mut before = 0;
         for (number, segment) in segments.iter().enumerate() {
             let Segment::Dynamic(pattern) = segment else {
                 continue;
             };
             for (index, name) in pattern.names().enumerate() {
                 // Any place of the same text will do.
-                let at = source.find(name).unwrap_or(0);
+                let at = source.find(name).expect("a pattern has its names");
                 let value = self.value(pattern, index);
                 self.specs.push(ParamSpec {
                     name: start + at as u32,
                     name_len: name.len() as u16,
-                    segment: number as u16,
+                    skip: (number - before) as u16,
                     value,
                 });
+                before = number;
             }
         }
     }

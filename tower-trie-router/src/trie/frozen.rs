@@ -1,5 +1,7 @@
 //! The immutable form of a trie, and what a look-up in it finds.
-#![forbid(unsafe_code)]
+//!
+//! Unsafe here is only the making of [`Params`], which trust the leaf and the
+//! ends that they are given.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -8,7 +10,7 @@ use super::{
     TrieBuilder,
     node::NO_LEAF,
     params::Params,
-    slashes::{Native, Portable, Scan},
+    slashes::{Native, Portable, first_ends},
     tables::Tables,
     walk::{Uncounted, find},
 };
@@ -62,15 +64,15 @@ impl<T> Trie<T> {
     /// overlap, and never more than the trie has.
     #[inline]
     pub fn at<'t, 'p>(&'t self, path: &'p str) -> Option<Match<'t, 'p, T>> {
-        let (leaf, slashes) = self.tables.find(path);
-        self.found(leaf, slashes, path)
+        let (leaf, ends) = self.tables.find(path);
+        self.found(leaf, ends, path)
     }
 
     /// [`at`](Self::at) without SIMD instructions, as on a processor that has none.
     #[doc(hidden)]
     pub fn at_portable<'t, 'p>(&'t self, path: &'p str) -> Option<Match<'t, 'p, T>> {
-        let (leaf, slashes) = find::<Portable>(&self.tables, path, &mut Uncounted);
-        self.found(leaf, slashes, path)
+        let (leaf, ends) = find::<Portable>(&self.tables, path, &mut Uncounted);
+        self.found(leaf, ends, path)
     }
 
     /// [`at`](Self::at), and how many steps it took: how often a segment was
@@ -78,18 +80,20 @@ impl<T> Trie<T> {
     #[doc(hidden)]
     pub fn at_counted<'t, 'p>(&'t self, path: &'p str) -> (Option<Match<'t, 'p, T>>, usize) {
         let mut steps = 0;
-        let (leaf, slashes) = find::<Native>(&self.tables, path, &mut steps);
-        (self.found(leaf, slashes, path), steps)
+        let (leaf, ends) = find::<Native>(&self.tables, path, &mut steps);
+        (self.found(leaf, ends, path), steps)
     }
 
     #[inline(always)]
-    fn found<'t, 'p>(&'t self, leaf: u32, slashes: u64, path: &'p str) -> Option<Match<'t, 'p, T>> {
+    fn found<'t, 'p>(&'t self, leaf: u32, ends: u64, path: &'p str) -> Option<Match<'t, 'p, T>> {
         if leaf == NO_LEAF {
             return None;
         }
         Some(Match {
             value: &self.values[self.route(leaf)],
-            params: Params::new(&self.tables, leaf, path, slashes),
+            // SAFETY: `find` gave the leaf and the ends of this path, which
+            // starts with a slash.
+            params: unsafe { Params::new(&self.tables, leaf, path, ends) },
         })
     }
 
@@ -116,7 +120,12 @@ impl<T> Trie<T> {
             (id.0 as usize) < self.tables.leaves.len(),
             "{id:?} is from another trie"
         );
-        Params::new(&self.tables, id.0, path, Native::mask(path.as_bytes()))
+        // No route matches a path without a slash.
+        let path = if path.starts_with('/') { path } else { "" };
+        let ends = first_ends::<Native>(path.as_bytes());
+        // SAFETY: the leaf was just checked, and these are the path's ends: at
+        // least the slash that it starts with, or the end of the empty path.
+        unsafe { Params::new(&self.tables, id.0, path, ends) }
     }
 
     /// The pattern of a route, as it was inserted.

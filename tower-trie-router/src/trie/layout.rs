@@ -10,13 +10,18 @@
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use super::{
-    node::{Half, Label, Node, Switch, hash, switch},
+    node::{Half, Label, Node, Switch, hash, multiplier, switch},
     tree::{Next, Tree},
 };
 
-/// Up to so many static children share one window; more are spread over
-/// several by a second level.
-const MAX_CHILDREN: usize = 24;
+/// Up to so many static children always share one window. More do if there is
+/// enough to fill the window's holes with; else they are spread over several
+/// windows by a second level.
+const FEW_CHILDREN: usize = 24;
+/// So many holes may stay empty in wide windows.
+const SPARE_LINES: usize = 384;
+/// More than so many never share one window.
+const MAX_CHILDREN: usize = 64;
 /// How many children a window of a wide place has on average.
 const CHILDREN_PER_SWITCH: usize = 4;
 /// How many multipliers are tried before a window is doubled.
@@ -36,6 +41,8 @@ pub(super) struct Layout {
     holes: Vec<Hole>,
     /// Places that can stand in any line, in breadth-first order.
     anywhere: Vec<Anywhere>,
+    /// How many holes there may still be in wide windows.
+    spare: usize,
 }
 
 /// What the layout decides for one place of the tree.
@@ -72,7 +79,7 @@ pub(super) enum Children {
 pub(super) struct Window {
     pub(super) seed: u32,
     pub(super) base: u32,
-    pub(super) shift: u8,
+    pub(super) shift: u32,
 }
 
 /// A free line in a window.
@@ -108,6 +115,12 @@ impl Layout {
             spots: alloc::vec![Spot::default(); tree.places.len()],
             holes: Vec::new(),
             anywhere: Vec::new(),
+            spare: SPARE_LINES
+                + tree
+                    .places
+                    .iter()
+                    .filter(|place| place.statics.len() == 1)
+                    .count(),
         };
         let mut queue = VecDeque::from([0]);
         let mut params = Vec::new();
@@ -171,13 +184,25 @@ impl Layout {
                 self.place_anywhere(only.place, Some(only.mixed), None);
                 Children::One { place: only.place }
             }
-            few if few.len() <= MAX_CHILDREN => self
+            few if few.len() <= FEW_CHILDREN || self.take_spare(few.len()) => self
                 .place_window(at, few)
                 .map_or(Children::None, Children::Window),
             many => self.place_wide(at, many),
         };
         // A look-up searches them by halves.
         self.spots[at].literals.sort_unstable();
+    }
+
+    /// Whether one window for so many children has no more holes than can be
+    /// filled; if so they are taken.
+    fn take_spare(&mut self, children: usize) -> bool {
+        // About the size at which some seed keeps so many labels apart.
+        let holes = (children * children / 12).next_power_of_two();
+        let fits = children <= MAX_CHILDREN && holes <= self.spare;
+        if fits {
+            self.spare -= holes;
+        }
+        fits
     }
 
     /// Spreads many children over windows of a few each.
@@ -226,11 +251,11 @@ impl Layout {
         let window = Window {
             seed,
             base: self.take_lines(1 << bits),
-            shift: (64 - bits) as u8,
+            shift: 64 - bits,
         };
         let mut free = alloc::vec![true; 1 << bits];
         for child in children {
-            let offset = hash(child.mixed, seed, window.shift);
+            let offset = hash(child.mixed, multiplier(seed), window.shift);
             free[offset as usize] = false;
             self.spots[child.place].line = window.base + offset;
         }
@@ -263,7 +288,7 @@ impl Layout {
             let fits = |hole: &Hole| match item.mixed {
                 Some(mixed) => {
                     let window = hole.window;
-                    window.base + hash(mixed, window.seed, window.shift) != hole.line
+                    window.base + hash(mixed, multiplier(window.seed), window.shift) != hole.line
                 }
                 None => true,
             };
@@ -317,7 +342,7 @@ fn separate(children: &[Child<'_>]) -> Option<(u32, u32)> {
             taken.clear();
             taken.resize((1_usize << bits).div_ceil(64), 0_u64);
             let all_differ = children.iter().all(|child| {
-                let offset = hash(child.mixed, seed, (64 - bits) as u8) as usize;
+                let offset = hash(child.mixed, multiplier(seed), 64 - bits) as usize;
                 let bit = 1 << (offset % 64);
                 let free = taken[offset / 64] & bit == 0;
                 taken[offset / 64] |= bit;

@@ -19,26 +19,35 @@ use super::{
 #[derive(Clone, Copy)]
 pub struct Params<'t, 'p> {
     tables: &'t Tables,
+    /// One of the tables' leaves.
     leaf: u32,
     path: &'p str,
-    /// The slashes in the path's first block.
-    slashes: u64,
+    /// The path's [`first_ends`](super::slashes::first_ends).
+    ends: u64,
 }
 
 impl<'t, 'p> Params<'t, 'p> {
+    /// The parameters of `path`, which has the
+    /// [`first_ends`](super::slashes::first_ends) `ends`.
+    ///
+    /// # Safety
+    /// `leaf` is one of the tables' leaves, and `ends` belongs to `path` and is
+    /// not 0.
     #[inline(always)]
-    pub(super) fn new(tables: &'t Tables, leaf: u32, path: &'p str, slashes: u64) -> Self {
+    pub(super) unsafe fn new(tables: &'t Tables, leaf: u32, path: &'p str, ends: u64) -> Self {
         Self {
             tables,
             leaf,
             path,
-            slashes,
+            ends,
         }
     }
 
     #[inline]
-    pub(super) fn leaf(&self) -> &'t Leaf {
-        self.tables.leaf(self.leaf)
+    fn leaf(&self) -> &'t Leaf {
+        debug_assert!((self.leaf as usize) < self.tables.leaves.len());
+        // SAFETY: `new` was given one of the tables' leaves.
+        unsafe { self.tables.leaves.get_unchecked(self.leaf as usize) }
     }
 
     /// The leaf's number.
@@ -80,15 +89,11 @@ impl<'t, 'p> Params<'t, 'p> {
     #[inline]
     #[must_use]
     pub fn iter(&self) -> ParamsIter<'t, 'p> {
-        let mut ends = SegmentEnds::new(self.path.as_bytes(), self.slashes);
         ParamsIter {
             tables: self.tables,
             specs: self.tables.specs(self.leaf()).iter(),
-            path: self.path,
-            segment: 0,
-            start: 0,
-            end: ends.next::<Native>(),
-            ends,
+            // SAFETY: `new` was given the path's ends.
+            ends: unsafe { SegmentEnds::new(self.path, self.ends) },
         }
     }
 }
@@ -122,12 +127,8 @@ impl<'t, 'p> IntoIterator for &Params<'t, 'p> {
 pub struct ParamsIter<'t, 'p> {
     tables: &'t Tables,
     specs: core::slice::Iter<'t, ParamSpec>,
-    path: &'p str,
+    /// At the slash of the segment of the parameter that was read last.
     ends: SegmentEnds<'p>,
-    /// The number of the segment `start..end`, its slash included.
-    segment: u16,
-    start: usize,
-    end: usize,
 }
 
 impl<'t, 'p> Iterator for ParamsIter<'t, 'p> {
@@ -136,14 +137,14 @@ impl<'t, 'p> Iterator for ParamsIter<'t, 'p> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let spec = self.specs.next()?;
-        while self.segment < spec.segment {
-            self.segment += 1;
-            self.start = self.end;
-            self.end = self.ends.next::<Native>();
+        for _ in 0..spec.skip {
+            self.ends.advance::<Native>();
         }
-        let name = spec.name as usize;
-        let name = &self.tables.text[name..name + usize::from(spec.name_len)];
-        Some((name, self.value(spec.value)))
+        let value = match spec.value {
+            ParamValue::Whole => self.ends.segment::<Native>(),
+            part => part_of(self.tables, self.ends, part).unwrap_or(""),
+        };
+        Some((self.tables.name(spec), value))
     }
 
     #[inline]
@@ -152,31 +153,22 @@ impl<'t, 'p> Iterator for ParamsIter<'t, 'p> {
     }
 }
 
-impl<'p> ParamsIter<'_, 'p> {
-    /// A value in the current segment; empty where the path is not one that
-    /// the route matches.
-    #[inline]
-    fn value(&self, value: ParamValue) -> &'p str {
-        if let ParamValue::Whole = value {
-            return self.path.get(self.start + 1..self.end).unwrap_or("");
+/// A part of the current segment, or of the rest of the path. None where the
+/// path is not one that the route matches.
+#[inline(never)]
+fn part_of<'p>(tables: &Tables, ends: SegmentEnds<'p>, value: ParamValue) -> Option<&'p str> {
+    let segment = ends.segment::<Native>();
+    match value {
+        ParamValue::Whole => Some(segment),
+        ParamValue::Within { prefix, suffix } => {
+            let end = segment.len().checked_sub(suffix.into())?;
+            segment.get(prefix.into()..end)
         }
-        self.part(value).unwrap_or("")
-    }
-
-    fn part(&self, value: ParamValue) -> Option<&'p str> {
-        let segment = self.path.get(self.start + 1..self.end)?;
-        match value {
-            ParamValue::Whole => Some(segment),
-            ParamValue::Within { prefix, suffix } => {
-                let end = segment.len().checked_sub(suffix.into())?;
-                segment.get(prefix.into()..end)
-            }
-            ParamValue::Rest { prefix } => self.path.get(self.start + 1 + usize::from(prefix)..),
-            ParamValue::Split { index, split } => {
-                let pattern = &self.tables.splits[split as usize];
-                let (start, end) = pattern.captures(segment, index.into());
-                segment.get(start..end)
-            }
+        ParamValue::Rest { prefix } => ends.rest().get(prefix.into()..),
+        ParamValue::Split { index, split } => {
+            let pattern = &tables.splits[split as usize];
+            let (start, end) = pattern.captures(segment, index.into());
+            segment.get(start..end)
         }
     }
 }

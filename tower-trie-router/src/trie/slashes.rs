@@ -14,6 +14,17 @@ pub(super) trait Scan {
     fn mask(text: &[u8]) -> u64;
 }
 
+/// Where the segments that end in a path's first block end: a bit for each
+/// slash there, and one for the path's end if that is in the block.
+#[inline(always)]
+pub(super) fn first_ends<S: Scan>(path: &[u8]) -> u64 {
+    if path.len() < BLOCK {
+        S::mask(path) | 1 << path.len()
+    } else {
+        S::mask(path)
+    }
+}
+
 /// The fastest way that this processor has.
 #[cfg(target_arch = "x86_64")]
 pub(super) use sse2::Sse2 as Native;
@@ -138,57 +149,106 @@ mod sse2 {
     }
 }
 
-/// Yields the positions of a path's slashes in order, and then, for ever, its
-/// length: the ends of its segments.
-#[derive(Debug, Clone)]
+/// Goes through the ends of a path's segments: the positions of its slashes,
+/// and then, for ever, its length.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct SegmentEnds<'p> {
-    path: &'p [u8],
+    path: &'p str,
     /// Where the block that `mask` speaks of starts.
     block: usize,
-    /// The slashes of that block that are still to come.
+    /// The ends in that block from the current one on; never 0. Each bit
+    /// stands for a slash of the path or for the path's end.
     mask: u64,
 }
 
 impl<'p> SegmentEnds<'p> {
-    /// The ends behind the slash at 0, given the mask of the path's first block.
+    /// Starts at the first end that is in `mask`.
+    ///
+    /// # Safety
+    /// `mask` is not 0 and has no bits that the path's [`first_ends`] do not have.
     #[inline]
-    pub(super) fn new(path: &'p [u8], mask: u64) -> Self {
+    pub(super) unsafe fn new(path: &'p str, mask: u64) -> Self {
+        debug_assert!(mask != 0);
         Self {
             path,
             block: 0,
-            mask: mask & !1,
+            mask,
         }
     }
 
-    /// The next end.
+    /// The current end.
     #[inline]
-    pub(super) fn next<S: Scan>(&mut self) -> usize {
-        if self.mask == 0 && !self.refill::<S>() {
-            return self.path.len();
+    pub(super) fn current(&self) -> usize {
+        // SAFETY: `new`, `advance` and `refilled` leave no mask without a bit.
+        unsafe { core::hint::assert_unchecked(self.mask != 0) };
+        self.block + self.mask.trailing_zeros() as usize
+    }
+
+    /// The end behind the current one.
+    #[inline]
+    pub(super) fn following<S: Scan>(&self) -> usize {
+        let mask = self.mask & (self.mask - 1);
+        if mask == 0 {
+            return Self { mask, ..*self }.refilled::<S>().current();
         }
-        let end = self.block + self.mask.trailing_zeros() as usize;
+        self.block + mask.trailing_zeros() as usize
+    }
+
+    /// The text between the slash at the current end and the following one;
+    /// empty at the path's end.
+    #[inline]
+    pub(super) fn segment<S: Scan>(&self) -> &'p str {
+        let (start, end) = (self.current(), self.following::<S>());
+        if start >= end {
+            return nothing();
+        }
+        // SAFETY: `new` and `refilled` take only ends, which are positions of
+        // slashes or the path's length. One before another is a slash, so
+        // `start + 1` is a boundary of characters and at most `end`, which is
+        // one too.
+        unsafe { self.path.get_unchecked(start + 1..end) }
+    }
+
+    /// The text behind the slash at the current end; empty at the path's end.
+    pub(super) fn rest(&self) -> &'p str {
+        self.path.get(self.current() + 1..).unwrap_or("")
+    }
+
+    /// Goes to the next end.
+    #[inline]
+    pub(super) fn advance<S: Scan>(&mut self) {
         self.mask &= self.mask - 1;
-        end
-    }
-
-    /// Goes on behind `start`.
-    pub(super) fn seek<S: Scan>(&mut self, start: usize) {
-        self.block = start / BLOCK * BLOCK;
-        self.mask = S::mask(&self.path[self.block..]) & (!1 << (start % BLOCK));
-    }
-
-    /// Goes to the next block that has a slash; false if there is none.
-    #[inline]
-    fn refill<S: Scan>(&mut self) -> bool {
-        while self.path.len() - self.block > BLOCK {
-            self.block += BLOCK;
-            self.mask = S::mask(&self.path[self.block..]);
-            if self.mask != 0 {
-                return true;
-            }
+        if self.mask == 0 {
+            *self = self.refilled::<S>();
         }
-        false
     }
+
+    /// Goes to the end behind the one at `start`.
+    pub(super) fn seek_behind<S: Scan>(&mut self, start: usize) {
+        self.block = start / BLOCK * BLOCK;
+        self.mask = first_ends::<S>(&self.path.as_bytes()[self.block..]) & (!1 << (start % BLOCK));
+        if self.mask == 0 {
+            *self = self.refilled::<S>();
+        }
+    }
+
+    /// At the first end behind a block whose ends have all been taken. By
+    /// value, so that the caller can keep its own in registers.
+    #[cold]
+    #[inline(never)]
+    fn refilled<S: Scan>(mut self) -> Self {
+        while self.mask == 0 {
+            self.block = (self.block + BLOCK).min(self.path.len());
+            self.mask = first_ends::<S>(&self.path.as_bytes()[self.block..]);
+        }
+        self
+    }
+}
+
+/// Tells the compiler that the empty segment at a path's end is rare.
+#[cold]
+fn nothing() -> &'static str {
+    ""
 }
 
 #[cfg(test)]
@@ -220,22 +280,28 @@ mod tests {
 
     #[test]
     fn segment_ends_cross_blocks() {
-        let mut path = alloc::vec![b'/'; 1];
+        let mut path = alloc::string::String::from("/");
         for len in [3, 70, 0, 200, 1, 64, 63] {
-            path.extend(core::iter::repeat_n(b'x', len));
-            path.push(b'/');
+            path.extend(core::iter::repeat_n('x', len));
+            path.push('/');
         }
-        let expected: alloc::vec::Vec<usize> =
-            (1..path.len()).filter(|&at| path[at] == b'/').collect();
-        let mut ends = SegmentEnds::new(&path, Native::mask(&path));
-        for end in &expected {
-            assert_eq!(ends.next::<Native>(), *end);
-        }
-        assert_eq!(ends.next::<Native>(), path.len());
-        assert_eq!(ends.next::<Native>(), path.len());
+        let slashes = path.match_indices('/').map(|(at, _)| at);
+        let expected: alloc::vec::Vec<usize> = slashes.chain([path.len(); 2]).collect();
+        // SAFETY: these are the path's ends.
+        let mut ends = unsafe { SegmentEnds::new(&path, first_ends::<Native>(path.as_bytes())) };
         for pair in expected.windows(2) {
-            ends.seek::<Portable>(pair[0]);
-            assert_eq!(ends.next::<Portable>(), pair[1]);
+            assert_eq!(ends.current(), pair[0]);
+            assert_eq!(ends.following::<Native>(), pair[1]);
+            assert_eq!(
+                ends.segment::<Native>(),
+                path.get(pair[0] + 1..pair[1]).unwrap_or("")
+            );
+            ends.advance::<Native>();
+        }
+        assert_eq!(ends.current(), path.len());
+        for pair in expected.windows(2) {
+            ends.seek_behind::<Portable>(pair[0]);
+            assert_eq!(ends.current(), pair[1]);
         }
     }
 }

@@ -88,8 +88,9 @@ pub(super) struct ParamSpec {
     /// Where in `text` the name starts.
     pub(super) name: u32,
     pub(super) name_len: u16,
-    /// The number of the segment, from 0.
-    pub(super) segment: u16,
+    /// How many segments behind that of the parameter before, or behind the
+    /// first one, its segment is.
+    pub(super) skip: u16,
     pub(super) value: ParamValue,
 }
 
@@ -107,6 +108,7 @@ pub(super) enum ParamValue {
 }
 
 impl Tables {
+    #[inline]
     pub(super) fn leaf(&self, leaf: u32) -> &Leaf {
         &self.leaves[leaf as usize]
     }
@@ -116,9 +118,26 @@ impl Tables {
         &self.text[start..start + usize::from(leaf.pattern_len)]
     }
 
+    /// The parameters of one of these tables' leaves.
+    #[inline]
     pub(super) fn specs(&self, leaf: &Leaf) -> &[ParamSpec] {
         let start = leaf.specs as usize;
-        &self.specs[start..start + usize::from(leaf.params)]
+        let end = start + usize::from(leaf.params);
+        debug_assert!(self.specs.get(start..end).is_some());
+        // SAFETY: `Leaves::push` makes leaves whose range it has just written,
+        // and leaves are only read from their own tables.
+        unsafe { self.specs.get_unchecked(start..end) }
+    }
+
+    /// The name of one of these tables' parameters.
+    #[inline]
+    pub(super) fn name(&self, spec: &ParamSpec) -> &str {
+        let start = spec.name as usize;
+        let end = start + usize::from(spec.name_len);
+        debug_assert!(self.text.get(start..end).is_some());
+        // SAFETY: `Leaves::add_specs` finds the name in the text, so the range
+        // is in it and starts and ends at boundaries of characters.
+        unsafe { self.text.get_unchecked(start..end) }
     }
 
     pub(super) fn extra(&self, extra: u32) -> Option<&Extra> {

@@ -7,19 +7,21 @@
 //!
 //! A segment's label is read as two words. For a segment of eight bytes or
 //! more they are its first and its last eight; for a shorter one both are the
-//! eight bytes that end with it, shifted until only the segment is left. Both
-//! loads end within the path, at the end of the segment; the first bytes of the
-//! path, where no eight bytes end, are kept in a register (`head`).
+//! eight bytes that end with it, of which only its own are kept. Both loads end
+//! within the path, at the end of the segment; the first bytes of the path,
+//! where no eight bytes end, are kept in a register (`head`).
 //!
 //! This module is the crate's hot path and reads the arena and the path
 //! without bounds checks. It relies on what [`layout`](super::layout) builds:
 //! every window lies within `nodes`, every place number but 0 names a dispatch
 //! within `nodes`, and every leaf is below `leaves.len()`.
 
+use core::marker::PhantomData;
+
 use super::{
     backtrack::{Resume, backtrack},
     node::{Dispatch, Label, NO_LEAF, NO_STATIC, Node, PlaceId, ROOT, WIDE, hash, switch},
-    slashes::{BLOCK, Scan, SegmentEnds, short_word},
+    slashes::{BLOCK, Native, Scan, SegmentEnds, first_ends, short_word},
     tables::Tables,
 };
 
@@ -44,146 +46,161 @@ impl Steps for usize {
     }
 }
 
-/// The leaf that `path` leads to, or [`NO_LEAF`], and the mask of the slashes
-/// in the path's first block.
+/// The leaf that `path` leads to, or [`NO_LEAF`], and the path's
+/// [`first_ends`].
 #[inline(always)]
 pub(super) fn find<S: Scan>(tables: &Tables, path: &str, steps: &mut impl Steps) -> (u32, u64) {
     let bytes = path.as_bytes();
-    let slashes = S::mask(bytes);
-    if slashes & 1 == 0 {
-        // Empty, or does not start with a slash.
-        return (NO_LEAF, slashes);
+    if bytes.len() >= BLOCK {
+        return find_long::<S>(tables, path, steps);
     }
-    let leaf = if bytes.len() < BLOCK {
-        let ends = MaskedEnds {
-            slashes,
-            rest: (slashes & !1) | 1 << bytes.len(),
-            len: bytes.len(),
-        };
-        walk(tables, path, ends, steps)
-    } else {
-        let ends = LongEnds::<S> {
-            ends: SegmentEnds::new(bytes, slashes),
-            scan: core::marker::PhantomData,
-        };
-        walk_long(tables, path, ends, steps)
+    let ends = first_ends::<S>(bytes);
+    if ends & 1 == 0 || bytes.is_empty() {
+        return (NO_LEAF, ends);
+    }
+    (
+        walk(tables, path, MaskedEnds { rest: ends & !1 }, steps),
+        ends,
+    )
+}
+
+/// [`find`] for paths that one mask does not cover.
+#[cold]
+#[inline(never)]
+fn find_long<S: Scan>(tables: &Tables, path: &str, steps: &mut impl Steps) -> (u32, u64) {
+    let bytes = path.as_bytes();
+    let ends = first_ends::<S>(bytes);
+    if ends & 1 == 0 {
+        return (NO_LEAF, ends);
+    }
+    let mut long = LongEnds::<S> {
+        // SAFETY: these are the path's ends, and the first is at 0.
+        ends: unsafe { SegmentEnds::new(path, ends) },
+        len: bytes.len(),
+        scan: PhantomData,
     };
-    (leaf, slashes)
+    long.next();
+    (walk(tables, path, long, steps), ends)
 }
 
 /// Where the segments of a path end, one after the other.
 trait Ends {
+    /// Whether `start`, which was yielded last, is the path's length.
+    fn are_done(&self, start: usize) -> bool;
     /// The end of the next segment: the next slash or the path's length.
     fn next(&mut self) -> usize;
-    /// Goes back or forth to the segment that starts at the slash at `start`.
-    fn seek(&mut self, start: usize);
-    /// By how many bits a word that ends with a segment of `len` bytes is
-    /// shifted.
-    fn shift(len: usize) -> u8;
+    /// Goes back or forth to the segment that starts at `start`, which is a
+    /// slash or the path's length.
+    fn seek(&mut self, path: &[u8], start: usize);
+    /// Keeps the top `len` bytes of a word, or all eight.
+    fn mask(len: usize) -> u64;
 }
 
-/// The ends of a path of less than a block, from its mask alone.
+/// The ends of a path of less than a block, as a mask.
 struct MaskedEnds {
-    slashes: u64,
-    /// The slashes still to come, and one more at the path's end.
+    /// The ends still to come.
     rest: u64,
-    len: usize,
 }
 
-/// `SHIFTS[len]` leaves `len` bytes of a word.
-static SHIFTS: [u8; BLOCK] = {
-    let mut shifts = [0; BLOCK];
+/// `TOP_BYTES[len]` keeps the top `len` bytes of a word, or all eight.
+const TOP_BYTES: [u64; BLOCK] = {
+    let mut masks = [!0; BLOCK];
+    masks[0] = 0;
     let mut len = 1;
     while len < 8 {
-        shifts[len] = 64 - 8 * len as u8;
+        masks[len] = !0 << (64 - 8 * len);
         len += 1;
     }
-    shifts
+    masks
 };
 
 impl Ends for MaskedEnds {
     #[inline(always)]
+    fn are_done(&self, _: usize) -> bool {
+        self.rest == 0
+    }
+
+    #[inline(always)]
     fn next(&mut self) -> usize {
+        debug_assert!(self.rest != 0);
+        // SAFETY: `walk` asks for no end once all are taken.
+        unsafe { core::hint::assert_unchecked(self.rest != 0) };
         let end = self.rest.trailing_zeros() as usize;
         self.rest &= self.rest.wrapping_sub(1);
         end
     }
 
-    #[inline(always)]
-    fn seek(&mut self, start: usize) {
-        self.rest = (self.slashes | 1 << self.len) & (!1 << start);
+    fn seek(&mut self, path: &[u8], start: usize) {
+        self.rest = first_ends::<Native>(path) & (!1 << start);
     }
 
     #[inline(always)]
-    fn shift(len: usize) -> u8 {
-        SHIFTS[len % BLOCK]
+    fn mask(len: usize) -> u64 {
+        debug_assert!(len < BLOCK);
+        // SAFETY: the path has fewer than `BLOCK` bytes, so its segments have.
+        unsafe { *TOP_BYTES.get_unchecked(len) }
     }
 }
 
 /// The ends of any path.
 struct LongEnds<'p, S> {
     ends: SegmentEnds<'p>,
-    scan: core::marker::PhantomData<S>,
+    len: usize,
+    scan: PhantomData<S>,
 }
 
 impl<S: Scan> Ends for LongEnds<'_, S> {
+    fn are_done(&self, start: usize) -> bool {
+        start == self.len
+    }
+
     fn next(&mut self) -> usize {
-        self.ends.next::<S>()
+        let end = self.ends.current();
+        self.ends.advance::<S>();
+        end
     }
 
-    fn seek(&mut self, start: usize) {
-        self.ends.seek::<S>(start);
+    fn seek(&mut self, _: &[u8], start: usize) {
+        self.ends.seek_behind::<S>(start);
     }
 
-    fn shift(len: usize) -> u8 {
-        SHIFTS[len.min(BLOCK - 1)]
+    fn mask(len: usize) -> u64 {
+        TOP_BYTES[len.min(BLOCK - 1)]
     }
-}
-
-#[cold]
-#[inline(never)]
-fn walk_long(tables: &Tables, path: &str, ends: impl Ends, steps: &mut impl Steps) -> u32 {
-    walk(tables, path, ends, steps)
 }
 
 #[inline(always)]
-fn walk(tables: &Tables, path: &str, mut ends: impl Ends, steps: &mut impl Steps) -> u32 {
+fn walk<E: Ends>(tables: &Tables, path: &str, mut ends: E, steps: &mut impl Steps) -> u32 {
     let bytes = path.as_bytes();
     let arena = tables.nodes.as_ptr();
-    let head = match bytes.first_chunk() {
-        Some(chunk) => u64::from_le_bytes(*chunk),
-        None => short_word(bytes),
-    };
+    let head = head(bytes);
     // SAFETY: `ROOT` is a place of line 0, which every arena has.
     let mut here = unsafe { dispatch(arena, ROOT) };
     let mut start = 0;
     loop {
-        'onward: while start != bytes.len() {
+        'onward: while !ends.are_done(start) {
             steps.step();
             let end = ends.next();
-            let len = end - start;
             'stay: {
-                if here.shift < NO_STATIC {
+                if here.shift() < NO_STATIC {
                     // SAFETY: `ends` yields increasing positions up to the path's length.
-                    let label = unsafe { label(bytes, head, start, end, &ends) };
-                    let line = here.base + hash(label.mix(), here.seed, here.shift);
+                    let label = unsafe { label::<E>(bytes, head, start, end) };
+                    let line = here.base + hash(label.mix(), here.multiplier, here.shift());
                     // SAFETY: the line is in the place's window.
                     let node = unsafe { &*arena.add(line as usize) };
-                    if is_child(tables, node, label, bytes, start) {
+                    if is_child(tables, node, label, path, start) {
                         here = &node.own;
                         break 'stay;
                     }
-                } else if here.shift == WIDE {
+                } else if here.shift() == WIDE {
                     // SAFETY: as above.
-                    let label = unsafe { label(bytes, head, start, end, &ends) };
-                    // SAFETY: `here` is a wide place of these tables.
-                    let node = unsafe { wide_child(tables, here, label) };
-                    if is_child(tables, node, label, bytes, start) {
-                        here = &node.own;
+                    let child = unsafe { wide_child::<E>(tables, here, path, start, end) };
+                    if let Some(child) = child {
+                        here = child;
                         break 'stay;
                     }
                 }
-                if here.param == 0 || len == 1 {
+                if here.param == 0 || end - start == 1 {
                     break 'onward;
                 }
                 // SAFETY: a parameter that is not 0 is a place.
@@ -199,13 +216,20 @@ fn walk(tables: &Tables, path: &str, mut ends: impl Ends, steps: &mut impl Steps
                 // SAFETY: alternatives lead to places.
                 here = unsafe { dispatch(arena, place) };
                 start = at;
-                if at != bytes.len() {
-                    ends.seek(at);
-                }
+                ends.seek(bytes, at);
             }
             Resume::Leaf(leaf) => return leaf,
             Resume::Nowhere => return NO_LEAF,
         }
+    }
+}
+
+/// The first eight bytes of a path, or as many as it has.
+#[inline(always)]
+fn head(bytes: &[u8]) -> u64 {
+    match bytes.first_chunk() {
+        Some(chunk) => u64::from_le_bytes(*chunk),
+        None => short_word(bytes),
     }
 }
 
@@ -231,9 +255,8 @@ fn place_of(arena: *const Node, here: &Dispatch) -> PlaceId {
 /// # Safety
 /// `start < end <= bytes.len()`, and `head` is the path's first eight bytes.
 #[inline(always)]
-unsafe fn label<E: Ends>(bytes: &[u8], head: u64, start: usize, end: usize, _: &E) -> Label {
+unsafe fn label<E: Ends>(bytes: &[u8], head: u64, start: usize, end: usize) -> Label {
     let len = end - start;
-    let shift = E::shift(len) & 63;
     let (first, last) = if end >= 8 {
         // The first word of a segment of fewer than eight bytes is its last.
         let from = if len < 8 { end - 8 } else { start };
@@ -245,9 +268,10 @@ unsafe fn label<E: Ends>(bytes: &[u8], head: u64, start: usize, end: usize, _: &
         let word = head << (64 - 8 * end);
         (word, word)
     };
+    let mask = E::mask(len);
     Label {
-        first: first >> shift,
-        last: last >> shift,
+        first: (first & mask).wrapping_add(len as u64),
+        last: last & mask,
         len,
     }
 }
@@ -264,36 +288,38 @@ unsafe fn word(bytes: &[u8], at: usize) -> u64 {
     u64::from_le(unsafe { bytes.as_ptr().add(at).cast::<u64>().read_unaligned() })
 }
 
-/// The line that a label would be in behind a wide place.
+/// The static child of a wide place that the segment `start..end` leads to.
 ///
 /// # Safety
-/// `here` is a wide place of `tables`.
-#[cold]
+/// As for [`label`].
 #[inline(never)]
-unsafe fn wide_child<'t>(tables: &'t Tables, here: &Dispatch, label: Label) -> &'t Node {
+unsafe fn wide_child<'t, E: Ends>(
+    tables: &'t Tables,
+    here: &Dispatch,
+    path: &str,
+    start: usize,
+    end: usize,
+) -> Option<&'t Dispatch> {
+    // SAFETY: the caller's.
+    let label = unsafe { label::<E>(path.as_bytes(), head(path.as_bytes()), start, end) };
     let mixed = label.mix();
-    let at = here.base + switch(mixed, here.seed);
-    // SAFETY: a wide place has `2^seed` switches from `base` on, and the line
-    // that a switch gives is in its window.
-    unsafe {
-        let switch = tables.switches.get_unchecked(at as usize);
-        tables.nodes.get_unchecked(switch.line(mixed) as usize)
-    }
+    let at = here.base + switch(mixed, here.multiplier as u32);
+    let node = &tables.nodes[tables.switches[at as usize].line(mixed) as usize];
+    is_child(tables, node, label, path, start).then_some(&node.own)
 }
 
-/// Whether `label`, which starts at `start` in the path, leads to `node`.
+/// Whether `label`, which starts at `start` in the path, is the node's.
 #[inline(always)]
-fn is_child(tables: &Tables, node: &Node, label: Label, bytes: &[u8], start: usize) -> bool {
+fn is_child(tables: &Tables, node: &Node, label: Label, path: &str, start: usize) -> bool {
     node.last == label.last
         && node.first == label.first
-        && usize::from(node.own.len) == label.len
-        && (label.len <= 16 || has_label(tables, node, &bytes[start..start + label.len]))
+        && (label.len <= Label::WORDS || has_label(tables, node, path, start, label.len))
 }
 
 /// Whether a label that is longer than its two words is the node's.
 #[cold]
 #[inline(never)]
-fn has_label(tables: &Tables, node: &Node, label: &[u8]) -> bool {
-    let extra = tables.extra(node.own.extra);
-    extra.is_some_and(|extra| extra.label.as_bytes() == label)
+fn has_label(tables: &Tables, node: &Node, path: &str, start: usize, len: usize) -> bool {
+    let extra = tables.extra(node.own.extra());
+    extra.is_some_and(|extra| path.as_bytes()[start..start + len] == *extra.label.as_bytes())
 }
