@@ -127,11 +127,16 @@ impl SegmentPattern {
     /// what a backtracking matcher would find, without backtracking.
     fn split(&self, text: &str, mut visit: impl FnMut(usize, usize, usize) -> bool) -> bool {
         let start = self.prefix.len();
-        let Some(body) = text.strip_prefix(&*self.prefix) else {
-            return false;
+        let (prefix, suffix) = (&*self.prefix, self.suffix());
+        // Empty literals are not compared: a call of `memcmp` for nothing, at
+        // the address of an empty slice, can be slow.
+        let body = match text.get(start..) {
+            Some(body) if prefix.is_empty() || text.starts_with(prefix) => body,
+            _ => return false,
         };
-        let Some(body) = body.strip_suffix(self.suffix()) else {
-            return false;
+        let body = match body.len().checked_sub(suffix.len()) {
+            Some(end) if suffix.is_empty() || body.ends_with(suffix) => &body[..end],
+            _ => return false,
         };
         let mut end = body.len();
         for index in (1..self.params.len()).rev() {

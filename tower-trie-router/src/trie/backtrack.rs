@@ -15,7 +15,8 @@
 use core::cmp::Ordering;
 
 use super::{
-    node::{Half, PlaceId, ROOT, locate},
+    node::{Dispatch, Half, PlaceId, ROOT, locate},
+    slashes::{BLOCK, Native, first_ends},
     tables::{Alternative, Matcher, Tables, Target},
     walk::Steps,
 };
@@ -44,85 +45,127 @@ pub(super) fn backtrack(
     mut start: usize,
     steps: &mut impl Steps,
 ) -> Resume {
+    let path = Path::new(path);
     // How many alternatives of `place` have been tried, static children apart.
     let mut tried = 0;
     loop {
-        if start < path.len() {
+        let (line, half) = locate(place);
+        if start < path.text.len() {
             steps.step();
-            if let Some(resume) = alternative(tables, path, place, start, tried) {
+            let node = &tables.nodes[line];
+            let here = match half {
+                Half::Own => &node.own,
+                Half::Param => &node.param,
+            };
+            if let Some(resume) = alternative(tables, path, here, start, tried) {
                 return resume;
             }
         }
         if place == ROOT {
             return Resume::Nowhere;
         }
-        let (line, half) = locate(place);
         let edge = tables.edges[2 * line + usize::from(half == Half::Param)];
         place = edge.parent;
         tried = edge.rank as usize;
-        start = path.as_bytes()[..start]
-            .iter()
-            .rposition(|byte| *byte == b'/')
-            .unwrap_or(0);
+        start = path.slash_before(start);
     }
 }
 
-/// The first alternative of `place` that fits and has not been tried.
+/// The first alternative of a place that fits and has not been tried.
+#[inline]
 fn alternative(
     tables: &Tables,
-    path: &str,
-    place: PlaceId,
+    path: Path<'_>,
+    here: &Dispatch,
     start: usize,
     tried: usize,
 ) -> Option<Resume> {
-    let (line, half) = locate(place);
-    let node = &tables.nodes[line];
-    let dispatch = match half {
-        Half::Own => &node.own,
-        Half::Param => &node.param,
-    };
-    let listed = tables
-        .extra(dispatch.extra())
-        .map_or(&[][..], |extra| &extra.alternatives);
-    let rest = &path[start + 1..];
-    let segment = || &rest[..rest.find('/').unwrap_or(rest.len())];
-    if listed.is_empty() {
-        let segment = (dispatch.param != 0 && tried == 0).then(segment)?;
-        return (!segment.is_empty()).then(|| Resume::At {
-            place: dispatch.param,
-            start: start + 1 + segment.len(),
-        });
-    }
-    // The literals differ from each other: either one of them fits or none.
-    let is_literal = |one: &Alternative| matches!(one.matcher, Matcher::Literal(_));
-    let (literals, others) = listed.split_at(listed.partition_point(is_literal));
-    if tried == 0 && !literals.is_empty() {
-        let segment = segment();
-        let found = literals.binary_search_by(|one| match &one.matcher {
-            Matcher::Literal(text) => (**text).cmp(segment),
-            Matcher::Pattern(_) => Ordering::Greater,
-        });
-        if let Ok(found) = found {
-            return Some(resume(&literals[found], start, segment));
+    match tables.extra(here.extra()) {
+        Some(extra) if !extra.alternatives.is_empty() => {
+            listed(&extra.alternatives, path, start, tried)
+        }
+        // A plain parameter is all there is, if there is one.
+        _ if here.param == 0 || tried > 0 => None,
+        _ => {
+            let end = path.end_behind(start);
+            (end > start + 1).then_some(Resume::At {
+                place: here.param,
+                start: end,
+            })
         }
     }
-    let untried = others.get(tried.saturating_sub(literals.len())..)?;
-    let fits = |one: &&Alternative| match (&one.matcher, one.target) {
-        (Matcher::Literal(_), _) => false,
-        (Matcher::Pattern(pattern), Target::Leaf(_)) => pattern.matches(rest),
-        (Matcher::Pattern(pattern), Target::Place(_)) => pattern.matches(segment()),
-    };
-    let found = untried.iter().find(fits)?;
-    Some(resume(found, start, segment()))
 }
 
-/// Where an alternative leads that fits the segment behind the slash at `start`.
-fn resume(found: &Alternative, start: usize, segment: &str) -> Resume {
-    match found.target {
+/// The first alternative in a list that fits and has not been tried.
+fn listed(all: &[Alternative], path: Path<'_>, start: usize, tried: usize) -> Option<Resume> {
+    let rest = &path.text[start + 1..];
+    let segment = &path.text[start + 1..path.end_behind(start)];
+    let resume = |found: &Alternative| match found.target {
         Target::Leaf(leaf) => Resume::Leaf(leaf),
         Target::Place(place) => Resume::At {
             place,
             start: start + 1 + segment.len(),
         },
+    };
+    // The literals differ from each other: either one of them fits or none.
+    let is_literal = |one: &Alternative| matches!(one.matcher, Matcher::Literal(_));
+    let (literals, others) = all.split_at(all.partition_point(is_literal));
+    if tried == 0 && !literals.is_empty() {
+        let found = literals.binary_search_by(|one| match &one.matcher {
+            Matcher::Literal(text) => (**text).cmp(segment),
+            Matcher::Any | Matcher::Pattern(_) => Ordering::Greater,
+        });
+        if let Ok(found) = found {
+            return Some(resume(&literals[found]));
+        }
+    }
+    let untried = others.get(tried.saturating_sub(literals.len())..)?;
+    let fits = |one: &&Alternative| {
+        let text = match one.target {
+            Target::Leaf(_) => rest,
+            Target::Place(_) => segment,
+        };
+        match &one.matcher {
+            Matcher::Literal(_) => false,
+            Matcher::Any => !text.is_empty(),
+            Matcher::Pattern(pattern) => pattern.matches(text),
+        }
+    };
+    untried.iter().find(fits).map(resume)
+}
+
+/// A path and where the slashes of its first block are.
+#[derive(Clone, Copy)]
+struct Path<'p> {
+    text: &'p str,
+    ends: u64,
+}
+
+impl<'p> Path<'p> {
+    fn new(text: &'p str) -> Self {
+        let ends = first_ends::<Native>(text.as_bytes());
+        Self { text, ends }
+    }
+
+    /// The last slash before `start`, or 0.
+    #[inline]
+    fn slash_before(self, start: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        if start < BLOCK {
+            let before = self.ends & !(!0 << start);
+            return before.checked_ilog2().unwrap_or(0) as usize;
+        }
+        let before = bytes[..start].iter().rposition(|byte| *byte == b'/');
+        before.unwrap_or(0)
+    }
+
+    /// The end of the segment behind the slash at `start`.
+    #[inline]
+    fn end_behind(self, start: usize) -> usize {
+        if self.text.len() < BLOCK {
+            return (self.ends & (!1 << start)).trailing_zeros() as usize;
+        }
+        let rest = &self.text[start + 1..];
+        start + 1 + rest.find('/').unwrap_or(rest.len())
     }
 }

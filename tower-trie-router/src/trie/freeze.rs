@@ -117,7 +117,11 @@ impl Arena<'_> {
         }
         for (pattern, next) in &place.dynamics {
             alternatives.push(Alternative {
-                matcher: Matcher::Pattern(Arc::clone(pattern)),
+                matcher: if pattern.is_plain() || pattern.is_plain_catch_all() {
+                    Matcher::Any
+                } else {
+                    Matcher::Pattern(Arc::clone(pattern))
+                },
                 target: match *next {
                     Next::Place(next) => Target::Place(self.id(next)),
                     Next::Leaf(leaf) => Target::Leaf(leaf),

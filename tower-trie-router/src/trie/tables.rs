@@ -58,6 +58,8 @@ pub(super) struct Alternative {
 pub(super) enum Matcher {
     /// A static segment that no window could take.
     Literal(Box<str>),
+    /// Any segment, or for a catch-all any rest of the path, but an empty one.
+    Any,
     /// A segment, or for a catch-all the rest of the path.
     Pattern(Arc<SegmentPattern>),
 }
