@@ -137,11 +137,9 @@ impl<'t, 'p> Iterator for ParamsIter<'t, 'p> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let spec = self.specs.next()?;
-        for _ in 0..spec.skip {
-            self.ends.advance::<Native>();
-        }
+        let segment = self.ends.segment_behind::<Native>(spec.skip);
         let value = match spec.value {
-            ParamValue::Whole => self.ends.segment::<Native>(),
+            ParamValue::Whole => segment,
             part => part_of(self.tables, self.ends, part).unwrap_or(""),
         };
         Some((self.tables.name(spec), value))

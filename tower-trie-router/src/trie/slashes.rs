@@ -209,6 +209,44 @@ impl<'p> SegmentEnds<'p> {
         unsafe { self.path.get_unchecked(start + 1..end) }
     }
 
+    /// Goes `skip` ends on, and is then [`segment`](Self::segment).
+    #[inline]
+    pub(super) fn segment_behind<S: Scan>(&mut self, skip: u16) -> &'p str {
+        if self.path.len() >= BLOCK {
+            let segment;
+            (*self, segment) = self.long_segment_behind::<S>(skip);
+            return segment;
+        }
+        let mut mask = self.mask;
+        for _ in 0..skip {
+            mask &= mask.wrapping_sub(1);
+            // A loop that can end early is not unrolled; it has a turn or two.
+            if mask == 0 {
+                break;
+            }
+        }
+        let following = mask & mask.wrapping_sub(1);
+        if following == 0 {
+            self.mask = 1 << self.path.len();
+            return nothing();
+        }
+        // SAFETY: without a bit, it would have none that follows.
+        unsafe { core::hint::assert_unchecked(mask != 0) };
+        self.mask = mask;
+        let (start, end) = (mask.trailing_zeros(), following.trailing_zeros());
+        // SAFETY: both are ends, the first before the second, as in `segment`.
+        unsafe { self.path.get_unchecked(start as usize + 1..end as usize) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn long_segment_behind<S: Scan>(mut self, skip: u16) -> (Self, &'p str) {
+        for _ in 0..skip {
+            self.advance::<S>();
+        }
+        (self, self.segment::<S>())
+    }
+
     /// The text behind the slash at the current end; empty at the path's end.
     pub(super) fn rest(&self) -> &'p str {
         self.path.get(self.current() + 1..).unwrap_or("")
