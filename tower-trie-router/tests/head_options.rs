@@ -11,7 +11,7 @@ use std::{
 
 use axum::{
     body::{Body, Bytes, HttpBody},
-    http::header,
+    http::{StatusCode, header},
     response::Response,
 };
 use client::call;
@@ -46,6 +46,8 @@ async fn head_is_get_without_its_body() {
         })
         .get("/stream", || async { streamed() })
         .get("/empty", || async {})
+        .get("/no-content", || async { StatusCode::NO_CONTENT })
+        .get("/unchanged", || async { StatusCode::NOT_MODIFIED })
         .get("/both", || async { "get" })
         .head("/both", || async { [("x-head", "own")] })
         .post("/post", || async { "post" })
@@ -55,6 +57,8 @@ async fn head_is_get_without_its_body() {
         ("/own-length", 200, Some("99"), None),
         ("/stream", 200, None, None),
         ("/empty", 200, Some("0"), None),
+        ("/no-content", 204, None, None),
+        ("/unchanged", 304, None, None),
         ("/both", 200, Some("0"), Some("own")),
         ("/post", 405, None, None),
     ] {

@@ -100,12 +100,18 @@ impl<R: Body + Default> Future for RouteFuture<R> {
 }
 
 /// The response to `HEAD`: as the one to `GET`, its length stated, its body left out.
+///
+/// No length is stated for a status without content: 1xx and 204 must not have one, and that of a
+/// 304 would be the length of the representation, which is not known here (RFC 9110 §8.6).
 fn without_body<R: Body + Default>(mut response: Response<R>) -> Response<R> {
     let length = response.body().size_hint().exact();
+    let status = response.status();
+    let has_content = !status.is_informational()
+        && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let headers = response.headers_mut();
     let stated = headers.contains_key(header::CONTENT_LENGTH)
         || headers.contains_key(header::TRANSFER_ENCODING);
-    if let Some(length) = length.filter(|_| !stated) {
+    if let Some(length) = length.filter(|_| has_content && !stated) {
         headers.insert(header::CONTENT_LENGTH, length.into());
     }
     response.map(|_| R::default())
