@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::Method;
 
-use super::draft::{Entry, segments};
+use super::{draft::Entry, prefix::segments};
 
 /// A route as it is listed.
 #[derive(Debug, Clone)]

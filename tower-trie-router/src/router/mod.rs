@@ -22,6 +22,7 @@ mod matched;
 mod methods;
 mod options;
 mod percent;
+mod prefix;
 mod service;
 mod strip;
 pub(crate) mod verbs;
@@ -40,9 +41,10 @@ pub use self::service::RouterService;
 #[cfg(feature = "axum")]
 pub(crate) use self::{
     dispatch::{StatusEndpoint, status},
-    draft::{Draft, Entry, Kind, segments},
+    draft::{Draft, Entry, Kind},
     endpoint::{Answer, BoxAnswer, Endpoint, Oneshot, Sees},
     frozen::{Annotate, Frozen, Hooks},
     methods::MethodTable,
+    prefix::segments,
     strip::{depth, strip},
 };

@@ -3,8 +3,8 @@
 use http::{Request, Uri, uri::PathAndQuery};
 
 use super::{
-    draft::segments,
     endpoint::{Answer, Endpoint, Route, Sees},
+    prefix::segments,
 };
 
 /// How many segments of a path a prefix takes; a `/` at its end takes none.
@@ -82,6 +82,7 @@ mod tests {
             ("/{tenant}/v{n}", "/acme/v1/users", "/users"),
             ("/api", "http://host:80/api/x?y", "http://host:80/x?y"),
             ("/api", "/api//x", "//x"),
+            ("/a{{/b", "/a%7B/b/x", "/x"),
         ] {
             let stripped = strip(&uri.parse().unwrap(), depth(prefix)).unwrap();
             assert_eq!(stripped.to_string(), expected, "{prefix} {uri}");
