@@ -8,7 +8,8 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt, service_fn, util::MapResponseLayer};
 use tower_trie_router::{
-    BuildError, FallThrough, RouteMatch, RouterService, ServiceRouter, TrailingSlash,
+    BuildError, FallThrough, RouteErrorKind, RouteMatch, RouterService, ServiceRouter,
+    TrailingSlash,
 };
 
 type Body = Full<Bytes>;
@@ -162,6 +163,20 @@ async fn the_layer_keeps_the_inner_services_error() {
         let error = app.clone().oneshot(request(method, uri)).await.unwrap_err();
         assert_eq!(error, "behind failed", "{method} {uri}");
     }
+}
+
+#[test]
+fn too_many_methods_are_a_fault_and_no_panic() {
+    let with = |count: usize| {
+        let methods = (0..count).map(|number| format!("M{number}").parse().unwrap());
+        let methods: Vec<http::Method> = methods.collect();
+        let router = Router::new().get_service("/x", service_fn(tell));
+        router.on_service("/x", methods, service_fn(tell))
+    };
+    assert!(with(200).try_build().is_ok());
+    let error = with(201).try_build().unwrap_err();
+    let kind = error.errors()[0].kind();
+    assert!(matches!(kind, RouteErrorKind::TooManyMethods), "{error}");
 }
 
 #[test]

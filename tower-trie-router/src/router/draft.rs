@@ -12,7 +12,7 @@ use super::{
     error::{BuildError, RouteError, RouteErrorKind},
     host,
     matched::NEST_TAIL,
-    methods::MethodTable,
+    methods::{MOST_EXTENSIONS, MethodTable},
     options::Options,
     prefix::{check_prefix, join, join_prefix},
 };
@@ -66,6 +66,13 @@ impl<E> Entry<E> {
             kind: Kind::Route,
         }
     }
+
+    fn check_methods(&self, errors: &mut Vec<RouteError>) {
+        if self.methods.extension.len() > MOST_EXTENSIONS {
+            let kind = RouteErrorKind::TooManyMethods;
+            errors.push(RouteError::new(&self.pattern, kind));
+        }
+    }
 }
 
 impl<E> Default for Table<E> {
@@ -98,10 +105,13 @@ impl<E> Table<E> {
             errors.extend(taken.into_iter().map(|method| {
                 RouteError::new(&entry.pattern, RouteErrorKind::MethodTaken { method })
             }));
-            return;
+            return self.entries[at].check_methods(errors);
         }
         match self.trie.insert(&entry.pattern, self.entries.len()) {
-            Ok(()) => self.entries.push(entry),
+            Ok(()) => {
+                entry.check_methods(errors);
+                self.entries.push(entry);
+            }
             Err(error) => errors.push(RouteError::new(
                 entry.pattern,
                 RouteErrorKind::Pattern(error),

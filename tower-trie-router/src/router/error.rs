@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::methods::MOST_EXTENSIONS;
 use crate::InsertError;
 
 /// Everything that was wrong with a router's routes, in the order of registration.
@@ -103,6 +104,8 @@ pub enum RouteErrorKind {
     },
     /// The registration named no method at all.
     NoMethod,
+    /// The pattern has endpoints for more than 200 methods beside the nine standard ones.
+    TooManyMethods,
     /// A prefix to nest at is empty, `/`, does not start with `/`, or ends in a catch-all or an
     /// optional segment.
     Prefix {
@@ -144,6 +147,10 @@ impl fmt::Display for RouteError {
             RouteErrorKind::NoMethod => write!(
                 f,
                 "route `{pattern}` was registered for no method; name one, or use `any`"
+            ),
+            RouteErrorKind::TooManyMethods => write!(
+                f,
+                "route `{pattern}` has endpoints for more than {MOST_EXTENSIONS} extension methods; register the rest by `any`"
             ),
             RouteErrorKind::Prefix { reason } => write!(f, "cannot nest at `{pattern}`: {reason}"),
             RouteErrorKind::Host { reason } => write!(f, "host `{pattern}`: {reason}"),

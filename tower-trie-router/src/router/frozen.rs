@@ -125,7 +125,7 @@ impl<B, R> Leaf<B, R> {
         let mut place = |route: Route<B, R>| {
             let sees = route.endpoint.sees();
             slots.push(Slot { route, sees });
-            u8::try_from(slots.len() - 1).expect("a pattern has few methods")
+            u8::try_from(slots.len() - 1).expect("the draft limits the methods of a pattern")
         };
         let codes = standard.map(|route| route.map(&mut place));
         let extension = extension

@@ -16,6 +16,8 @@ static STANDARD: [Method; STANDARD_COUNT] = [
 ];
 /// How many standard methods there are.
 pub(crate) const STANDARD_COUNT: usize = 9;
+/// How many other methods a pattern may have, so that a byte tells its endpoints apart.
+pub(crate) const MOST_EXTENSIONS: usize = 200;
 /// The places of the methods that the router may answer by itself.
 pub(crate) const GET: usize = 0;
 pub(crate) const HEAD: usize = 1;
