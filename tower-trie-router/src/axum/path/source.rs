@@ -70,8 +70,8 @@ impl<'a> Source<'a> {
         if own.is_none() && outer.is_none() {
             return Err(MissingPathParams);
         }
-        let shown = parts.extensions.get::<OwnParamsShown>();
-        let shown = shown.filter(|_| outer.is_some()).map_or(0, |shown| shown.0);
+        let shown = outer.and_then(|_| parts.extensions.get::<OwnParamsShown>());
+        let shown = shown.map_or(0, |shown| shown.0);
         Ok(Self { outer, own, shown })
     }
 
@@ -114,13 +114,11 @@ impl<'a> Source<'a> {
             None => 0,
         };
         if let Some(own) = self.own {
-            let mut params = own.iter();
-            for _ in 0..self.shown {
-                params.next();
-            }
-            for param in params {
-                captures.push(param);
-            }
+            let mut shown = self.shown;
+            own.for_each(|param| match shown.checked_sub(1) {
+                Some(left) => shown = left,
+                None => captures.push(param),
+            });
         }
         Ok(decoded)
     }
