@@ -8,8 +8,8 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt, service_fn, util::MapResponseLayer};
 use tower_trie_router::{
-    BuildError, FallThrough, RouteErrorKind, RouteMatch, RouterService, ServiceRouter,
-    TrailingSlash,
+    BuildError, FallThrough, PercentPolicy, RouteErrorKind, RouteMatch, RouterService,
+    ServiceRouter, TrailingSlash,
 };
 
 type Body = Full<Bytes>;
@@ -112,6 +112,42 @@ async fn services_are_routed() {
         assert_eq!(found_status, status, "{method} {uri}");
         assert_eq!(found_allow.as_deref(), allow, "{method} {uri}");
         assert_eq!(found_body, body, "{method} {uri}");
+    }
+}
+
+#[tokio::test]
+async fn a_nested_service_redirects_below_its_prefix() {
+    let inner = Router::new()
+        .get_service("/users", service_fn(tell))
+        .get_service("/{id}/posts/", service_fn(tell))
+        .trailing_slash(TrailingSlash::Redirect)
+        .build();
+    let long = "x".repeat(100);
+    let nested = Router::new().nest_service("/api", inner.clone()).build();
+    let twice = Router::new().nest(
+        "/outer",
+        Router::new().nest_service("/{tenant}", nested.clone()),
+    );
+    let router = twice
+        .nest_service("/api", inner)
+        .percent_policy(PercentPolicy::Normalize)
+        .build();
+    for (uri, location) in [
+        ("/api/users/?q=1", Some("/api/users?q=1".to_owned())),
+        ("/api/7/posts", Some("/api/7/posts/".to_owned())),
+        ("/outer/t/api/users/", Some("/outer/t/api/users".to_owned())),
+        (
+            &format!("/api/{long}/posts"),
+            Some(format!("/api/{long}/posts/")),
+        ),
+        // The prefix as it was sent is not known any more.
+        ("/%61pi/users/", None),
+    ] {
+        let request = Request::get(uri).body(()).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        let found = response.headers().get("location");
+        let found = found.map(|found| found.to_str().unwrap().to_owned());
+        assert_eq!(found, location, "{uri}");
     }
 }
 

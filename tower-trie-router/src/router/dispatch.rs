@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header, uri::PathAndQuery};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 
 use super::{
     endpoint::{Answer, Endpoint, Route, Sees},
@@ -306,8 +306,7 @@ impl<B, R: Default> Frozen<B, R> {
 /// The path with its last slash taken away or one added, as the client knows it, with the query;
 /// `None` if a browser could read it as another host.
 fn location<B>(request: &Request<B>) -> Option<HeaderValue> {
-    let target = public_path(request)?;
-    let path = target.path();
+    let path = sent_path(request)?;
     let mut text = match path.strip_suffix('/') {
         Some(shorter) => shorter.to_owned(),
         None => format!("{path}/"),
@@ -316,24 +315,33 @@ fn location<B>(request: &Request<B>) -> Option<HeaderValue> {
     if !text.starts_with('/') || matches!(text.as_bytes().get(1), Some(b'/' | b'\\')) {
         return None;
     }
-    if let Some(query) = target.query() {
+    if let Some(query) = request.uri().query() {
         text.push('?');
         text.push_str(query);
     }
     HeaderValue::try_from(text).ok()
 }
 
-/// The request's target before an outer axum router stripped a prefix from it.
-fn public_path<B>(request: &Request<B>) -> Option<&PathAndQuery> {
+/// The request's path before an outer router stripped a prefix from it; `None` if that is not known.
+fn sent_path<B>(request: &Request<B>) -> Option<&str> {
+    let path = request.uri().path();
     #[cfg(feature = "axum")]
     if let Some(original) = request.extensions().get::<axum::extract::OriginalUri>() {
-        let stripped = request.uri().path();
-        let whole = original.0.path_and_query();
-        if let Some(whole) = whole.filter(|whole| whole.path().ends_with(stripped)) {
-            return Some(whole);
-        }
+        let whole = original.0.path();
+        return Some(if whole.ends_with(path) { whole } else { path });
     }
-    request.uri().path_and_query()
+    // The outermost of these routers saw the path first.
+    let mut outer = request.extensions().get::<RouteMatch>();
+    while let Some(further) = outer.and_then(|matched| matched.outer.as_deref()) {
+        outer = Some(further);
+    }
+    let whole = match outer.map(|matched| &matched.text) {
+        None | Some(Text::None) => path,
+        Some(Text::WithoutSlash(target)) => target.path(),
+        Some(Text::Owned(_)) => return None,
+        Some(text) => text.as_str(),
+    };
+    Some(if whole.ends_with(path) { whole } else { path })
 }
 
 fn redirect<R: Default>(location: HeaderValue) -> RouteFuture<R> {

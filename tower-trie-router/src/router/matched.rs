@@ -91,7 +91,7 @@ impl Text {
         Self::Short { length, bytes }
     }
 
-    fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::None => "",
             Self::Short { length, bytes } => {

@@ -25,10 +25,6 @@ pub enum TrailingSlash {
     ///
     /// The `Location` is an absolute path on the same host. A path whose second byte is `/` or
     /// `\` is never redirected, because a browser would read it as the name of another host.
-    /// Below a prefix of [`ServiceRouter::nest_service`](super::ServiceRouter::nest_service) a
-    /// router does not know the prefix, and its `Location` lacks it; give it to
-    /// [`nest`](super::ServiceRouter::nest), which redirects as a whole. Below those of axum and of
-    /// `TrieRouter` it does.
     Redirect,
     /// As [`Redirect`](Self::Redirect), but the route is called at once. The request's URI stays
     /// as the client sent it; parameters never hold the slash that was ignored.
