@@ -20,7 +20,7 @@ use axum::body::HttpBody as Body;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};
 use axum::serve::{Listener, ListenerExt};
-use http::{HeaderName, Request, StatusCode};
+use http::{HeaderName, HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tower::{Service, ServiceBuilder};
@@ -85,12 +85,26 @@ where
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Takes a client's request id off unless it is fit to be logged and sent back: up to 64 letters,
+/// digits, `-`, `_` and `.`. The request is then given one of ours.
+fn without_odd_request_id<B>(mut request: Request<B>) -> Request<B> {
+    let is_fit = |id: &HeaderValue| {
+        let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+        (1..=64).contains(&id.len()) && id.as_bytes().iter().all(fits)
+    };
+    if !request.headers().get_all(REQUEST_ID).iter().all(is_fit) {
+        request.headers_mut().remove(REQUEST_ID);
+    }
+    request
+}
+
 /// From a request to its response: the layers from the outermost in, then the router.
 ///
 /// # Errors
 /// When routes contradict each other, with every one that does.
 pub(crate) fn request_plane(config: &Config) -> Result<impl RequestPlane, BuildError> {
     let layers = ServiceBuilder::new()
+        .map_request(without_odd_request_id)
         .set_request_id(REQUEST_ID, MakeRequestUuid)
         .layer(
             TraceLayer::new_for_http().make_span_with(span).on_response(

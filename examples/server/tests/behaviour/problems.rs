@@ -112,6 +112,12 @@ async fn every_answer_carries_a_request_id() {
         .send(Method::GET, "/healthz", &[("x-request-id", "mine-7")], None)
         .await;
     assert_eq!(kept.header("x-request-id"), "mine-7");
+    for odd in ["", "a b", "<script>", &"x".repeat(65)] {
+        let ours = client
+            .send(Method::GET, "/healthz", &[("x-request-id", odd)], None)
+            .await;
+        assert_eq!(ours.header("x-request-id").len(), 36, "{odd:?} is kept");
+    }
 
     let line: serde_json::Value =
         serde_json::from_str(&server.logged("mine-7")).expect("a log line is JSON");
