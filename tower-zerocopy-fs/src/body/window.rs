@@ -138,7 +138,7 @@ impl Windows {
                     return Poll::Ready(Ok(Some(bytes)));
                 }
                 Phase::Probing { sent, polls } => {
-                    let fate = ready!(sent.poll_fate(cx, polls));
+                    let fate = ready!(sent.poll_fate(cx, polls, Some(PATIENCE)));
                     if matches!(fate, Fate::Touched) {
                         delivering.count(Counter::windows_refused, 1);
                         return Poll::Ready(Ok(None));
@@ -170,7 +170,7 @@ impl Windows {
                     return Poll::Ready(self.open(file, range, delivering));
                 }
                 Phase::Sending { sent, polls } => {
-                    if matches!(ready!(sent.poll_fate(cx, polls)), Fate::Touched) {
+                    if matches!(ready!(sent.poll_fate(cx, polls, None)), Fate::Touched) {
                         return Poll::Ready(Err(violated(delivering)));
                     }
                     self.phase = Phase::Proven;
@@ -205,8 +205,17 @@ impl Windows {
 }
 
 impl Sent {
-    /// Waits for as long as the adapter is at it, and a few polls for all else.
-    fn poll_fate(&self, cx: &mut Context<'_>, polls: &mut u32) -> Poll<Fate> {
+    /// Waits for as long as the adapter is at it, and a few polls for the last clone to go.
+    ///
+    /// `patience` is the number of polls the bytes may take to reach the adapter. A probe that takes longer is read
+    /// instead, which harms nobody. For a window there is no bound, since giving up on it fails the response: a stack
+    /// that has passed the probe on passes the window on too, be it by way of another task.
+    fn poll_fate(
+        &self,
+        cx: &mut Context<'_>,
+        polls: &mut u32,
+        patience: Option<u32>,
+    ) -> Poll<Fate> {
         self.delivery.register(cx.waker());
         let complete = self.delivery.sent() == self.mapping.len() as u64;
         if self.delivery.dropped() {
@@ -218,12 +227,12 @@ impl Sent {
                 Fate::Touched
             });
         }
-        if self.delivery.offered() && !complete {
-            // The adapter has it: its progress, or the drop of the bytes, wakes this task.
+        if !complete && (self.delivery.offered() || patience.is_none()) {
+            // Its progress, or the drop of the bytes, wakes this task.
             return Poll::Pending;
         }
         *polls += 1;
-        if *polls > PATIENCE {
+        if *polls > patience.unwrap_or(PATIENCE) {
             return Poll::Ready(Fate::Touched);
         }
         // A pending body makes hyper flush what it has, and the adapter sees it in the same turn.

@@ -1,5 +1,5 @@
 //! A tree of files, a server, and a client that shows every byte.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use std::{
     collections::HashMap,
@@ -238,4 +238,15 @@ pub async fn fetch(address: SocketAddr, path: &str, fields: &[(&str, &str)]) -> 
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(&request("1.1", path, fields)).await?;
     read_response(&mut stream).await
+}
+
+/// As [`fetch`], and then fetches `small` by the same connection: once that has come, everything about the first
+/// response has been counted too.
+pub async fn fetch_and_settle(address: SocketAddr, path: &str, small: &str) -> io::Result<Answer> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(&request("1.1", path, &[])).await?;
+    let answer = read_response(&mut stream).await?;
+    stream.write_all(&request("1.1", small, &[])).await?;
+    read_response(&mut stream).await?;
+    Ok(answer)
 }

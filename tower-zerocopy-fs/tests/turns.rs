@@ -1,0 +1,71 @@
+//! A cold page cache, and turns between connections.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use axum::Router;
+use common::{Tree, content, counted, fetch, read_response, request, serve};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+
+const LEN: usize = 12 * 1024 * 1024;
+
+/// With its pages dropped, a file is read on the blocking pool, and only until it is cached.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cold_file_is_filled_off_the_reactor() {
+    let (tree, bytes) = (Tree::new(), content(LEN));
+    let path = tree.file("f", &bytes);
+    let file = std::fs::File::open(&path).unwrap();
+    file.sync_all().unwrap();
+    let (files, metrics) = counted(&tree);
+    let files = files.sealed_cache(0, 0);
+    let address = serve(Router::new().fallback_service(files), &metrics).await;
+    for round in ["first", "second"] {
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        let mut byte = [0];
+        let cold = rustix::io::preadv2(
+            &file,
+            &mut [std::io::IoSliceMut::new(&mut byte)],
+            LEN as u64 / 2,
+            rustix::io::ReadWriteFlags::NOWAIT,
+        );
+        let before = metrics.snapshot().cold_fills;
+        assert!(
+            fetch(address, "/f", &[]).await.unwrap().body == bytes,
+            "{round}"
+        );
+        let fills = metrics.snapshot().cold_fills - before;
+        // A file system in memory has nothing to drop.
+        assert_eq!(
+            fills > 0,
+            cold.is_err(),
+            "{round}: {fills} fills, a probe said {cold:?}"
+        );
+    }
+    let before = metrics.snapshot().cold_fills;
+    assert!(fetch(address, "/f", &[]).await.unwrap().body == bytes);
+    assert_eq!(
+        metrics.snapshot().cold_fills,
+        before,
+        "a warm file needs no fill"
+    );
+}
+
+/// One worker: a small request overtakes a large download that is under way, because the connection gives way.
+#[tokio::test]
+async fn a_download_gives_way_every_256_kib() {
+    let (tree, bytes) = (Tree::new(), content(LEN));
+    tree.file("f", &bytes);
+    tree.file("small", "small");
+    let (files, metrics) = counted(&tree);
+    let address = serve(Router::new().fallback_service(files), &metrics).await;
+    let mut download = TcpStream::connect(address).await.unwrap();
+    download
+        .write_all(&request("1.1", "/f", &[]))
+        .await
+        .unwrap();
+    let small = fetch(address, "/small", &[]).await.unwrap();
+    assert_eq!(small.text(), "small");
+    assert!(read_response(&mut download).await.unwrap().body == bytes);
+    let yields = metrics.snapshot().yields;
+    assert!(yields >= (LEN / (512 * 1024)) as u64, "{yields}");
+}
