@@ -85,7 +85,7 @@ async fn check_all(site: &Site, address: SocketAddr, expect: Expect, name: &str)
         let path = format!("/{file}");
         for round in 0..3 {
             let before = site.metrics.snapshot();
-            let answer = fetch_and_settle(address, &path, "/1")
+            let answer = fetch_and_settle(address, &path, &[], "/1")
                 .await
                 .unwrap_or_else(|e| panic!("{name} {file} {round}: {e}"));
             assert_eq!(answer.status, 200, "{name} {file}");
@@ -112,7 +112,9 @@ async fn check_all(site: &Site, address: SocketAddr, expect: Expect, name: &str)
         if !bytes.is_empty() {
             for (first, last) in ranges(bytes.len()) {
                 let range = format!("bytes={first}-{last}");
-                let answer = fetch(address, &path, &[("range", &range)]).await.unwrap();
+                let answer = fetch_and_settle(address, &path, &[("range", &range)], "/1")
+                    .await
+                    .unwrap();
                 assert_eq!(answer.status, 206, "{name} {file} {range}");
                 assert!(answer.body == bytes[first..=last], "{name} {file} {range}");
             }

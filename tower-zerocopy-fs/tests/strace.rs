@@ -49,7 +49,7 @@ async fn strace_sees_the_sendfile_calls_that_are_counted() {
     }
     let (files, metrics) = counted(&tree);
     let address = serve(Router::new().fallback_service(files), &metrics).await;
-    let answer = fetch_and_settle(address, "/f", "/none").await.unwrap();
+    let answer = fetch_and_settle(address, "/f", &[], "/none").await.unwrap();
     let id = rustix::process::Pid::from_child(&strace);
     rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
     strace.wait().unwrap();

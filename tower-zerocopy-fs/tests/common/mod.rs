@@ -242,9 +242,14 @@ pub async fn fetch(address: SocketAddr, path: &str, fields: &[(&str, &str)]) -> 
 
 /// As [`fetch`], and then fetches `small` by the same connection: once that has come, everything about the first
 /// response has been counted too.
-pub async fn fetch_and_settle(address: SocketAddr, path: &str, small: &str) -> io::Result<Answer> {
+pub async fn fetch_and_settle(
+    address: SocketAddr,
+    path: &str,
+    fields: &[(&str, &str)],
+    small: &str,
+) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(&request("1.1", path, &[])).await?;
+    stream.write_all(&request("1.1", path, fields)).await?;
     let answer = read_response(&mut stream).await?;
     stream.write_all(&request("1.1", small, &[])).await?;
     read_response(&mut stream).await?;
