@@ -320,6 +320,15 @@ async fn fallbacks_pages_and_single_page_apps() {
         "app"
     );
 
+    let all = files.clone().call_fallback_on_method_not_allowed(true);
+    assert_eq!(
+        call(all.clone().fallback(echo), "POST", "/app.html", &[])
+            .await
+            .text(),
+        "POST /app.html"
+    );
+    assert_eq!(call(all, "POST", "/app.html", &[]).await.status, 405);
+
     let paged = files
         .clone()
         .error_page(StatusCode::NOT_FOUND, "errors/404.html")

@@ -6,6 +6,7 @@ mod listener;
 #[cfg(target_os = "linux")]
 pub(crate) mod registry;
 mod stream;
+mod turn;
 
 #[cfg(feature = "axum")]
 pub use listener::ZeroCopyListener;

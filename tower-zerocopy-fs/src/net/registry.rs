@@ -93,8 +93,11 @@ impl Region {
     /// Notes that `bytes` of it were sent.
     pub(crate) fn note_sent(&self, bytes: usize) {
         if let Some(delivery) = &self.delivery {
-            delivery.sent.fetch_add(bytes as u64, Ordering::AcqRel);
-            delivery.wake();
+            let before = delivery.sent.fetch_add(bytes as u64, Ordering::AcqRel);
+            // Nobody waits for less than all of it.
+            if before + bytes as u64 >= self.len as u64 {
+                delivery.wake();
+            }
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    future::Future,
     io::{self, IoSlice},
     net::SocketAddr,
     pin::Pin,
@@ -15,11 +14,11 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::limit::RateLimit;
+use super::{
+    limit::RateLimit,
+    turn::{TURN, Turn},
+};
 use crate::metrics::{Counter, Metrics};
-
-/// Bytes after which a connection lets others have the worker.
-const TURN: usize = 256 * 1024;
 
 /// What a [`ZeroCopyStream`] is to do besides sending.
 #[derive(Clone, Debug, Default)]
@@ -59,9 +58,7 @@ pub struct ZeroCopyStream {
     socket: TcpStream,
     metrics: Option<Arc<Metrics>>,
     limit: Option<RateLimit>,
-    /// Bytes left of this turn.
-    turn: usize,
-    giving_way: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    turn: Turn,
     #[cfg(target_os = "linux")]
     _adapter: super::registry::Adapter,
 }
@@ -78,8 +75,7 @@ impl ZeroCopyStream {
             socket,
             metrics: config.metrics.clone(),
             limit: config.bytes_per_second.map(RateLimit::new),
-            turn: TURN,
-            giving_way: None,
+            turn: Turn::new(),
             #[cfg(target_os = "linux")]
             _adapter: super::registry::Adapter::new(),
         }
@@ -109,22 +105,14 @@ impl ZeroCopyStream {
             Some(limit) => ready!(limit.poll_ready(cx)),
             None => usize::MAX,
         };
-        if self.turn == 0 {
-            // Not a plain `wake_by_ref`: tokio asks the sockets for news only every so many polls, and a task that wakes
-            // itself starves those who wait for news. `yield_now` is woken after the sockets were asked.
-            let giving_way = self
-                .giving_way
-                .get_or_insert_with(|| Box::pin(tokio::task::yield_now()));
-            ready!(giving_way.as_mut().poll(cx));
-            self.giving_way = None;
-            self.turn = TURN;
+        if ready!(self.turn.poll_ready(cx)) {
             self.count(Counter::yields, 1);
         }
         Poll::Ready(allowed.min(TURN))
     }
 
     fn after_send(&mut self, sent: usize) {
-        self.turn = self.turn.saturating_sub(sent);
+        self.turn.sent(sent);
         if let Some(limit) = &mut self.limit {
             limit.sent(sent);
         }

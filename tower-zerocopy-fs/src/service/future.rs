@@ -110,6 +110,9 @@ impl<F, B> Run<F, B> {
         match self.question.method {
             Method::GET | Method::HEAD => {}
             Method::OPTIONS => return State::Ready(Some(allow(StatusCode::NO_CONTENT))),
+            _ if self.site.options.fallback_on_method && self.fallback.is_some() => {
+                return State::Calling;
+            }
             _ => return self.fail(allow(StatusCode::METHOD_NOT_ALLOWED)),
         }
         let site = Arc::clone(&self.site);

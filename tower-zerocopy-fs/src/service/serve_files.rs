@@ -99,6 +99,13 @@ impl<F> ServeFiles<F> {
         })
     }
 
+    /// Whether the fallback is called for methods other than GET, HEAD and OPTIONS too, in place of status 405. Off by
+    /// default.
+    #[must_use]
+    pub fn call_fallback_on_method_not_allowed(self, call: bool) -> Self {
+        self.set(|o| o.fallback_on_method = call)
+    }
+
     /// Sends `file.br` for `file` to clients that accept Brotli, as with the other codings below.
     ///
     /// Of several codings at hand the one with the highest q-value is sent; at equal values Brotli, then Zstandard, then
