@@ -71,8 +71,8 @@
 //! # Tuning
 //! [`heap_cache`](ServeFiles::heap_cache) and [`sealed_cache`](ServeFiles::sealed_cache) bound the memory tiers,
 //! [`open_files`](ServeFiles::open_files) the descriptors, [`revalidate_after`](ServeFiles::revalidate_after) how long a
-//! name is believed. A cold page cache never blocks a worker: it is asked by `RWF_NOWAIT` first and filled on tokio's
-//! blocking pool. The adapter gives way after every 256 KiB, so that one download does not delay small requests.
+//! name is believed. A cold page cache is looked for with `RWF_NOWAIT`, for large files in samples, and filled on
+//! tokio's blocking pool. The adapter gives way after every 256 KiB, so that one download does not delay small requests.
 //! [`Metrics`] shows which tier served what.
 //!
 //! # Platforms
@@ -93,7 +93,6 @@
 
 mod body;
 mod fs;
-#[cfg(feature = "__fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;

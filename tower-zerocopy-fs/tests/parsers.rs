@@ -1,5 +1,4 @@
 //! The fuzz targets' properties on a fixed stream of inputs, so that every run of the tests tries them.
-#![cfg(feature = "__fuzzing")]
 
 use tower_zerocopy_fs::fuzzing;
 

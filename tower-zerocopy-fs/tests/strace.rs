@@ -35,17 +35,18 @@ async fn strace_sees_the_sendfile_calls_that_are_counted() {
         eprintln!("strace is not installed: the counters are believed without it");
         return;
     };
-    // It says so once it is attached, or says why it cannot be and ends.
+    // It says so once it is attached, perhaps after a warning, or says why it cannot be and ends.
     let mut said = String::new();
     let mut stderr = BufReader::new(strace.stderr.take().unwrap());
-    stderr.read_line(&mut said).unwrap();
-    if !said.contains("attached") {
-        strace.wait().unwrap();
-        eprintln!(
-            "strace may not attach here ({}): the counters are believed without it",
-            said.trim()
-        );
-        return;
+    while !said.contains("attached") {
+        if stderr.read_line(&mut said).unwrap() == 0 {
+            strace.wait().unwrap();
+            eprintln!(
+                "strace may not attach here ({}): the counters are believed without it",
+                said.trim()
+            );
+            return;
+        }
     }
     let (files, metrics) = counted(&tree);
     let address = serve(Router::new().fallback_service(files), &metrics).await;

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::io::IoSliceMut;
+
 use axum::Router;
 use common::{Tree, content, counted, fetch, read_response, request, serve};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
@@ -21,33 +23,40 @@ async fn a_cold_file_is_filled_off_the_reactor() {
     let address = serve(Router::new().fallback_service(files), &metrics).await;
     for round in ["first", "second"] {
         rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
-        let mut byte = [0];
-        let cold = rustix::io::preadv2(
-            &file,
-            &mut [std::io::IoSliceMut::new(&mut byte)],
-            LEN as u64 / 2,
-            rustix::io::ReadWriteFlags::NOWAIT,
-        );
+        let cold = !in_memory(&file, LEN / 2);
         let before = metrics.snapshot().cold_fills;
         assert!(
             fetch(address, "/f", &[]).await.unwrap().body == bytes,
             "{round}"
         );
         let fills = metrics.snapshot().cold_fills - before;
-        // A file system in memory has nothing to drop.
-        assert_eq!(
-            fills > 0,
-            cold.is_err(),
-            "{round}: {fills} fills, a probe said {cold:?}"
-        );
+        if cold {
+            assert!(fills > 0, "{round}: a cold file was read on the reactor");
+        } else {
+            eprintln!("{round}: this file system, one in memory perhaps, dropped no pages");
+        }
     }
-    let before = metrics.snapshot().cold_fills;
-    assert!(fetch(address, "/f", &[]).await.unwrap().body == bytes);
-    assert_eq!(
-        metrics.snapshot().cold_fills,
-        before,
-        "a warm file needs no fill"
-    );
+    // Under memory pressure the kernel may take pages back: only a file that stayed in memory tells anything.
+    for _ in 0..100 {
+        let before = metrics.snapshot().cold_fills;
+        let warm = all_in_memory(&file);
+        assert!(fetch(address, "/f", &[]).await.unwrap().body == bytes);
+        if warm && all_in_memory(&file) {
+            let fills = metrics.snapshot().cold_fills - before;
+            assert_eq!(fills, 0, "a warm file needs no fill");
+            return;
+        }
+    }
+    panic!("12 MiB did not stay in the page cache for the time of one request");
+}
+
+fn in_memory(file: &std::fs::File, offset: usize) -> bool {
+    let (byte, flags) = (&mut [0], rustix::io::ReadWriteFlags::NOWAIT);
+    rustix::io::preadv2(file, &mut [IoSliceMut::new(byte)], offset as u64, flags).is_ok()
+}
+
+fn all_in_memory(file: &std::fs::File) -> bool {
+    (0..LEN).step_by(4096).all(|offset| in_memory(file, offset))
 }
 
 /// One worker: a small request overtakes a large download that is under way, because the connection gives way.

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &str| { tower_zerocopy_fs::fuzzing::path(input) });
+libfuzzer_sys::fuzz_target!(|input: &str| tower_zerocopy_fs::fuzzing::path(input));
