@@ -1,0 +1,208 @@
+//! The sharded free lists.
+//!
+//! A lane is a set of shelves, one for each class, behind one [`TryLock`], padded to two cache lines.
+//! A thread prefers the lane of its number, so that what a worker releases it finds again, warm; two
+//! threads meet in a lane only when there are more threads than lanes. A shelf is a stack: the item
+//! used last is handed out first and the cold ones gather at the bottom, where trimming takes them.
+//!
+//! An empty shelf steals half of another lane's (at most [`STEAL`] items): in a program that acquires
+//! on one thread and releases on another, the transfer costs two cold cache lines for each batch.
+
+use std::fmt;
+
+use crate::{
+    raw::try_lock::{TryGuard, TryLock},
+    sync::yield_now,
+};
+
+/// The most items that one steal moves.
+const STEAL: usize = 16;
+
+/// Room for items on a shelf made in advance, so that the steady state does not grow the list.
+const SHELF: usize = 8;
+
+#[repr(align(128))]
+struct Lane<T>(TryLock<LaneState<T>>);
+
+/// What one lane holds.
+pub(crate) struct LaneState<T> {
+    shelves: Box<[Shelf<T>]>,
+    /// Things out that were counted here, less those that came home here.
+    pub(crate) leases: isize,
+    /// Whether the last root has been here.
+    pub(crate) orphaned: bool,
+    /// The cost of everything idle here.
+    pub(crate) idle_cost: usize,
+}
+
+/// The idle items of one class in one lane, and what happened to the class there.
+#[repr(align(64))]
+#[derive(Debug)]
+pub(crate) struct Shelf<T> {
+    pub(crate) idle: Vec<T>,
+    /// The fewest idle items since the last look: those below were not needed.
+    pub(crate) low: usize,
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    /// Taken here less given here; only the sum over lanes means something.
+    pub(crate) in_use: isize,
+}
+
+impl<T> LaneState<T> {
+    #[inline]
+    pub(crate) fn shelf(&mut self, class: usize) -> &mut Shelf<T> {
+        &mut self.shelves[class]
+    }
+
+    /// The number of classes.
+    pub(crate) fn classes(&self) -> usize {
+        self.shelves.len()
+    }
+
+    /// The item used last, if any.
+    #[inline]
+    pub(crate) fn pop(&mut self, class: usize, cost: usize) -> Option<T> {
+        let shelf = &mut self.shelves[class];
+        let item = shelf.idle.pop()?;
+        shelf.low = shelf.low.min(shelf.idle.len());
+        self.idle_cost -= cost;
+        Some(item)
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, class: usize, cost: usize, item: T) {
+        self.idle_cost += cost;
+        self.shelves[class].idle.push(item);
+    }
+
+    /// Takes up to `count` items that have been idle the longest.
+    pub(crate) fn take_coldest(
+        &mut self,
+        class: usize,
+        cost: usize,
+        count: usize,
+        into: &mut Vec<T>,
+    ) -> usize {
+        let shelf = &mut self.shelves[class];
+        let count = count.min(shelf.idle.len());
+        into.extend(shelf.idle.drain(..count));
+        shelf.low = shelf.low.saturating_sub(count);
+        if shelf.idle.capacity() > SHELF && shelf.idle.len() < shelf.idle.capacity() / 4 {
+            let room = (shelf.idle.len() * 2).max(SHELF);
+            shelf.idle.shrink_to(room);
+        }
+        self.idle_cost -= cost * count;
+        count
+    }
+
+    /// Takes everything.
+    pub(crate) fn take_all(&mut self) -> Vec<T> {
+        let mut all = Vec::new();
+        for shelf in &mut self.shelves {
+            all.append(&mut shelf.idle);
+            shelf.low = 0;
+        }
+        self.idle_cost = 0;
+        all
+    }
+}
+
+/// All lanes of a pool.
+pub(crate) struct Lanes<T> {
+    lanes: Box<[Lane<T>]>,
+    mask: usize,
+}
+
+impl<T> Lanes<T> {
+    /// `count` lanes, rounded up to a power of two, with `classes` shelves each.
+    pub(crate) fn new(count: usize, classes: usize) -> Self {
+        let count = count.max(1).next_power_of_two();
+        let lane = || {
+            let shelf = || Shelf {
+                idle: Vec::with_capacity(SHELF),
+                low: 0,
+                hits: 0,
+                misses: 0,
+                in_use: 0,
+            };
+            Lane(TryLock::new(LaneState {
+                shelves: (0..classes).map(|_| shelf()).collect(),
+                leases: 0,
+                orphaned: false,
+                idle_cost: 0,
+            }))
+        };
+        Self {
+            lanes: (0..count).map(|_| lane()).collect(),
+            mask: count - 1,
+        }
+    }
+
+    /// The lane of `number`, or the next one that is free.
+    #[inline]
+    pub(crate) fn any(&self, number: usize) -> (usize, TryGuard<'_, LaneState<T>>) {
+        let index = number & self.mask;
+        if let Some(guard) = self.lanes[index].0.try_lock() {
+            return (index, guard);
+        }
+        self.other(index)
+    }
+
+    #[cold]
+    fn other(&self, mut index: usize) -> (usize, TryGuard<'_, LaneState<T>>) {
+        let mut tries = 0usize;
+        loop {
+            index = (index + 1) & self.mask;
+            if let Some(guard) = self.lanes[index].0.try_lock() {
+                return (index, guard);
+            }
+            tries += 1;
+            if cfg!(pool_loom) || tries > 4 * self.mask {
+                yield_now();
+                tries = 0;
+            }
+        }
+    }
+
+    /// Moves half of another lane's items of `class` into `own` and returns one of them.
+    pub(crate) fn steal(
+        &self,
+        own_index: usize,
+        own: &mut LaneState<T>,
+        class: usize,
+        cost: usize,
+    ) -> Option<T> {
+        for offset in 1..=self.mask {
+            let Some(mut victim) = self.lanes[(own_index + offset) & self.mask].0.try_lock() else {
+                continue;
+            };
+            let idle = victim.shelves[class].idle.len();
+            if idle == 0 {
+                continue;
+            }
+            let count = idle.div_ceil(2).min(STEAL);
+            let from = &mut victim.shelves[class];
+            let mut moved = from.idle.drain(idle - count..);
+            let first = moved.next();
+            own.shelves[class].idle.extend(moved);
+            from.low = from.low.min(from.idle.len());
+            victim.idle_cost -= cost * count;
+            own.idle_cost += cost * (count - 1);
+            return first;
+        }
+        None
+    }
+
+    /// Every lane's lock in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &TryLock<LaneState<T>>> {
+        self.lanes.iter().map(|lane| &lane.0)
+    }
+}
+
+impl<T> fmt::Debug for Lanes<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lanes")
+            .field("lanes", &self.lanes.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,94 @@
+//! `Initialized → Active → Closing → Terminated`.
+
+use std::{
+    sync::atomic::{AtomicU8, Ordering},
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+use crate::{
+    core::{Core, Extra},
+    error::{CloseError, Leak},
+};
+
+/// Where a pool is in its life. It only moves forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Built; nothing was made in advance or handed out yet.
+    Initialized,
+    /// `init` was called or something was acquired.
+    Active,
+    /// `close` was called: nothing is handed out, what is out may come home.
+    Closing,
+    /// Everything came home.
+    Terminated,
+}
+
+/// The state, and a bell for those who wait for things to come home.
+#[derive(Debug)]
+pub(crate) struct Lifecycle {
+    state: AtomicU8,
+    home: Notify,
+}
+
+impl Lifecycle {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: AtomicU8::new(State::Initialized as u8),
+            home: Notify::new(),
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        match self.state.load(Ordering::Acquire) {
+            0 => State::Initialized,
+            1 => State::Active,
+            2 => State::Closing,
+            _ => State::Terminated,
+        }
+    }
+
+    /// Moves forward to `state`; going back changes nothing.
+    pub(crate) fn advance(&self, state: State) {
+        self.state.fetch_max(state as u8, Ordering::AcqRel);
+    }
+
+    /// A thing came home to a closing pool.
+    pub(crate) fn came_home(&self) {
+        self.home.notify_waiters();
+    }
+
+    /// Closes `core` and waits until everything is home or `deadline` has passed.
+    pub(crate) async fn close<T, X: Extra>(
+        &self,
+        core: &Core<T, X>,
+        deadline: Duration,
+        leaks: impl FnOnce() -> Vec<Leak>,
+    ) -> Result<(), CloseError> {
+        self.advance(State::Closing);
+        core.close();
+        let all_home = async {
+            loop {
+                let mut home = std::pin::pin!(self.home.notified());
+                // Registered before counting, so that nothing comes home unheard in between.
+                home.as_mut().enable();
+                if core.leases() == 0 {
+                    return;
+                }
+                home.await;
+            }
+        };
+        if tokio::time::timeout(deadline, all_home).await.is_err() {
+            let outstanding = core.leases();
+            if outstanding != 0 {
+                return Err(CloseError {
+                    outstanding,
+                    leaks: leaks(),
+                });
+            }
+        }
+        self.advance(State::Terminated);
+        Ok(())
+    }
+}

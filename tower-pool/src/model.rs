@@ -1,0 +1,214 @@
+//! Models of the free list, the queue and the end of life, run through every interleaving by loom:
+//! `RUSTFLAGS="--cfg pool_loom" cargo test -p tower-pool --lib --release model`.
+
+use std::task::Poll;
+
+use loom::{
+    future::block_on,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use crate::{
+    acquire::Wait,
+    core::{Core, Extra, Place, Refusal},
+    raw::shared::{Lease, Root},
+};
+
+/// Counts the items that exist.
+struct Item(Arc<AtomicUsize>);
+
+impl Item {
+    fn new(alive: &Arc<AtomicUsize>) -> Self {
+        alive.fetch_add(1, Ordering::Relaxed);
+        Self(alive.clone())
+    }
+}
+
+impl Drop for Item {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts the ends of the core, and what came home to it while it was closing.
+struct Ends {
+    freed: Arc<AtomicUsize>,
+    home: Arc<AtomicUsize>,
+}
+
+impl Extra for Ends {
+    fn came_home(&self) {
+        self.home.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.freed.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+struct World {
+    alive: Arc<AtomicUsize>,
+    freed: Arc<AtomicUsize>,
+    home: Arc<AtomicUsize>,
+}
+
+fn world(lanes: usize, limit: usize) -> (World, Root<Item, Ends>) {
+    let counter = || Arc::new(AtomicUsize::new(0));
+    let world = World {
+        alive: counter(),
+        freed: counter(),
+        home: counter(),
+    };
+    let ends = Ends {
+        freed: world.freed.clone(),
+        home: world.home.clone(),
+    };
+    let root = Core::new(lanes, Box::new([1]), limit, limit, ends);
+    (world, root)
+}
+
+fn take(
+    root: &Root<Item, Ends>,
+    alive: &Arc<AtomicUsize>,
+) -> Result<(Lease<Item, Ends>, Item), Refusal> {
+    let (lease, item) = Core::take(root, 0)?;
+    Ok((lease, item.unwrap_or_else(|| Item::new(alive))))
+}
+
+impl World {
+    /// The core and every item are gone, once.
+    fn assert_over(&self) {
+        assert_eq!(
+            self.freed.load(Ordering::Relaxed),
+            1,
+            "times the core was freed"
+        );
+        assert_eq!(self.alive.load(Ordering::Relaxed), 0, "items left");
+    }
+}
+
+#[test]
+fn an_item_released_elsewhere_is_owned_by_one_at_a_time() {
+    loom::model(|| {
+        let (world, root) = world(2, 2);
+        let other = {
+            let (root, alive) = (root.clone(), world.alive.clone());
+            thread::spawn(move || {
+                let (lease, item) = take(&root, &alive).unwrap();
+                Core::give(lease, 0, item);
+            })
+        };
+        let (lease, item) = take(&root, &world.alive).unwrap();
+        Core::give(lease, 0, item);
+        other.join().unwrap();
+        assert_eq!(root.leases(), 0);
+        assert_eq!(root.used(), world.alive.load(Ordering::Relaxed));
+        drop(root);
+        world.assert_over();
+    });
+}
+
+#[test]
+fn the_last_of_root_and_leases_frees_the_core() {
+    loom::model(|| {
+        let (world, root) = world(2, 2);
+        let (first, item) = take(&root, &world.alive).unwrap();
+        let (second, other_item) = take(&root, &world.alive).unwrap();
+        let releaser = thread::spawn(move || Core::give(first, 0, item));
+        drop(root);
+        Core::give(second, 0, other_item);
+        releaser.join().unwrap();
+        world.assert_over();
+    });
+}
+
+#[test]
+fn a_release_is_never_lost_on_a_waiter() {
+    loom::model(|| {
+        let (world, root) = world(2, 1);
+        let (lease, item) = take(&root, &world.alive).unwrap();
+        let releaser = thread::spawn(move || Core::give(lease, 0, item));
+        let taken = match take(&root, &world.alive) {
+            Ok(taken) => taken,
+            Err(refusal) => {
+                assert_eq!(refusal, Refusal::Exhausted);
+                let mut wait = Wait::join(&root, Some(0), 1, Place::Back).unwrap();
+                let granted = block_on(std::future::poll_fn(|cx| wait.poll(cx))).unwrap();
+                let (lease, item) = Core::lease_granted(&root, Some(0), 1, granted).unwrap();
+                (lease, item.unwrap_or_else(|| Item::new(&world.alive)))
+            }
+        };
+        Core::give(taken.0, 0, taken.1);
+        releaser.join().unwrap();
+        assert_eq!(root.waiting(), 0);
+        drop(root);
+        world.assert_over();
+    });
+}
+
+#[test]
+fn an_abandoned_wait_loses_nothing() {
+    loom::model(|| {
+        let (world, root) = world(1, 1);
+        let (lease, item) = take(&root, &world.alive).unwrap();
+        let wait = Wait::join(&root, Some(0), 1, Place::Back).unwrap();
+        let releaser = thread::spawn(move || Core::give(lease, 0, item));
+        drop(wait);
+        releaser.join().unwrap();
+        let (lease, item) = take(&root, &world.alive).unwrap();
+        Core::give(lease, 0, item);
+        assert_eq!(root.used(), 1);
+        drop(root);
+        world.assert_over();
+    });
+}
+
+#[test]
+fn closing_hears_of_every_homecoming() {
+    loom::model(|| {
+        let (world, root) = world(1, 1);
+        let (lease, item) = take(&root, &world.alive).unwrap();
+        let releaser = thread::spawn(move || Core::give(lease, 0, item));
+        root.close();
+        let mut wait_refused = false;
+        if root.leases() != 0 {
+            wait_refused = Wait::join(&root, Some(0), 1, Place::Back).is_err();
+        }
+        releaser.join().unwrap();
+        assert_eq!(root.leases(), 0);
+        assert_eq!(root.used(), 0, "idle or in use after the close");
+        // Whoever counted something out is told when it is home.
+        assert!(!wait_refused || world.home.load(Ordering::Relaxed) == 1);
+        drop(root);
+        world.assert_over();
+    });
+}
+
+#[test]
+fn a_waiter_is_failed_by_close() {
+    loom::model(|| {
+        let (world, root) = world(1, 1);
+        let (lease, item) = take(&root, &world.alive).unwrap();
+        let closer = {
+            let root = root.clone();
+            thread::spawn(move || root.close())
+        };
+        if let Ok(mut wait) = Wait::join(&root, Some(0), 1, Place::Back) {
+            let granted = block_on(std::future::poll_fn(|cx| match wait.poll(cx) {
+                Poll::Ready(granted) => Poll::Ready(granted.map(|_| ())),
+                Poll::Pending => Poll::Pending,
+            }));
+            assert_eq!(granted, Err(Refusal::Closed));
+        }
+        closer.join().unwrap();
+        Core::give(lease, 0, item);
+        drop(root);
+        world.assert_over();
+    });
+}

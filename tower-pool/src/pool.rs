@@ -1,0 +1,346 @@
+//! The buffer pool.
+
+use std::{fmt, panic::Location, time::Duration};
+
+use crate::{
+    acquire::Acquire,
+    buf::PooledBuf,
+    config::{PoolBuilder, Wipe},
+    core::{Core, Extra, Refusal},
+    error::{AcquireError, CloseError, Leak},
+    leak::Tracker,
+    lifecycle::{Lifecycle, State},
+    raw::{
+        block::Block,
+        shared::{Lease, Root},
+    },
+    stats::{ClassStats, Stats},
+};
+
+/// A pool of byte buffers with a limit on the memory they take. A cheap handle: clones share it.
+///
+/// An acquisition served from idle buffers takes one uncontended atomic exchange, a release another;
+/// neither allocates. A miss allocates one block and charges it against the limit. Buffers may be
+/// dropped on any thread, and may outlive every handle.
+///
+/// ```
+/// # use tower_pool::{Pool, State};
+/// let pool = Pool::builder().limit(8 << 20).prewarm(16 << 10, 4).build()?;
+/// pool.init();
+/// let mut buffer = pool.try_acquire(10_000)?;
+/// assert_eq!(buffer.capacity(), 16 << 10);
+/// buffer.extend_from_slice(b"hello")?;
+/// let frozen = buffer.freeze();
+/// assert_eq!(&frozen[..], b"hello");
+/// assert_eq!(pool.stats().in_use(), 1);
+/// drop(frozen);
+/// assert_eq!(pool.stats().in_use(), 0);
+/// assert_eq!(pool.state(), State::Active);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Pool {
+    pub(crate) root: Root<Block, Shared>,
+}
+
+/// What a buffer pool adds to the core.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) classes: Box<[usize]>,
+    pub(crate) idle_ceiling: usize,
+    pub(crate) wipe: Wipe,
+    pub(crate) prewarm: Box<[(usize, usize)]>,
+    pub(crate) tracker: Option<Tracker>,
+    pub(crate) lifecycle: Lifecycle,
+}
+
+impl Extra for Shared {
+    fn came_home(&self) {
+        self.lifecycle.came_home();
+    }
+}
+
+/// A class, or a size beyond the largest one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fit {
+    pub(crate) class: Option<usize>,
+    pub(crate) size: usize,
+}
+
+impl Shared {
+    /// The smallest class that holds `capacity` bytes; beyond the largest class whole multiples of
+    /// it, unpooled.
+    #[inline]
+    pub(crate) fn fit(&self, capacity: usize) -> Fit {
+        for (class, &size) in self.classes.iter().enumerate() {
+            if capacity <= size {
+                return Fit {
+                    class: Some(class),
+                    size,
+                };
+            }
+        }
+        let largest = self.classes[self.classes.len() - 1];
+        Fit {
+            class: None,
+            size: capacity
+                .checked_next_multiple_of(largest)
+                .unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Makes a block that comes home fit for its next owner.
+    #[inline]
+    pub(crate) fn clean(&self, block: &mut Block) {
+        match self.wipe {
+            Wipe::Never => block.forget_contents(),
+            Wipe::OnRelease => block.zero(),
+        }
+    }
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Pool {
+    /// A pool with every default of [`PoolBuilder`].
+    #[must_use]
+    pub fn new() -> Self {
+        match Self::builder().build() {
+            Ok(pool) => pool,
+            Err(error) => unreachable!("the defaults are valid: {error}"),
+        }
+    }
+
+    /// Sets up a pool.
+    pub fn builder() -> PoolBuilder {
+        PoolBuilder::default()
+    }
+
+    /// Makes the buffers that [`PoolBuilder::prewarm`] asked for, their pages touched, and moves the
+    /// pool to [`State::Active`]. Returns how many were made: fewer than asked for at the limit. The
+    /// second call and those after it do nothing. Optional: the first acquisition activates too.
+    pub fn init(&self) -> usize {
+        if self.state() != State::Initialized {
+            return 0;
+        }
+        self.root.extra.lifecycle.advance(State::Active);
+        let mut made = 0;
+        for &(class, count) in &self.root.extra.prewarm {
+            let size = self.root.extra.classes[class];
+            for number in 0..count {
+                let stocked = self.root.stock(class, number, || {
+                    let mut block = Block::new(size)?;
+                    block.zero();
+                    Some(block)
+                });
+                made += usize::from(stocked);
+            }
+        }
+        made
+    }
+
+    /// A buffer of at least `capacity` bytes, now.
+    ///
+    /// # Errors
+    /// [`AcquireError::Closed`], [`Exhausted`](AcquireError::Exhausted) when the limit is reached or
+    /// others wait already, [`TooLarge`](AcquireError::TooLarge) when `capacity` can never be had, and
+    /// [`OutOfMemory`](AcquireError::OutOfMemory).
+    #[inline]
+    #[track_caller]
+    pub fn try_acquire(&self, capacity: usize) -> Result<PooledBuf, AcquireError> {
+        self.try_acquire_at(capacity, Location::caller())
+    }
+
+    #[inline]
+    pub(crate) fn try_acquire_at(
+        &self,
+        capacity: usize,
+        location: &'static Location<'static>,
+    ) -> Result<PooledBuf, AcquireError> {
+        let fit = self.root.extra.fit(capacity);
+        let Some(class) = fit.class else {
+            return self.try_acquire_large(capacity, fit, location);
+        };
+        match Core::take(&self.root, class) {
+            Ok((lease, Some(block))) => Ok(PooledBuf::new(lease, block, fit, location)),
+            Ok((lease, None)) => self.make(lease, fit, location),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    #[cold]
+    fn try_acquire_large(
+        &self,
+        capacity: usize,
+        fit: Fit,
+        location: &'static Location<'static>,
+    ) -> Result<PooledBuf, AcquireError> {
+        self.check_size(capacity, fit)?;
+        let lease = Core::take_unclassed(&self.root, fit.size)?;
+        self.make(lease, fit, location)
+    }
+
+    pub(crate) fn check_size(&self, requested: usize, fit: Fit) -> Result<(), AcquireError> {
+        let limit = self.root.limit();
+        if fit.size > limit {
+            Err(AcquireError::TooLarge { requested, limit })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Allocates the block of a lease that was charged for it.
+    #[cold]
+    pub(crate) fn make(
+        &self,
+        lease: Lease<Block, Shared>,
+        fit: Fit,
+        location: &'static Location<'static>,
+    ) -> Result<PooledBuf, AcquireError> {
+        self.root.extra.lifecycle.advance(State::Active);
+        match Block::new(fit.size) {
+            Some(block) => Ok(PooledBuf::new(lease, block, fit, location)),
+            None => {
+                Core::give_nothing(lease, fit.class, fit.size);
+                Err(AcquireError::OutOfMemory)
+            }
+        }
+    }
+
+    /// A buffer of at least `capacity` bytes, waiting for one to come home when the limit is reached.
+    /// Waiters are served in the order of arrival.
+    ///
+    /// # Errors
+    /// As [`Self::try_acquire`], except that it does not fail with `Exhausted`.
+    ///
+    /// # Cancellation
+    /// Dropping the future leaves the queue; a buffer that was already on its way goes to the next.
+    #[track_caller]
+    pub fn acquire(&self, capacity: usize) -> Acquire<'_> {
+        Acquire::new(self, capacity, Location::caller())
+    }
+
+    /// As [`Self::acquire`], waiting for at most `wait`.
+    ///
+    /// # Errors
+    /// As [`Self::acquire`], and [`AcquireError::Timeout`].
+    #[track_caller]
+    pub fn acquire_timeout(
+        &self,
+        capacity: usize,
+        wait: Duration,
+    ) -> impl Future<Output = Result<PooledBuf, AcquireError>> + Send + '_ {
+        let acquire = self.acquire(capacity);
+        async move {
+            tokio::time::timeout(wait, acquire)
+                .await
+                .unwrap_or(Err(AcquireError::Timeout))
+        }
+    }
+
+    /// Refuses new acquisitions, fails those who wait, frees what is idle, and waits until every
+    /// buffer has come home or `deadline` has passed. May be called again to wait on.
+    ///
+    /// # Errors
+    /// A [`CloseError`] that says how many are still out, and where they were acquired when leak
+    /// tracking is on. The pool stays in [`State::Closing`]; buffers may still come home.
+    ///
+    /// # Cancellation
+    /// The pool is closed from the first poll on; dropping the future only stops the waiting.
+    pub async fn close(&self, deadline: Duration) -> Result<(), CloseError> {
+        self.root
+            .extra
+            .lifecycle
+            .close(&self.root, deadline, || self.leaks())
+            .await
+    }
+
+    /// What is out and where it was acquired, the oldest first; empty unless leak tracking is on.
+    #[must_use]
+    pub fn leaks(&self) -> Vec<Leak> {
+        self.root
+            .extra
+            .tracker
+            .as_ref()
+            .map(Tracker::leaks)
+            .unwrap_or_default()
+    }
+
+    /// Where the pool is in its life.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.root.extra.lifecycle.state()
+    }
+
+    /// The pool's figures, gathered from the lanes now. Nothing is collected for it otherwise.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let classes = &self.root.extra.classes;
+        let mut stats: Vec<ClassStats> = classes
+            .iter()
+            .map(|&size| ClassStats {
+                size,
+                ..ClassStats::default()
+            })
+            .collect();
+        let mut in_use: Vec<isize> = vec![0; classes.len()];
+        let mut leases = 0isize;
+        self.root.for_each_lane(|lane| {
+            leases += lane.leases;
+            for (class, stats) in stats.iter_mut().enumerate() {
+                let shelf = lane.shelf(class);
+                stats.idle += shelf.idle.len();
+                stats.hits += shelf.hits;
+                stats.misses += shelf.misses;
+                in_use[class] += shelf.in_use;
+            }
+        });
+        for (stats, in_use) in stats.iter_mut().zip(in_use) {
+            stats.in_use = usize::try_from(in_use).unwrap_or(0);
+        }
+        Stats {
+            classes: stats,
+            outstanding: usize::try_from(leases).unwrap_or(0),
+            allocated: self.root.used(),
+            limit: self.root.limit(),
+            waiting: self.root.waiting(),
+        }
+    }
+
+    /// Frees every idle buffer and gives its pages back to the kernel. Returns the bytes freed.
+    pub fn trim_all(&self) -> usize {
+        (0..self.root.extra.classes.len())
+            .map(|class| self.trim_class(class, usize::MAX))
+            .sum()
+    }
+
+    /// Frees up to `count` idle buffers of `class` and returns the bytes.
+    pub(crate) fn trim_class(&self, class: usize, count: usize) -> usize {
+        let freed = self.root.trim(class, count, |mut block| {
+            block.release_pages();
+        });
+        freed * self.root.extra.classes[class]
+    }
+}
+
+impl From<Refusal> for AcquireError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Closed => Self::Closed,
+            Refusal::Exhausted => Self::Exhausted,
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("state", &self.state())
+            .field("stats", &self.stats())
+            .finish()
+    }
+}

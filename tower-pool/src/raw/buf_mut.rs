@@ -1,0 +1,25 @@
+//! [`bytes::BufMut`] for [`PooledBuf`], an unsafe trait.
+
+use bytes::{BufMut, buf::UninitSlice};
+
+use crate::PooledBuf;
+
+// SAFETY: `chunk_mut` shows the block's spare part, which `remaining_mut` measures, and `advance_mut`
+// moves the boundary by what the caller vouches for, checked against the spare part.
+unsafe impl BufMut for PooledBuf {
+    #[inline]
+    fn remaining_mut(&self) -> usize {
+        self.block.size() - self.block.written()
+    }
+
+    #[inline]
+    unsafe fn advance_mut(&mut self, count: usize) {
+        // SAFETY: the caller has initialised the next `count` bytes (contract of `BufMut`).
+        unsafe { self.block.advance(count) };
+    }
+
+    #[inline]
+    fn chunk_mut(&mut self) -> &mut UninitSlice {
+        UninitSlice::uninit(self.block.spare_mut())
+    }
+}
