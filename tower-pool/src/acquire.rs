@@ -49,10 +49,6 @@ impl<T, X: Extra> Wait<T, X> {
             None => Poll::Pending,
         }
     }
-
-    pub(crate) fn root(&self) -> &Root<T, X> {
-        &self.root
-    }
 }
 
 impl<T, X: Extra> Drop for Wait<T, X> {

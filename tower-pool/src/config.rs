@@ -134,7 +134,7 @@ impl PoolBuilder {
         });
         let classes: Box<[usize]> = self.classes.into();
         Ok(Pool {
-            root: Core::new(
+            root: Core::build(
                 lanes,
                 classes.clone(),
                 self.limit,

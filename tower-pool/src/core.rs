@@ -76,7 +76,7 @@ pub(crate) trait Extra {
 }
 
 impl<T, X: Extra> Core<T, X> {
-    pub(crate) fn new(
+    pub(crate) fn build(
         lanes: usize,
         costs: Box<[usize]>,
         limit: usize,

@@ -54,11 +54,6 @@ impl<T> LaneState<T> {
         &mut self.shelves[class]
     }
 
-    /// The number of classes.
-    pub(crate) fn classes(&self) -> usize {
-        self.shelves.len()
-    }
-
     /// The item used last, if any.
     #[inline]
     pub(crate) fn pop(&mut self, class: usize, cost: usize) -> Option<T> {

@@ -1,5 +1,6 @@
 //! Pooled body buffers under one memory limit.
 mod acquire;
+mod body;
 mod buf;
 mod config;
 mod core;
@@ -13,8 +14,18 @@ mod pool;
 mod raw;
 mod stats;
 mod sync;
+mod writer;
+
+#[cfg(feature = "axum")]
+mod axum;
 
 pub use acquire::Acquire;
+#[cfg(feature = "axum")]
+pub use axum::{PooledBytes, PooledForm, PooledJson, PooledRejection};
+pub use body::{
+    BodyError, BodyPool, Collect, DefaultRejection, PooledBodies, PooledBody, PooledBodyFuture,
+    PooledBodyLayer, Rejection,
+};
 pub use buf::PooledBuf;
 pub use config::{DEFAULT_CLASSES, PoolBuilder, Wipe};
 pub use error::{AcquireError, CloseError, ConfigError, Leak};
@@ -22,3 +33,4 @@ pub use leak::LeakTracking;
 pub use lifecycle::State;
 pub use pool::Pool;
 pub use stats::{ClassStats, Stats};
+pub use writer::{PooledWriter, WriterBody};

@@ -69,7 +69,7 @@ fn world(lanes: usize, limit: usize) -> (World, Root<Item, Ends>) {
         freed: world.freed.clone(),
         home: world.home.clone(),
     };
-    let root = Core::new(lanes, Box::new([1]), limit, limit, ends);
+    let root = Core::build(lanes, Box::new([1]), limit, limit, ends);
     (world, root)
 }
 

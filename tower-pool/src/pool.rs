@@ -1,6 +1,6 @@
 //! The buffer pool.
 
-use std::{fmt, panic::Location, time::Duration};
+use std::{fmt, panic::Location, sync::OnceLock, time::Duration};
 
 use crate::{
     acquire::Acquire,
@@ -42,6 +42,8 @@ use crate::{
 pub struct Pool {
     pub(crate) root: Root<Block, Shared>,
 }
+
+static GLOBAL: OnceLock<Pool> = OnceLock::new();
 
 /// What a buffer pool adds to the core.
 #[derive(Debug)]
@@ -118,6 +120,20 @@ impl Pool {
     /// Sets up a pool.
     pub fn builder() -> PoolBuilder {
         PoolBuilder::default()
+    }
+
+    /// The process's pool: what responses use that are made without a pool at hand. The first call
+    /// makes it with [`Self::new`], unless [`Self::set_global`] chose one before.
+    pub fn global() -> &'static Self {
+        GLOBAL.get_or_init(Self::new)
+    }
+
+    /// Chooses the process's pool.
+    ///
+    /// # Errors
+    /// Gives `pool` back when there is one already.
+    pub fn set_global(pool: Self) -> Result<(), Self> {
+        GLOBAL.set(pool)
     }
 
     /// Makes the buffers that [`PoolBuilder::prewarm`] asked for, their pages touched, and moves the
@@ -309,6 +325,12 @@ impl Pool {
             limit: self.root.limit(),
             waiting: self.root.waiting(),
         }
+    }
+
+    /// The largest size class in bytes.
+    pub(crate) fn largest_class(&self) -> usize {
+        let classes = &self.root.extra.classes;
+        classes[classes.len() - 1]
     }
 
     /// Frees every idle buffer and gives its pages back to the kernel. Returns the bytes freed.

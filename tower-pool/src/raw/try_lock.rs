@@ -34,12 +34,15 @@ impl<T> TryLock<T> {
     /// The guard, or `None` when another holds it.
     #[inline]
     pub(crate) fn try_lock(&self) -> Option<TryGuard<'_, T>> {
-        // The acquire exchange that returns false reads the release store of the previous holder's
-        // drop, so everything that holder did happens before what this one does.
-        if self.held.swap(true, Ordering::Acquire) {
-            return None;
+        // The acquire exchange that succeeds reads the release store of the previous holder's drop,
+        // so everything that holder did happens before what this one does.
+        match self
+            .held
+            .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+        {
+            Ok(_) => Some(TryGuard(self)),
+            Err(_) => None,
         }
-        Some(TryGuard(self))
     }
 
     /// The guard, spinning until it is free.

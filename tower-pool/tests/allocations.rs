@@ -1,0 +1,203 @@
+//! What a request costs in allocations, counted through axum on a loopback connection.
+//!
+//! The baseline is the same request with a body that is chunked and empty, which makes hyper build
+//! the same channel for the body as one with frames does.
+#![cfg(all(feature = "axum", not(pool_loom)))]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tower::Layer;
+use tower_pool::{BodyPool, Pool, PooledBody, PooledBodyLayer, PooledBytes, PooledJson};
+
+struct Counting;
+
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call is passed on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A chunked request whose body comes in `pieces` chunks.
+fn request(path: &str, body: &[u8], pieces: usize) -> Vec<Vec<u8>> {
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+    );
+    let mut parts = vec![head.into_bytes()];
+    if pieces > 0 {
+        for piece in body.chunks(body.len().div_ceil(pieces)) {
+            let mut part = format!("{:x}\r\n", piece.len()).into_bytes();
+            part.extend_from_slice(piece);
+            part.extend_from_slice(b"\r\n");
+            parts.push(part);
+        }
+    }
+    parts.push(b"0\r\n\r\n".to_vec());
+    parts
+}
+
+/// Sends the parts, each in a write of its own, and reads the response to its end.
+async fn exchange(stream: &mut TcpStream, parts: &[Vec<u8>], buffer: &mut [u8]) -> usize {
+    for part in parts {
+        stream.write_all(part).await.unwrap();
+        // The runtime looks at its sockets every 61 turns: the server reads this part on its own.
+        for _ in 0..130 {
+            tokio::task::yield_now().await;
+        }
+    }
+    let mut filled = 0;
+    loop {
+        filled += stream.read(&mut buffer[filled..]).await.unwrap();
+        let seen = &buffer[..filled];
+        let Some(end) = seen.windows(4).position(|window| window == b"\r\n\r\n") else {
+            continue;
+        };
+        let head = std::str::from_utf8(&seen[..end]).unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        let at = head.find("content-length: ").unwrap() + 16;
+        let length: usize = head[at..].split("\r\n").next().unwrap().parse().unwrap();
+        if filled == end + 4 + length {
+            return length;
+        }
+    }
+}
+
+/// Allocator calls of one request, on average over many on a warm connection.
+async fn calls(address: std::net::SocketAddr, parts: &[Vec<u8>]) -> f64 {
+    const ROUNDS: usize = 64;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let mut buffer = vec![0; 2 << 20];
+    for _ in 0..16 {
+        exchange(&mut stream, parts, &mut buffer).await;
+    }
+    let before = CALLS.load(Ordering::Relaxed);
+    for _ in 0..ROUNDS {
+        exchange(&mut stream, parts, &mut buffer).await;
+    }
+    (CALLS.load(Ordering::Relaxed) - before) as f64 / ROUNDS as f64
+}
+
+/// A plain tower service.
+async fn length(
+    request: http::Request<PooledBody>,
+) -> Result<http::Response<axum::body::Body>, std::convert::Infallible> {
+    Ok(http::Response::new(
+        (request.body().len() % 2).to_string().into(),
+    ))
+}
+
+#[tokio::test]
+async fn a_body_in_pieces_and_a_large_response_cost_at_most_two_allocations_more() {
+    let pool = Pool::new();
+    let bodies = BodyPool::new(pool.clone());
+    let large: Vec<String> = (0..20_000).map(|number| format!("{number:048}")).collect();
+    let small: Vec<String> = vec![String::new()];
+    let (large, small): (&'static [String], &'static [String]) = (large.leak(), small.leak());
+    let app =
+        Router::new()
+            .route(
+                "/body",
+                post(|body: PooledBody| async move { (body.len() % 2).to_string() }),
+            )
+            .route(
+                "/bytes",
+                post(|PooledBytes(body): PooledBytes| async move { (body.len() % 2).to_string() }),
+            )
+            .route(
+                "/json",
+                post(
+                    |PooledJson(text): PooledJson<serde::de::IgnoredAny>| async move {
+                        let _ = text;
+                        "0"
+                    },
+                ),
+            )
+            .route("/small", get(move || async move { PooledJson(small) }))
+            .route("/large", get(move || async move { PooledJson(large) }))
+            .route_service(
+                "/layer",
+                PooledBodyLayer::new(bodies.clone()).layer(tower::service_fn(length)),
+            )
+            .merge(
+                Router::new()
+                    .route(
+                        "/layer-and-bytes",
+                        post(|PooledBytes(body): PooledBytes| async move {
+                            (body.len() % 2).to_string()
+                        }),
+                    )
+                    .layer(PooledBodyLayer::new(bodies.clone())),
+            )
+            .with_state(bodies);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+
+    let body = format!("\"{}\"", "x".repeat((64 << 10) - 2)).into_bytes();
+    // A layer keeps the request's headers while it reads the body. They lie in hyper's read buffer,
+    // so hyper needs another one: two allocations. axum's own body type then needs `Bytes`: one more.
+    for (path, more) in [
+        ("/body", 2.0),
+        ("/bytes", 2.0),
+        ("/layer", 2.0),
+        ("/layer-and-bytes", 3.0),
+    ] {
+        let empty = calls(address, &request(path, &[], 0)).await;
+        let pieces = calls(address, &request(path, &body, 45)).await;
+        println!("{path}: empty {empty:.2}, 64 KiB in 45 pieces {pieces:.2}");
+        assert!(
+            pieces <= empty + more,
+            "{path}: {pieces:.2} allocations, {empty:.2} with an empty body"
+        );
+    }
+    // JSON cannot be empty: the shortest text stands for the empty body.
+    let empty = calls(address, &request("/json", b"0", 1)).await;
+    let pieces = calls(address, &request("/json", &body, 45)).await;
+    println!("/json: shortest {empty:.2}, 64 KiB in 45 pieces {pieces:.2}");
+    assert!(
+        pieces <= empty + 2.0,
+        "/json: {pieces:.2} allocations, {empty:.2} with the shortest body"
+    );
+
+    let get = |path: &str| vec![format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").into_bytes()];
+    let small = calls(address, &get("/small")).await;
+    let large = calls(address, &get("/large")).await;
+    println!("response: small {small:.2}, 1 MiB {large:.2}");
+    assert!(
+        large <= small + 2.0,
+        "response: {large:.2} allocations, {small:.2} for a small one"
+    );
+
+    assert_eq!(pool.stats().in_use(), 0);
+    assert_eq!(Pool::global().stats().in_use(), 0);
+}

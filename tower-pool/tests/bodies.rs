@@ -1,0 +1,476 @@
+//! The layer's bounds, by bodies made for the purpose and a paused clock.
+#![cfg(not(pool_loom))]
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Full};
+use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_pool::{AcquireError, BodyError, BodyPool, Pool, PooledBody, PooledBodyLayer};
+
+const KIB: usize = 1 << 10;
+
+/// What a body does next.
+enum Act {
+    Data(Bytes),
+    Empty(usize),
+    Trailers(HeaderMap),
+    Sleep(Duration),
+    Stall,
+    Reset,
+}
+
+/// A body that follows a script and announces what it likes.
+struct Scripted {
+    acts: VecDeque<Act>,
+    announced: Option<u64>,
+    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Scripted {
+    fn new(announced: Option<u64>, acts: impl IntoIterator<Item = Act>) -> Self {
+        Self {
+            acts: acts.into_iter().collect(),
+            announced,
+            sleep: None,
+        }
+    }
+}
+
+impl Body for Scripted {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        loop {
+            if let Some(sleep) = &mut self.sleep {
+                std::task::ready!(sleep.as_mut().poll(cx));
+                self.sleep = None;
+            }
+            match self.acts.pop_front() {
+                None => return Poll::Ready(None),
+                Some(Act::Data(data)) => {
+                    let sent = data.len() as u64;
+                    self.announced = self.announced.map(|rest| rest.saturating_sub(sent));
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
+                Some(Act::Trailers(trailers)) => {
+                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                }
+                Some(Act::Empty(count)) => {
+                    if count > 1 {
+                        self.acts.push_front(Act::Empty(count - 1));
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(Bytes::new()))));
+                }
+                Some(Act::Sleep(time)) => self.sleep = Some(Box::pin(tokio::time::sleep(time))),
+                Some(Act::Stall) => {
+                    self.acts.push_front(Act::Stall);
+                    return Poll::Pending;
+                }
+                Some(Act::Reset) => {
+                    return Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into())));
+                }
+            }
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.announced
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+fn data(length: usize) -> Act {
+    Act::Data(Bytes::from(vec![b'x'; length]))
+}
+
+/// Everything came home, nothing waits, and what exists is idle.
+fn assert_home(pool: &Pool, case: &str) {
+    let stats = pool.stats();
+    assert_eq!((stats.in_use(), stats.waiting), (0, 0), "{case}: {stats:?}");
+    assert_eq!(stats.idle_bytes(), stats.allocated, "{case}");
+}
+
+async fn answer(pool: &BodyPool, body: Scripted) -> Response<Full<Bytes>> {
+    let service = PooledBodyLayer::new(pool.clone()).layer(service_fn(
+        |request: Request<PooledBody>| async move {
+            let body = request.into_body();
+            let text = format!(
+                "{} {} {}",
+                body.len(),
+                body.is_pooled(),
+                body.trailers().is_some()
+            );
+            assert!(body.iter().all(|&byte| byte == b'x'));
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(text)))
+        },
+    ));
+    service.oneshot(Request::new(body)).await.unwrap()
+}
+
+async fn text(response: Response<Full<Bytes>>) -> String {
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_kind_of_body_gets_its_status_and_leaves_nothing_behind() {
+    let trailers = || {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("checksum", "1".parse().unwrap());
+        Act::Trailers(trailers)
+    };
+    let minute = Duration::from_secs(60);
+    let cases: Vec<(&str, Option<u64>, Vec<Act>, u16, &str)> = vec![
+        ("no body", Some(0), vec![], 200, "0 false false"),
+        (
+            "one frame is not copied",
+            Some(100),
+            vec![data(100)],
+            200,
+            "100 false false",
+        ),
+        (
+            "one frame and trailers",
+            None,
+            vec![data(100), trailers()],
+            200,
+            "100 false true",
+        ),
+        (
+            "trailers alone",
+            None,
+            vec![trailers()],
+            200,
+            "0 false true",
+        ),
+        (
+            "several frames",
+            Some(9000),
+            vec![data(1000), data(8000)],
+            200,
+            "9000 true false",
+        ),
+        (
+            "growth through all classes",
+            None,
+            (0..200).map(|_| data(5 * KIB)).collect(),
+            200,
+            "1024000 true false",
+        ),
+        (
+            "up to the limit",
+            None,
+            (0..256).map(|_| data(4 * KIB)).collect(),
+            200,
+            "1048576 true false",
+        ),
+        (
+            "a byte over the limit",
+            None,
+            (0..256).map(|_| data(4 * KIB)).chain([data(1)]).collect(),
+            413,
+            "the request body is larger than 1048576 bytes\n",
+        ),
+        (
+            "announced over the limit",
+            Some(1 << 40),
+            vec![Act::Stall],
+            413,
+            "the request body is larger than 1048576 bytes\n",
+        ),
+        (
+            "announced more than sent",
+            Some(1 << 20),
+            vec![data(1), data(1)],
+            200,
+            "2 true false",
+        ),
+        (
+            "announced less than sent",
+            Some(10),
+            vec![data(9000), data(9000)],
+            200,
+            "18000 true false",
+        ),
+        (
+            "empty frames by the thousand",
+            None,
+            vec![data(1), Act::Empty(50_000), data(1)],
+            200,
+            "2 true false",
+        ),
+        (
+            "a stall",
+            Some(100),
+            vec![data(50), Act::Stall],
+            408,
+            "the request body did not arrive in time\n",
+        ),
+        (
+            "a stall in a pooled body",
+            Some(100),
+            vec![data(1), data(1), Act::Stall],
+            408,
+            "the request body did not arrive in time\n",
+        ),
+        (
+            "slow, but done",
+            Some(2),
+            vec![data(1), Act::Sleep(minute / 4), data(1)],
+            200,
+            "2 true false",
+        ),
+        (
+            "a byte now and then",
+            None,
+            (0..100)
+                .flat_map(|_| [data(1), Act::Sleep(minute / 60)])
+                .collect(),
+            408,
+            "the request body did not arrive in time\n",
+        ),
+        (
+            "reset in mid-body",
+            Some(100),
+            vec![data(50), data(1), Act::Reset],
+            400,
+            "the request body could not be read\n",
+        ),
+        (
+            "reset at once",
+            Some(100),
+            vec![Act::Reset],
+            400,
+            "the request body could not be read\n",
+        ),
+    ];
+    let pool = Pool::new();
+    let bodies = BodyPool::new(pool.clone()).limit(1 << 20);
+    for (case, announced, acts, status, wanted) in cases {
+        let response = answer(&bodies, Scripted::new(announced, acts)).await;
+        assert_eq!(response.status().as_u16(), status, "case {case}");
+        assert_eq!(text(response).await, wanted, "case {case}");
+        assert_home(&pool, case);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_announcement_holds_no_more_memory_than_what_arrived_vouches_for() {
+    let pool = Pool::new();
+    let bodies = BodyPool::new(pool.clone());
+    let mut reading = by_hand(bodies.collect(Scripted::new(
+        Some(1 << 20),
+        [data(10), data(10), Act::Stall],
+    )));
+    assert!(reading.once().is_pending());
+    assert_eq!(pool.stats().allocated, 4 * KIB);
+    drop(reading);
+    let mut reading = by_hand(bodies.collect(Scripted::new(
+        Some(1 << 20),
+        [data(10 * KIB), data(10 * KIB), Act::Stall],
+    )));
+    assert!(reading.once().is_pending());
+    assert_eq!(pool.stats().in_use(), 1);
+    assert_eq!(
+        pool.stats().classes[4].in_use,
+        1,
+        "the announcement was not used"
+    );
+    drop(reading);
+    assert_home(&pool, "after cancelling");
+}
+
+/// A future polled by hand.
+struct ByHand<F>(Pin<Box<F>>);
+
+fn by_hand<F: Future>(future: F) -> ByHand<F> {
+    ByHand(Box::pin(future))
+}
+
+impl<F: Future> ByHand<F> {
+    fn once(&mut self) -> Poll<F::Output> {
+        self.0
+            .as_mut()
+            .poll(&mut Context::from_waker(std::task::Waker::noop()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_budget_is_waited_for_and_then_refused() {
+    let pool = Pool::builder()
+        .classes([4 * KIB])
+        .limit(4 * KIB)
+        .build()
+        .unwrap();
+    let bodies = BodyPool::new(pool.clone()).budget_wait(Duration::from_secs(2));
+    let held = pool.try_acquire(1).unwrap();
+    let response = answer(&bodies, Scripted::new(None, [data(1), data(1)])).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+    // A frame that needs no memory of ours passes.
+    assert_eq!(
+        answer(&bodies, Scripted::new(None, [data(1)]))
+            .await
+            .status(),
+        200
+    );
+    // One that comes home in time is used.
+    let (response, ()) = tokio::join!(
+        answer(&bodies, Scripted::new(None, [data(1), data(1)])),
+        async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            drop(held);
+        }
+    );
+    assert_eq!(response.status(), 200);
+    assert_home(&pool, "after waiting");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_grows_waits_ahead_of_those_that_hold_nothing() {
+    let pool = Pool::builder()
+        .classes([4 * KIB, 16 * KIB])
+        .limit(20 * KIB)
+        .build()
+        .unwrap();
+    let bodies = BodyPool::new(pool.clone());
+    let held = pool.try_acquire(16 * KIB).unwrap();
+    let growing = bodies.collect(Scripted::new(None, [data(1), data(KIB), data(5 * KIB)]));
+    let mut growing = by_hand(growing);
+    let mut newcomer = by_hand(bodies.collect(Scripted::new(None, [data(1), data(KIB)])));
+    assert!(growing.once().is_pending());
+    assert!(newcomer.once().is_pending());
+    assert_eq!(pool.stats().waiting, 2);
+    drop(held);
+    let Poll::Ready(Ok(grown)) = growing.once() else {
+        panic!("growth was not served first")
+    };
+    assert_eq!(grown.len(), 6 * KIB + 1);
+    assert!(
+        matches!(newcomer.once(), Poll::Ready(Ok(_))),
+        "the block left behind serves the next"
+    );
+    drop((grown, growing, newcomer));
+    assert_home(&pool, "after growth");
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_spent_waiting_for_memory_is_not_counted_against_the_sender() {
+    let pool = Pool::builder()
+        .classes([4 * KIB])
+        .limit(4 * KIB)
+        .build()
+        .unwrap();
+    let bodies = BodyPool::new(pool.clone())
+        .budget_wait(Duration::from_secs(100))
+        .receive_timeout(Duration::from_secs(10));
+    let held = pool.try_acquire(1).unwrap();
+    let second = Duration::from_secs(1);
+    let body = Scripted::new(
+        None,
+        [
+            data(1),
+            Act::Sleep(second),
+            data(1),
+            Act::Sleep(5 * second),
+            data(1),
+        ],
+    );
+    let (read, ()) = tokio::join!(bodies.collect(body), async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        drop(held);
+    });
+    assert_eq!(read.unwrap().len(), 3);
+    assert_home(&pool, "after waiting");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closing_pool_fails_the_bodies_that_wait() {
+    let pool = Pool::builder()
+        .classes([4 * KIB])
+        .limit(4 * KIB)
+        .build()
+        .unwrap();
+    let bodies = BodyPool::new(pool.clone());
+    let held = pool.try_acquire(1).unwrap();
+    let (read, closed) = tokio::join!(
+        bodies.collect(Scripted::new(None, [data(1), data(1)])),
+        pool.close(Duration::from_secs(1)),
+    );
+    assert!(
+        matches!(read, Err(BodyError::NoMemory(AcquireError::Closed))),
+        "{read:?}"
+    );
+    assert_eq!(closed.unwrap_err().outstanding, 1);
+    drop(held);
+    pool.close(Duration::ZERO).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_at_any_point_leaks_nothing() {
+    let pool = Pool::builder()
+        .classes([64, 256, 1024])
+        .limit(2048)
+        .build()
+        .unwrap();
+    let bodies = BodyPool::new(pool.clone());
+    let acts = || {
+        (0..12)
+            .flat_map(|_| [data(50), Act::Sleep(Duration::from_millis(1))])
+            .collect::<Vec<_>>()
+    };
+    for polls in 0..14 {
+        for held in [None, Some(pool.try_acquire(1024).unwrap())] {
+            let mut reading = Box::pin(bodies.collect(Scripted::new(None, acts())));
+            for _ in 0..polls {
+                tokio::select! {
+                    biased;
+                    read = &mut reading => assert!(read.is_ok()),
+                    () = tokio::time::sleep(Duration::from_micros(1100)) => continue,
+                }
+                break;
+            }
+            drop((reading, held));
+            assert_eq!(pool.stats().waiting, 0);
+        }
+        assert_home(&pool, &format!("cancelled after {polls} polls"));
+    }
+}
+
+#[tokio::test]
+async fn the_rejection_may_be_chosen_and_readiness_is_the_inner_services() {
+    let bodies = BodyPool::new(Pool::new()).limit(1);
+    let layer = PooledBodyLayer::new(bodies).rejection(|error: &BodyError| {
+        Response::builder()
+            .status(418)
+            .body(error.to_string())
+            .unwrap()
+    });
+    let mut service = layer.layer(service_fn(|_: Request<PooledBody>| async {
+        Ok::<_, Infallible>(Response::new(String::new()))
+    }));
+    let ready = ServiceExt::<Request<Full<Bytes>>>::ready(&mut service)
+        .await
+        .unwrap();
+    let response = ready
+        .call(Request::new(Full::<Bytes>::from("ab")))
+        .await
+        .unwrap();
+    assert_eq!(
+        (response.status().as_u16(), response.body().as_str()),
+        (418, "the request body is larger than 1 bytes")
+    );
+}
