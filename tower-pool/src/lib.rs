@@ -12,6 +12,7 @@ mod lifecycle;
 mod model;
 mod pool;
 mod raw;
+mod retention;
 mod stats;
 mod sync;
 mod writer;
@@ -32,5 +33,9 @@ pub use error::{AcquireError, CloseError, ConfigError, Leak};
 pub use leak::LeakTracking;
 pub use lifecycle::State;
 pub use pool::Pool;
+pub use retention::{
+    ClassDemand, DecayingDemand, Decision, Demand, Maintenance, Pressure, PressureGauge,
+    RetentionPolicy,
+};
 pub use stats::{ClassStats, Stats};
 pub use writer::{PooledWriter, WriterBody};

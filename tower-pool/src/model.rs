@@ -1,4 +1,4 @@
-//! Models of the free list, the queue and the end of life, run through every interleaving by loom:
+//! Models of the free list, the queue and the end of life, run through the interleavings by loom:
 //! `RUSTFLAGS="--cfg pool_loom" cargo test -p tower-pool --lib --release model`.
 
 use std::task::Poll;
@@ -17,6 +17,13 @@ use crate::{
     core::{Core, Extra, Place, Refusal},
     raw::shared::{Lease, Root},
 };
+
+/// Every interleaving with at most three preemptions.
+fn model(run: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(run);
+}
 
 /// Counts the items that exist.
 struct Item(Arc<AtomicUsize>);
@@ -95,7 +102,7 @@ impl World {
 
 #[test]
 fn an_item_released_elsewhere_is_owned_by_one_at_a_time() {
-    loom::model(|| {
+    model(|| {
         let (world, root) = world(2, 2);
         let other = {
             let (root, alive) = (root.clone(), world.alive.clone());
@@ -116,7 +123,7 @@ fn an_item_released_elsewhere_is_owned_by_one_at_a_time() {
 
 #[test]
 fn the_last_of_root_and_leases_frees_the_core() {
-    loom::model(|| {
+    model(|| {
         let (world, root) = world(2, 2);
         let (first, item) = take(&root, &world.alive).unwrap();
         let (second, other_item) = take(&root, &world.alive).unwrap();
@@ -130,7 +137,7 @@ fn the_last_of_root_and_leases_frees_the_core() {
 
 #[test]
 fn a_release_is_never_lost_on_a_waiter() {
-    loom::model(|| {
+    model(|| {
         let (world, root) = world(2, 1);
         let (lease, item) = take(&root, &world.alive).unwrap();
         let releaser = thread::spawn(move || Core::give(lease, 0, item));
@@ -154,7 +161,7 @@ fn a_release_is_never_lost_on_a_waiter() {
 
 #[test]
 fn an_abandoned_wait_loses_nothing() {
-    loom::model(|| {
+    model(|| {
         let (world, root) = world(1, 1);
         let (lease, item) = take(&root, &world.alive).unwrap();
         let wait = Wait::join(&root, Some(0), 1, Place::Back).unwrap();
@@ -171,7 +178,7 @@ fn an_abandoned_wait_loses_nothing() {
 
 #[test]
 fn closing_hears_of_every_homecoming() {
-    loom::model(|| {
+    model(|| {
         let (world, root) = world(1, 1);
         let (lease, item) = take(&root, &world.alive).unwrap();
         let releaser = thread::spawn(move || Core::give(lease, 0, item));
@@ -192,7 +199,7 @@ fn closing_hears_of_every_homecoming() {
 
 #[test]
 fn a_waiter_is_failed_by_close() {
-    loom::model(|| {
+    model(|| {
         let (world, root) = world(1, 1);
         let (lease, item) = take(&root, &world.alive).unwrap();
         let closer = {
@@ -210,5 +217,22 @@ fn a_waiter_is_failed_by_close() {
         Core::give(lease, 0, item);
         drop(root);
         world.assert_over();
+    });
+}
+
+#[test]
+fn a_try_lock_excludes() {
+    model(|| {
+        let lock = Arc::new(crate::raw::try_lock::TryLock::new(0));
+        let other = {
+            let lock = lock.clone();
+            thread::spawn(move || *lock.lock() += 1)
+        };
+        if let Some(mut value) = lock.try_lock() {
+            *value += 2;
+        }
+        *lock.lock() += 4;
+        other.join().unwrap();
+        assert!([5, 7].contains(&*lock.lock()));
     });
 }

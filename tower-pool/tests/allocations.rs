@@ -93,7 +93,7 @@ async fn exchange(stream: &mut TcpStream, parts: &[Vec<u8>], buffer: &mut [u8]) 
 
 /// Allocator calls of one request, on average over many on a warm connection.
 async fn calls(address: std::net::SocketAddr, parts: &[Vec<u8>]) -> f64 {
-    const ROUNDS: usize = 64;
+    const ROUNDS: usize = 24;
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let mut buffer = vec![0; 2 << 20];

@@ -1,0 +1,174 @@
+//! Looking at a pool once a tick.
+
+use std::{fmt, time::Duration};
+
+use super::{ClassDemand, DecayingDemand, Demand, PressureGauge, RetentionPolicy};
+use crate::{Pool, State};
+
+/// Looks after a pool's idle memory.
+///
+/// | setting | default | reason |
+/// |---|---|---|
+/// | [`policy`](Self::policy) | [`DecayingDemand`], half-life 30 s | see there |
+/// | [`gauge`](Self::gauge) | [`PressureGauge::detect`] | a container's limit counts, not the machine's |
+/// | [`interval`](Self::interval) | 5 s | a sixth of the half-life |
+pub struct Maintenance {
+    pool: Pool,
+    policy: Box<dyn RetentionPolicy>,
+    gauge: PressureGauge,
+    interval: Duration,
+    /// Acquisitions and misses by class at the last tick.
+    seen: Vec<(u64, u64)>,
+    observer: Option<Box<dyn FnMut(&Decision) + Send>>,
+}
+
+/// What one tick saw and did.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Decision {
+    /// What the policy was shown.
+    pub demand: Demand,
+    /// Idle buffers it let stay, by class.
+    pub keep: Vec<usize>,
+    /// Bytes given back to the kernel.
+    pub trimmed: usize,
+}
+
+impl Maintenance {
+    /// The default maintenance of `pool`.
+    #[must_use]
+    pub fn new(pool: Pool) -> Self {
+        Self {
+            pool,
+            policy: Box::new(DecayingDemand::default()),
+            gauge: PressureGauge::detect(),
+            interval: Duration::from_secs(5),
+            seen: Vec::new(),
+            observer: None,
+        }
+    }
+
+    /// Who decides what is kept.
+    #[must_use]
+    pub fn policy(mut self, policy: impl RetentionPolicy + 'static) -> Self {
+        self.policy = Box::new(policy);
+        self
+    }
+
+    /// Where pressure is read.
+    #[must_use]
+    pub fn gauge(mut self, gauge: PressureGauge) -> Self {
+        self.gauge = gauge;
+        self
+    }
+
+    /// The time between ticks of [`Self::run`]; at least a millisecond.
+    #[must_use]
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval.max(Duration::from_millis(1));
+        self
+    }
+
+    /// Shows every decision to `observer`, a publisher of metrics say.
+    #[must_use]
+    pub fn on_decision(mut self, observer: impl FnMut(&Decision) + Send + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Looks at the pool once, `elapsed` after the last time, and trims it.
+    pub fn tick(&mut self, elapsed: Duration) -> Decision {
+        let demand = self.demand(elapsed);
+        let mut keep = vec![usize::MAX; demand.classes.len()];
+        self.policy.retain(&demand, &mut keep);
+        self.cap(&demand, &mut keep);
+        let mut trimmed = 0;
+        for (class, (demand, &keep)) in demand.classes.iter().zip(&keep).enumerate() {
+            let excess = demand.idle.saturating_sub(keep);
+            if excess > 0 {
+                trimmed += self.pool.trim_class(class, excess);
+            }
+        }
+        let decision = Decision {
+            demand,
+            keep,
+            trimmed,
+        };
+        if let Some(observer) = &mut self.observer {
+            observer(&decision);
+        }
+        decision
+    }
+
+    /// Ticks until the pool closes.
+    ///
+    /// # Cancellation
+    /// May be dropped at any time; between ticks nothing is held.
+    pub async fn run(mut self) {
+        let mut last = tokio::time::Instant::now();
+        while self.pool.state() < State::Closing {
+            tokio::time::sleep(self.interval).await;
+            let now = tokio::time::Instant::now();
+            self.tick(now - last);
+            last = now;
+        }
+    }
+
+    fn demand(&mut self, elapsed: Duration) -> Demand {
+        let sizes = &self.pool.root.extra.classes;
+        let mut classes: Vec<ClassDemand> = sizes
+            .iter()
+            .map(|&size| ClassDemand {
+                size,
+                ..ClassDemand::default()
+            })
+            .collect();
+        let mut totals = vec![(0, 0, 0isize); sizes.len()];
+        self.pool.root.for_each_lane(|lane| {
+            for ((index, class), total) in classes.iter_mut().enumerate().zip(&mut totals) {
+                let shelf = lane.shelf(index);
+                class.idle += shelf.idle.len();
+                class.untouched += shelf.low;
+                shelf.low = shelf.idle.len();
+                total.0 += shelf.hits + shelf.misses;
+                total.1 += shelf.misses;
+                total.2 += shelf.in_use;
+            }
+        });
+        self.seen.resize(sizes.len(), (0, 0));
+        for ((class, total), seen) in classes.iter_mut().zip(totals).zip(&mut self.seen) {
+            class.acquired = total.0 - seen.0;
+            class.misses = total.1 - seen.1;
+            class.in_use = usize::try_from(total.2).unwrap_or(0);
+            *seen = (total.0, total.1);
+        }
+        Demand {
+            elapsed,
+            classes,
+            pressure: self.gauge.read(),
+        }
+    }
+
+    /// Holds what is kept to the pool's idle ceiling, the large classes giving way first.
+    fn cap(&self, demand: &Demand, keep: &mut [usize]) {
+        let mut room = self.pool.root.extra.idle_ceiling;
+        for (class, keep) in demand.classes.iter().zip(keep) {
+            let kept = (*keep).min(class.idle);
+            let fits = kept.min(room / class.size);
+            if fits < kept {
+                *keep = fits;
+            }
+            room -= fits * class.size;
+        }
+    }
+}
+
+impl fmt::Debug for Maintenance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Maintenance")
+            .field("pool", &self.pool)
+            .field("gauge", &self.gauge)
+            .field("interval", &self.interval)
+            .finish_non_exhaustive()
+    }
+}
