@@ -3,6 +3,7 @@ mod acquire;
 mod body;
 mod buf;
 mod config;
+pub mod context;
 mod core;
 mod error;
 mod lane;

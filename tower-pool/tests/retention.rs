@@ -40,28 +40,6 @@ async fn ten_minutes_after_a_burst_at_least_nine_tenths_are_given_back() {
     running.await.unwrap();
 }
 
-/// The pages of this process that are in memory, in bytes.
-#[cfg(target_os = "linux")]
-fn resident() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
-    pages * 4096
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn a_trim_gives_memory_back_to_the_kernel() {
-    let pool = Pool::new();
-    burst(&pool, 32);
-    let full = resident();
-    assert_eq!(pool.trim_all(), 32 * MIB);
-    let trimmed = resident();
-    assert!(
-        full - trimmed >= 28 * MIB,
-        "resident {full} before and {trimmed} after the trim"
-    );
-}
-
 /// Keeps one idle buffer of each class.
 struct One;
 

@@ -16,6 +16,7 @@
 //! # drop(app);
 //! ```
 
+mod context;
 mod extract;
 mod json;
 mod rejection;
