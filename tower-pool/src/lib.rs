@@ -1,4 +1,68 @@
-//! Pooled body buffers under one memory limit.
+//! Pooled request and response bodies under one memory limit, and a typed request context, for
+//! [tower] and [axum].
+//!
+//! A body that arrives in many pieces is usually collected in a growing vector: it is copied again
+//! and again, and under a burst the allocator asks the kernel for fresh pages again and again. Here
+//! it is assembled once, in a buffer of a pool whose total size is bounded and which gives memory
+//! back when it is quiet.
+//!
+//! ```text
+//!              budget: one limit in bytes on everything that exists, idle or out
+//!                 │
+//!  frames ─► PooledBodyLayer ─► PooledBody ─► handler ─► PooledJson ─► frames
+//!                 │  ▲                                     │  ▲
+//!                 ▼  │ last drop                           ▼  │ last drop
+//!            ┌─ Pool ─────────────────────────────────────────────────┐
+//!            │ lane 0   lane 1   lane 2   lane 3    one for each thread│◄─ Maintenance: demand,
+//!            │ 4K…1M    4K…1M    4K…1M    4K…1M     idle blocks        │   decay, pressure
+//!            └─────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! - [`Pool`], [`PooledBuf`]: buffers of a few sizes, acquired now or in a fair queue, released by
+//!   drop on any thread, frozen into [`bytes::Bytes`] without a copy; an orderly
+//!   [`close`](Pool::close) that names leaks.
+//! - [`PooledBodyLayer`]: whole request bodies in contiguous pooled memory, with limits on size,
+//!   memory and time. For any tower service.
+//! - [`PooledWriter`]: response bodies written into pooled memory.
+//! - [`Maintenance`]: idle memory that follows demand and pressure.
+//! - [`context`]: a plain struct for each request, without `http::Extensions`.
+//!
+//! # When to use it, and when not
+//!
+//! It pays for bodies in pieces, for large JSON, for bursts under glibc's allocator, and wherever the
+//! memory of bodies in flight must be bounded. For a plain buffer of 4 to 64 KiB a thread-caching
+//! allocator (mimalloc, jemalloc) is as fast as any pool, and a body of one frame is not copied at
+//! all: then only the limits are gained. A body that can be processed as a stream should be.
+//!
+//! # Example
+//!
+//! ```
+//! use axum::{Router, routing::post};
+//! use tower_pool::{BodyPool, Maintenance, Pool, PooledBodyLayer};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower_pool::ConfigError> {
+//! let pool = Pool::builder().limit(64 << 20).build()?;
+//! tokio::spawn(Maintenance::new(pool.clone()).run());
+//! let bodies = BodyPool::new(pool).limit(1 << 20);
+//! let app: Router = Router::new()
+//!     .route("/upload", post(|body: axum::body::Bytes| async move { body.len().to_string() }))
+//!     .layer(PooledBodyLayer::new(bodies));
+//! # drop(app);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `axum` | no | extractors `PooledBody`, `PooledBytes`, `PooledJson`, `PooledForm` and `Context`; `PooledJson` as a response |
+//!
+//! [tower]: https://docs.rs/tower
+//! [axum]: https://docs.rs/axum
+
+#![deny(unsafe_code)]
+
 mod acquire;
 mod body;
 mod buf;

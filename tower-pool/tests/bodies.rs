@@ -133,7 +133,8 @@ async fn every_kind_of_body_gets_its_status_and_leaves_nothing_behind() {
         Act::Trailers(trailers)
     };
     let minute = Duration::from_secs(60);
-    let cases: Vec<(&str, Option<u64>, Vec<Act>, u16, &str)> = vec![
+    type Case = (&'static str, Option<u64>, Vec<Act>, u16, &'static str);
+    let cases: Vec<Case> = vec![
         ("no body", Some(0), vec![], 200, "0 false false"),
         (
             "one frame is not copied",

@@ -160,8 +160,9 @@ pin_project! {
     /// Dropping it drops the inner future, then brings the context home; code that runs when the inner
     /// future is dropped does not see the context on the stack.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ContextFuture<C: Reset, F>
+    pub struct ContextFuture<C, F>
     where
+        C: Reset,
         C: 'static,
     {
         #[pin]

@@ -19,8 +19,10 @@ pub struct Maintenance {
     interval: Duration,
     /// Acquisitions and misses by class at the last tick.
     seen: Vec<(u64, u64)>,
-    observer: Option<Box<dyn FnMut(&Decision) + Send>>,
+    observer: Option<Observer>,
 }
+
+type Observer = Box<dyn FnMut(&Decision) + Send>;
 
 /// What one tick saw and did.
 #[derive(Debug, Clone, PartialEq)]
