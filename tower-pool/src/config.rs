@@ -18,7 +18,7 @@ pub enum Wipe {
     #[default]
     Never,
     /// Overwrite the whole block with zeros, for secrets that must not linger in memory. Costs a
-    /// pass over the block: about 2 µs for 64 KiB.
+    /// write pass over the whole block.
     OnRelease,
 }
 
