@@ -29,10 +29,11 @@
 //!
 //! # When to use it, and when not
 //!
-//! It pays for bodies in pieces, for large JSON, for bursts under glibc's allocator, and wherever the
-//! memory of bodies in flight must be bounded. For a plain buffer of 4 to 64 KiB a thread-caching
-//! allocator (mimalloc, jemalloc) is as fast as any pool, and a body of one frame is not copied at
-//! all: then only the limits are gained. A body that can be processed as a stream should be.
+//! It is for bodies that arrive in pieces, for large JSON, and wherever the memory of bodies in flight
+//! must be bounded. Merely acquiring and releasing a buffer takes longer than in a plain pool of
+//! objects, and longer than in the allocator; the crate's README has the figures. A body of one frame
+//! is not copied at all: then only the limits are gained. A body that can be processed as a stream
+//! should be.
 //!
 //! # Example
 //!

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use axum::{Router, routing::post};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -22,6 +25,7 @@ async fn serve(bodies: BodyPool) -> std::net::SocketAddr {
             "/bytes",
             post(async |PooledBytes(body): PooledBytes| body.len().to_string()),
         )
+        .route("/ready", get(async || ()))
         .with_state(bodies);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -31,10 +35,11 @@ async fn serve(bodies: BodyPool) -> std::net::SocketAddr {
 
 /// Sends `request` and returns the response's status line.
 async fn status(address: std::net::SocketAddr, request: &[u8]) -> String {
-    status_on(TcpStream::connect(address).await.unwrap(), request).await
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    status_on(&mut stream, request).await
 }
 
-async fn status_on(mut stream: TcpStream, request: &[u8]) -> String {
+async fn status_on(stream: &mut TcpStream, request: &[u8]) -> String {
     // The server may answer and close before it has read everything.
     let _ = stream.write_all(request).await;
     let mut answer = Vec::new();
@@ -66,13 +71,13 @@ async fn assert_home(pool: &Pool) {
 #[tokio::test]
 async fn each_bad_request_has_its_status() {
     let pool = Pool::new();
-    let bodies = BodyPool::new(pool.clone())
-        .limit(100 * KIB)
-        .receive_timeout(Duration::from_millis(50));
-    let address = serve(bodies).await;
+    let bodies = BodyPool::new(pool.clone()).limit(100 * KIB);
+    let hasty = serve(bodies.clone().receive_timeout(Duration::from_millis(50))).await;
+    let patient = serve(bodies.receive_timeout(Duration::from_secs(600))).await;
     let head = "POST /body HTTP/1.1\r\nhost: x\r\n";
     let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n");
-    let large = format!("{:x}\r\n{}\r\n0\r\n\r\n", 200 * KIB, "x".repeat(200 * KIB));
+    // One byte too many and no more: what the server leaves unread would reset the connection under its answer.
+    let large = format!("{:x}\r\n{}", 200 * KIB, "x".repeat(100 * KIB + 1));
     let trailer = "5\r\nhello\r\n5\r\nworld\r\n0\r\nchecksum: 1\r\n\r\n";
     let cases = [
         (
@@ -109,6 +114,7 @@ async fn each_bad_request_has_its_status() {
         ),
     ];
     for (case, request, wanted) in cases {
+        let address = if case == "stalled" { hasty } else { patient };
         let status = status(address, request.as_bytes()).await;
         assert!(
             status.starts_with(&format!("HTTP/1.1 {wanted}")),
@@ -152,12 +158,15 @@ async fn four_hundred_uploads_share_a_budget_of_sixteen_buffers() {
             }
         }
     });
-    // One after the other, so that the queue of connections to accept does not overflow.
     let mut uploads = Vec::new();
     for _ in 0..400 {
-        let stream = TcpStream::connect(address).await.unwrap();
-        uploads.push(tokio::spawn(status_on(stream, request)));
-        tokio::task::yield_now().await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // An answer shows that the connection is accepted: the queue of those that are not never overflows.
+        let ready = b"GET /ready HTTP/1.1\r\nhost: x\r\n\r\n";
+        assert_eq!(status_on(&mut stream, ready).await, "HTTP/1.1 200 OK");
+        uploads.push(tokio::spawn(async move {
+            status_on(&mut stream, request).await
+        }));
     }
     for upload in uploads {
         assert_eq!(upload.await.unwrap(), "HTTP/1.1 200 OK");
