@@ -205,7 +205,7 @@ impl Leaves {
     }
 
     fn add_specs(&mut self, source: &str, start: u32, segments: &[Segment]) {
-        let mut before = 0;
+        let mut from = 0;
         for (number, segment) in segments.iter().enumerate() {
             let Segment::Dynamic(pattern) = segment else {
                 continue;
@@ -217,10 +217,10 @@ impl Leaves {
                 self.specs.push(ParamSpec {
                     name: start + at as u32,
                     name_len: name.len() as u16,
-                    skip: (number - before) as u16,
+                    skip: (number - from.min(number)) as u16,
                     value,
                 });
-                before = number;
+                from = number + 1;
             }
         }
     }

@@ -8,7 +8,7 @@
 use core::{fmt, iter::FusedIterator};
 
 use super::{
-    slashes::{Native, SegmentEnds},
+    slashes::{BLOCK, Native, first_ends},
     tables::{Leaf, ParamSpec, ParamValue, Tables},
 };
 
@@ -92,8 +92,9 @@ impl<'t, 'p> Params<'t, 'p> {
         ParamsIter {
             tables: self.tables,
             specs: self.tables.specs(self.leaf()).iter(),
-            // SAFETY: `new` was given the path's ends.
-            ends: unsafe { SegmentEnds::new(self.path, self.ends) },
+            path: self.path,
+            rest: self.ends,
+            start: usize::MAX,
         }
     }
 }
@@ -127,8 +128,12 @@ impl<'t, 'p> IntoIterator for &Params<'t, 'p> {
 pub struct ParamsIter<'t, 'p> {
     tables: &'t Tables,
     specs: core::slice::Iter<'t, ParamSpec>,
-    /// At the slash of the segment of the parameter that was read last.
-    ends: SegmentEnds<'p>,
+    path: &'p str,
+    /// The ends behind the slash at `start`, of a path of less than a block.
+    rest: u64,
+    /// The slash of the segment of the parameter that was read last, or
+    /// `usize::MAX` before the first.
+    start: usize,
 }
 
 impl<'t, 'p> Iterator for ParamsIter<'t, 'p> {
@@ -137,11 +142,21 @@ impl<'t, 'p> Iterator for ParamsIter<'t, 'p> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let spec = self.specs.next()?;
-        let segment = self.ends.segment_behind::<Native>(spec.skip);
-        let value = match spec.value {
-            ParamValue::Whole => segment,
-            part => part_of(self.tables, self.ends, part).unwrap_or(""),
-        };
+        let value;
+        if matches!(spec.value, ParamValue::Whole) && self.path.len() < BLOCK {
+            let rest = drop_ends(self.rest, spec.skip);
+            self.rest = rest & rest.wrapping_sub(1);
+            if self.rest == 0 {
+                value = nothing();
+            } else {
+                // SAFETY: `rest` has two bits, and `new` was given the path's
+                // ends: a slash, and behind it a slash or the path's length.
+                (self.start, value) = unsafe { between(self.path, rest, self.rest) };
+            }
+        } else {
+            (value, self.start, self.rest) =
+                value_of(self.tables, self.path, self.start, self.rest, spec);
+        }
         Some((self.tables.name(spec), value))
     }
 
@@ -151,24 +166,101 @@ impl<'t, 'p> Iterator for ParamsIter<'t, 'p> {
     }
 }
 
-/// A part of the current segment, or of the rest of the path. None where the
+/// Ends without the first `count` of them.
+#[inline(always)]
+fn drop_ends(mut ends: u64, count: u16) -> u64 {
+    for _ in 0..count {
+        ends &= ends.wrapping_sub(1);
+        // A loop that can end early is not unrolled; it has a turn or two.
+        if ends == 0 {
+            break;
+        }
+    }
+    ends
+}
+
+/// The position of the slash that is the first in `ends`, and the text behind
+/// it, up to the first of `following`.
+///
+/// # Safety
+/// `ends` are ends of `path`, and `following` is what is left without the first.
+/// Neither is 0.
+#[inline(always)]
+unsafe fn between(path: &str, ends: u64, following: u64) -> (usize, &str) {
+    // SAFETY: the caller says so.
+    unsafe { core::hint::assert_unchecked(ends != 0 && following != 0) };
+    let (start, end) = (
+        ends.trailing_zeros() as usize,
+        following.trailing_zeros() as usize,
+    );
+    // SAFETY: `start` is less than `end` and so not the path's length but a
+    // slash: `start + 1` is a boundary of characters, and so is `end`.
+    (start, unsafe { path.get_unchecked(start + 1..end) })
+}
+
+/// Tells the compiler that it is rare to come here.
+#[cold]
+fn nothing() -> &'static str {
+    ""
+}
+
+/// [`ParamsIter::next`] for what is not a whole segment of a short path: the
+/// value, and what `start` and `rest` then are. The value is empty where the
 /// path is not one that the route matches.
 #[inline(never)]
-fn part_of<'p>(tables: &Tables, ends: SegmentEnds<'p>, value: ParamValue) -> Option<&'p str> {
-    let segment = ends.segment::<Native>();
+fn value_of<'p>(
+    tables: &Tables,
+    path: &'p str,
+    start: usize,
+    rest: u64,
+    spec: &ParamSpec,
+) -> (&'p str, usize, u64) {
+    let stays = matches!(spec.value, ParamValue::Split { index: 1.., .. });
+    let (start, rest) = if stays {
+        (start, rest)
+    } else if path.len() < BLOCK {
+        let rest = drop_ends(rest, spec.skip);
+        let start = rest.trailing_zeros() as usize;
+        (start.min(path.len()), rest & rest.wrapping_sub(1))
+    } else {
+        let mut slash = next_end(path, start.wrapping_add(1));
+        for _ in 0..spec.skip {
+            slash = next_end(path, slash + 1);
+        }
+        (slash, 0)
+    };
+    let value = part_of(tables, path, start.wrapping_add(1), spec.value).unwrap_or("");
+    (value, start, rest)
+}
+
+/// A part of the segment that starts at `from`, or of all that does.
+fn part_of<'p>(tables: &Tables, path: &'p str, from: usize, value: ParamValue) -> Option<&'p str> {
+    let segment = path.get(from..next_end(path, from))?;
     match value {
         ParamValue::Whole => Some(segment),
         ParamValue::Within { prefix, suffix } => {
             let end = segment.len().checked_sub(suffix.into())?;
             segment.get(prefix.into()..end)
         }
-        ParamValue::Rest { prefix } => ends.rest().get(prefix.into()..),
+        ParamValue::Rest { prefix } => path.get(from + usize::from(prefix)..),
         ParamValue::Split { index, split } => {
             let pattern = &tables.splits[split as usize];
             let (start, end) = pattern.captures(segment, index.into());
             segment.get(start..end)
         }
     }
+}
+
+/// The first slash of a path from `from` on, or its length.
+fn next_end(path: &str, mut from: usize) -> usize {
+    while let Some(block) = path.as_bytes().get(from..) {
+        let ends = first_ends::<Native>(block);
+        if ends != 0 {
+            return from + ends.trailing_zeros() as usize;
+        }
+        from += BLOCK;
+    }
+    path.len()
 }
 
 impl ExactSizeIterator for ParamsIter<'_, '_> {}

@@ -184,74 +184,6 @@ impl<'p> SegmentEnds<'p> {
         self.block + self.mask.trailing_zeros() as usize
     }
 
-    /// The end behind the current one.
-    #[inline]
-    pub(super) fn following<S: Scan>(&self) -> usize {
-        let mask = self.mask & (self.mask - 1);
-        if mask == 0 {
-            return Self { mask, ..*self }.refilled::<S>().current();
-        }
-        self.block + mask.trailing_zeros() as usize
-    }
-
-    /// The text between the slash at the current end and the following one;
-    /// empty at the path's end.
-    #[inline]
-    pub(super) fn segment<S: Scan>(&self) -> &'p str {
-        let (start, end) = (self.current(), self.following::<S>());
-        if start >= end {
-            return nothing();
-        }
-        // SAFETY: `new` and `refilled` take only ends, which are positions of
-        // slashes or the path's length. One before another is a slash, so
-        // `start + 1` is a boundary of characters and at most `end`, which is
-        // one too.
-        unsafe { self.path.get_unchecked(start + 1..end) }
-    }
-
-    /// Goes `skip` ends on, and is then [`segment`](Self::segment).
-    #[inline]
-    pub(super) fn segment_behind<S: Scan>(&mut self, skip: u16) -> &'p str {
-        if self.path.len() >= BLOCK {
-            let segment;
-            (*self, segment) = self.long_segment_behind::<S>(skip);
-            return segment;
-        }
-        let mut mask = self.mask;
-        for _ in 0..skip {
-            mask &= mask.wrapping_sub(1);
-            // A loop that can end early is not unrolled; it has a turn or two.
-            if mask == 0 {
-                break;
-            }
-        }
-        let following = mask & mask.wrapping_sub(1);
-        if following == 0 {
-            self.mask = 1 << self.path.len();
-            return nothing();
-        }
-        // SAFETY: without a bit, it would have none that follows.
-        unsafe { core::hint::assert_unchecked(mask != 0) };
-        self.mask = mask;
-        let (start, end) = (mask.trailing_zeros(), following.trailing_zeros());
-        // SAFETY: both are ends, the first before the second, as in `segment`.
-        unsafe { self.path.get_unchecked(start as usize + 1..end as usize) }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn long_segment_behind<S: Scan>(mut self, skip: u16) -> (Self, &'p str) {
-        for _ in 0..skip {
-            self.advance::<S>();
-        }
-        (self, self.segment::<S>())
-    }
-
-    /// The text behind the slash at the current end; empty at the path's end.
-    pub(super) fn rest(&self) -> &'p str {
-        self.path.get(self.current() + 1..).unwrap_or("")
-    }
-
     /// Goes to the next end.
     #[inline]
     pub(super) fn advance<S: Scan>(&mut self) {
@@ -281,12 +213,6 @@ impl<'p> SegmentEnds<'p> {
         }
         self
     }
-}
-
-/// Tells the compiler that the empty segment at a path's end is rare.
-#[cold]
-fn nothing() -> &'static str {
-    ""
 }
 
 #[cfg(test)]
@@ -329,11 +255,6 @@ mod tests {
         let mut ends = unsafe { SegmentEnds::new(&path, first_ends::<Native>(path.as_bytes())) };
         for pair in expected.windows(2) {
             assert_eq!(ends.current(), pair[0]);
-            assert_eq!(ends.following::<Native>(), pair[1]);
-            assert_eq!(
-                ends.segment::<Native>(),
-                path.get(pair[0] + 1..pair[1]).unwrap_or("")
-            );
             ends.advance::<Native>();
         }
         assert_eq!(ends.current(), path.len());

@@ -90,8 +90,8 @@ pub(super) struct ParamSpec {
     /// Where in `text` the name starts.
     pub(super) name: u32,
     pub(super) name_len: u16,
-    /// How many segments behind that of the parameter before, or behind the
-    /// first one, its segment is.
+    /// How many segments are before its own, from the path's start or behind
+    /// the segment of the parameter before.
     pub(super) skip: u16,
     pub(super) value: ParamValue,
 }

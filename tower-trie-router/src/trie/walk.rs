@@ -55,7 +55,7 @@ pub(super) fn find<S: Scan>(tables: &Tables, path: &str, steps: &mut impl Steps)
         return find_long::<S>(tables, path, steps);
     }
     let ends = first_ends::<S>(bytes);
-    if ends & 1 == 0 || bytes.is_empty() {
+    if ends & 1 == 0 {
         return (NO_LEAF, ends);
     }
     (
