@@ -93,8 +93,9 @@ impl<'t, 'p> Params<'t, 'p> {
             tables: self.tables,
             specs: self.tables.specs(self.leaf()).iter(),
             path: self.path,
+            base: 0,
             rest: self.ends,
-            start: usize::MAX,
+            start: 0,
         }
     }
 }
@@ -129,10 +130,11 @@ pub struct ParamsIter<'t, 'p> {
     tables: &'t Tables,
     specs: core::slice::Iter<'t, ParamSpec>,
     path: &'p str,
-    /// The ends behind the slash at `start`, of a path of less than a block.
+    /// The ends that are still to be taken in the block that starts at `base`,
+    /// which stays 0 in a path of less than a block.
     rest: u64,
-    /// The slash of the segment of the parameter that was read last, or
-    /// `usize::MAX` before the first.
+    base: usize,
+    /// The slash of the segment of the parameter that was read last.
     start: usize,
 }
 
@@ -154,8 +156,14 @@ impl<'t, 'p> Iterator for ParamsIter<'t, 'p> {
                 (self.start, value) = unsafe { between(self.path, rest, self.rest) };
             }
         } else {
-            (value, self.start, self.rest) =
-                value_of(self.tables, self.path, self.start, self.rest, spec);
+            let at = Position {
+                base: self.base,
+                rest: self.rest,
+                start: self.start,
+            };
+            let then;
+            (value, then) = value_of(self.tables, self.path, at, spec);
+            (self.base, self.rest, self.start) = (then.base, then.rest, then.start);
         }
         Some((self.tables.name(spec), value))
     }
@@ -204,38 +212,76 @@ fn nothing() -> &'static str {
     ""
 }
 
+/// Where a [`ParamsIter`] is; a copy, so that its own can stay in registers.
+#[derive(Clone, Copy)]
+struct Position {
+    base: usize,
+    rest: u64,
+    start: usize,
+}
+
+impl Position {
+    /// Goes to the next block that has ends, if all of this one are taken.
+    /// False if none is left.
+    fn refill(&mut self, path: &str) -> bool {
+        while self.rest == 0 {
+            self.base += BLOCK;
+            match path.as_bytes().get(self.base..) {
+                Some(block) => self.rest = first_ends::<Native>(block),
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// The next end, or the path's length. It is not taken.
+    fn peek(&mut self, path: &str) -> usize {
+        if self.refill(path) {
+            self.base + self.rest.trailing_zeros() as usize
+        } else {
+            path.len()
+        }
+    }
+
+    /// Takes an end and returns it.
+    fn take(&mut self, path: &str) -> usize {
+        let end = self.peek(path);
+        self.rest &= self.rest.wrapping_sub(1);
+        end
+    }
+}
+
 /// [`ParamsIter::next`] for what is not a whole segment of a short path: the
-/// value, and what `start` and `rest` then are. The value is empty where the
-/// path is not one that the route matches.
+/// value and the position then. The value is empty where the path is not one
+/// that the route matches.
 #[inline(never)]
 fn value_of<'p>(
     tables: &Tables,
     path: &'p str,
-    start: usize,
-    rest: u64,
+    mut at: Position,
     spec: &ParamSpec,
-) -> (&'p str, usize, u64) {
-    let stays = matches!(spec.value, ParamValue::Split { index: 1.., .. });
-    let (start, rest) = if stays {
-        (start, rest)
-    } else if path.len() < BLOCK {
-        let rest = drop_ends(rest, spec.skip);
-        let start = rest.trailing_zeros() as usize;
-        (start.min(path.len()), rest & rest.wrapping_sub(1))
-    } else {
-        let mut slash = next_end(path, start.wrapping_add(1));
+) -> (&'p str, Position) {
+    // Of several parameters in a segment the first takes its slash.
+    if !matches!(spec.value, ParamValue::Split { index: 1.., .. }) {
         for _ in 0..spec.skip {
-            slash = next_end(path, slash + 1);
+            at.take(path);
         }
-        (slash, 0)
-    };
-    let value = part_of(tables, path, start.wrapping_add(1), spec.value).unwrap_or("");
-    (value, start, rest)
+        at.start = at.take(path);
+    }
+    let (from, end) = (at.start + 1, at.peek(path));
+    let value = part_of(tables, path, from, end, spec.value).unwrap_or("");
+    (value, at)
 }
 
-/// A part of the segment that starts at `from`, or of all that does.
-fn part_of<'p>(tables: &Tables, path: &'p str, from: usize, value: ParamValue) -> Option<&'p str> {
-    let segment = path.get(from..next_end(path, from))?;
+/// A part of the segment `from..end`, or of all that starts at `from`.
+fn part_of<'p>(
+    tables: &Tables,
+    path: &'p str,
+    from: usize,
+    end: usize,
+    value: ParamValue,
+) -> Option<&'p str> {
+    let segment = path.get(from..end)?;
     match value {
         ParamValue::Whole => Some(segment),
         ParamValue::Within { prefix, suffix } => {
@@ -249,18 +295,6 @@ fn part_of<'p>(tables: &Tables, path: &'p str, from: usize, value: ParamValue) -
             segment.get(start..end)
         }
     }
-}
-
-/// The first slash of a path from `from` on, or its length.
-fn next_end(path: &str, mut from: usize) -> usize {
-    while let Some(block) = path.as_bytes().get(from..) {
-        let ends = first_ends::<Native>(block);
-        if ends != 0 {
-            return from + ends.trailing_zeros() as usize;
-        }
-        from += BLOCK;
-    }
-    path.len()
 }
 
 impl ExactSizeIterator for ParamsIter<'_, '_> {}
