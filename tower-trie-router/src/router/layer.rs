@@ -28,7 +28,10 @@ pub enum FallThrough {
 
 /// A [`Layer`] that tries a router first and falls through to the service it wraps.
 ///
-/// A router with a fallback answers everything and never falls through.
+/// A router with a fallback answers everything and never falls through. With a lenient or
+/// redirecting [`TrailingSlash`](super::TrailingSlash) its routes also take the paths that differ from
+/// theirs in the last slash, even where the service behind has a route for exactly that path; and
+/// `OPTIONS *` speaks of this router's methods alone.
 pub struct RouterLayer<B, R> {
     router: RouterService<B, R>,
     fall_through: FallThrough,
