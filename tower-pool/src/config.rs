@@ -128,10 +128,7 @@ impl PoolBuilder {
             prewarm.push((class.ok_or(ConfigError::UnknownClass { size })?, count));
         }
         let idle_ceiling = self.idle_ceiling.unwrap_or(self.limit);
-        let lanes = self.lanes.unwrap_or_else(|| {
-            let cores = std::thread::available_parallelism().map_or(4, |cores| cores.get());
-            (2 * cores).max(4)
-        });
+        let lanes = self.lanes.unwrap_or_else(default_lanes);
         let classes: Box<[usize]> = self.classes.into();
         Ok(Pool {
             root: Core::build(
@@ -150,4 +147,10 @@ impl PoolBuilder {
             ),
         })
     }
+}
+
+/// Twice the cores, at least 4.
+pub(crate) fn default_lanes() -> usize {
+    let cores = std::thread::available_parallelism().map_or(2, |cores| cores.get());
+    (2 * cores).max(4)
 }

@@ -163,6 +163,29 @@ impl<T, X: Extra> Core<T, X> {
         Err(Refusal::Exhausted)
     }
 
+    /// The right to make an item of `class`, idle ones or not.
+    pub(crate) fn take_place(root: &Root<T, X>, class: usize) -> Result<Lease<T, X>, Refusal> {
+        let (lease, ()) = root.checkout(|_, lane| {
+            root.admit()?;
+            lane.shelf(class).in_use += 1;
+            Ok(())
+        })?;
+        if lease.charge(root.costs[class]) {
+            return Ok(lease);
+        }
+        lease.uncount_use(class);
+        Self::end(lease);
+        Err(Refusal::Exhausted)
+    }
+
+    /// An idle item in place of one that was destroyed, if there is one. The caller's lease stays, and
+    /// one cost less is charged when there is.
+    pub(crate) fn replace(&self, class: usize) -> Option<T> {
+        let item = self.find_idle(class)?;
+        self.uncharge(self.costs[class]);
+        Some(item)
+    }
+
     /// The right to make an item of no class with `cost`.
     pub(crate) fn take_unclassed(root: &Root<T, X>, cost: usize) -> Result<Lease<T, X>, Refusal> {
         let (lease, ()) = root.checkout(|_, _| root.admit())?;
@@ -575,6 +598,47 @@ impl<T, X: Extra> Core<T, X> {
         trimmed
     }
 
+    /// Destroys the idle items of `class` that `condemned` names. Returns how many.
+    pub(crate) fn evict(&self, class: usize, condemned: impl Fn(&T) -> bool) -> usize {
+        let cost = self.costs[class];
+        let mut evicted = 0;
+        for lane in self.lanes.iter() {
+            let taken = lane.lock().take_if(class, cost, &condemned);
+            let count = taken.len();
+            drop(taken);
+            if count > 0 {
+                self.uncharge(cost * count);
+            }
+            evicted += count;
+        }
+        evicted
+    }
+
+    /// The sums of the lanes' figures.
+    pub(crate) fn totals(&self) -> Totals {
+        let mut totals = Totals {
+            classes: vec![ClassTotals::default(); self.costs.len()],
+            leases: 0,
+        };
+        let mut in_use = vec![0isize; self.costs.len()];
+        let mut leases = 0;
+        self.for_each_lane(|lane| {
+            leases += lane.leases;
+            for (class, total) in totals.classes.iter_mut().enumerate() {
+                let shelf = lane.shelf(class);
+                total.idle += shelf.idle.len();
+                total.hits += shelf.hits;
+                total.misses += shelf.misses;
+                in_use[class] += shelf.in_use;
+            }
+        });
+        for (total, in_use) in totals.classes.iter_mut().zip(in_use) {
+            total.in_use = usize::try_from(in_use).unwrap_or(0);
+        }
+        totals.leases = usize::try_from(leases).unwrap_or(0);
+        totals
+    }
+
     /// Puts an item made in advance among the idle ones, its cost charged; `false` at the limit.
     pub(crate) fn stock(
         &self,
@@ -602,6 +666,24 @@ impl<T, X: Extra> Core<T, X> {
         lane.push(class, cost, item);
         true
     }
+}
+
+/// The sums of the lanes' figures. Lanes are read one after another, so that under traffic they are
+/// off by what moved meanwhile.
+#[derive(Debug)]
+pub(crate) struct Totals {
+    pub(crate) classes: Vec<ClassTotals>,
+    /// Things out.
+    pub(crate) leases: usize,
+}
+
+/// The figures of one class.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ClassTotals {
+    pub(crate) idle: usize,
+    pub(crate) in_use: usize,
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
 }
 
 /// Where a waiter joins the queue.

@@ -90,6 +90,20 @@ impl<T> LaneState<T> {
         count
     }
 
+    /// Takes the items of `class` that `condemned` names.
+    pub(crate) fn take_if(
+        &mut self,
+        class: usize,
+        cost: usize,
+        condemned: impl Fn(&T) -> bool,
+    ) -> Vec<T> {
+        let shelf = &mut self.shelves[class];
+        let taken: Vec<T> = shelf.idle.extract_if(.., |item| condemned(item)).collect();
+        shelf.low = shelf.low.min(shelf.idle.len());
+        self.idle_cost -= cost * taken.len();
+        taken
+    }
+
     /// Takes everything.
     pub(crate) fn take_all(&mut self) -> Vec<T> {
         let mut all = Vec::new();

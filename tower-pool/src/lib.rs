@@ -24,6 +24,7 @@
 //! - [`PooledBodyLayer`]: whole request bodies in contiguous pooled memory, with limits on size,
 //!   memory and time. For any tower service.
 //! - [`PooledWriter`]: response bodies written into pooled memory.
+//! - [`ObjectPool`]: the same for things that are not buffers, upstream connections say.
 //! - [`Maintenance`]: idle memory that follows demand and pressure.
 //! - [`context`]: a plain struct for each request, without `http::Extensions`.
 //!
@@ -76,6 +77,7 @@ mod leak;
 mod lifecycle;
 #[cfg(all(test, pool_loom))]
 mod model;
+pub mod object;
 mod pool;
 mod raw;
 mod retention;
@@ -98,6 +100,9 @@ pub use config::{DEFAULT_CLASSES, PoolBuilder, Wipe};
 pub use error::{AcquireError, CloseError, ConfigError, Leak};
 pub use leak::LeakTracking;
 pub use lifecycle::State;
+pub use object::{
+    Manage, ObjectError, ObjectPool, ObjectPoolBuilder, ObjectStats, Plain, PooledObject, Recycle,
+};
 pub use pool::Pool;
 pub use retention::{
     ClassDemand, DecayingDemand, Decision, Demand, Maintenance, Pressure, PressureGauge,

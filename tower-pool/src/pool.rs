@@ -295,32 +295,18 @@ impl Pool {
     /// The pool's figures, gathered from the lanes now. Nothing is collected for it otherwise.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let classes = &self.root.extra.classes;
-        let mut stats: Vec<ClassStats> = classes
-            .iter()
-            .map(|&size| ClassStats {
-                size,
-                ..ClassStats::default()
-            })
-            .collect();
-        let mut in_use: Vec<isize> = vec![0; classes.len()];
-        let mut leases = 0isize;
-        self.root.for_each_lane(|lane| {
-            leases += lane.leases;
-            for (class, stats) in stats.iter_mut().enumerate() {
-                let shelf = lane.shelf(class);
-                stats.idle += shelf.idle.len();
-                stats.hits += shelf.hits;
-                stats.misses += shelf.misses;
-                in_use[class] += shelf.in_use;
-            }
+        let totals = self.root.totals();
+        let sizes = self.root.extra.classes.iter();
+        let classes = sizes.zip(totals.classes).map(|(&size, total)| ClassStats {
+            size,
+            idle: total.idle,
+            in_use: total.in_use,
+            hits: total.hits,
+            misses: total.misses,
         });
-        for (stats, in_use) in stats.iter_mut().zip(in_use) {
-            stats.in_use = usize::try_from(in_use).unwrap_or(0);
-        }
         Stats {
-            classes: stats,
-            outstanding: usize::try_from(leases).unwrap_or(0),
+            classes: classes.collect(),
+            outstanding: totals.leases,
             allocated: self.root.used(),
             limit: self.root.limit(),
             waiting: self.root.waiting(),
