@@ -2,3 +2,10 @@
 //! which connections may come in.
 //!
 //! [tower]: https://docs.rs/tower
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "serve")]
+pub mod serve;
+
+#[cfg(feature = "serve")]
+pub use serve::{serve, serve_with};

@@ -1,0 +1,289 @@
+//! The loop that takes connections, and the drain that ends it.
+
+use std::{
+    fmt,
+    future::{Future, Pending, pending},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::serve::Listener;
+use bytes::Buf;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+    service::TowerToHyperService,
+};
+use tokio::sync::watch;
+use tower_service::Service;
+
+use super::{
+    Exec, Http2Tuning,
+    executor::{Driver, Executor},
+};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How a server with a shutdown signal ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Every request in flight was answered.
+    Drained,
+    /// The drain timeout cut off this many connections.
+    Cut(usize),
+}
+
+/// What every connection is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Serve,
+    Drain,
+    Stop,
+}
+
+/// A server in the making; made by [`serve`](super::serve) and [`serve_with`](super::serve_with). Run it with
+/// [`run`](Self::run) or [`run_until`](Self::run_until).
+#[must_use = "a server does nothing until it is run"]
+pub struct Serve<L, M, C = NeverClose> {
+    listener: L,
+    make: M,
+    close: C,
+    settings: Settings,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Settings {
+    tuning: Http2Tuning,
+    exec: Exec,
+    header_timeout: Duration,
+    drain_timeout: Duration,
+}
+
+/// Says for each connection what asks for its close; see [`Serve::close_when`].
+pub trait CloseWhen<Io>: Send + 'static {
+    /// What resolves when the connection is to close.
+    type Future: Future<Output = ()> + Send + 'static;
+
+    /// The future for this connection; `None` if it is never asked to close.
+    fn close_when(&mut self, io: &Io) -> Option<Self::Future>;
+}
+
+impl<Io, C, F> CloseWhen<Io> for C
+where
+    C: FnMut(&Io) -> Option<F> + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    type Future = F;
+
+    fn close_when(&mut self, io: &Io) -> Option<F> {
+        self(io)
+    }
+}
+
+/// Connections close when they are done.
+#[derive(Clone, Copy, Debug)]
+pub struct NeverClose;
+
+impl<Io> CloseWhen<Io> for NeverClose {
+    type Future = Pending<()>;
+
+    fn close_when(&mut self, _: &Io) -> Option<Self::Future> {
+        None
+    }
+}
+
+impl<L, M> Serve<L, M> {
+    pub(super) fn new(listener: L, make: M) -> Self {
+        Self {
+            listener,
+            make,
+            close: NeverClose,
+            settings: Settings {
+                tuning: Http2Tuning::default(),
+                exec: Exec::default(),
+                header_timeout: Duration::from_secs(30),
+                drain_timeout: Duration::from_secs(30),
+            },
+        }
+    }
+
+    /// Asks a connection to close when a future resolves that was made from its stream: HTTP/2 by GOAWAY, HTTP/1
+    /// by `connection: close`, in both cases after the requests in flight. The stream is whatever the listener
+    /// accepts, so that an adapter can be the one who asks.
+    ///
+    /// ```no_run
+    /// # async fn run(app: axum::Router) -> std::io::Result<()> {
+    /// # use std::{sync::Arc, time::Duration};
+    /// let listener = tokio::net::TcpListener::bind("[::]:8080").await?;
+    /// // No connection lives longer than an hour.
+    /// tower_flowctl::serve(listener, app)
+    ///     .close_when(|_: &tokio::net::TcpStream| Some(tokio::time::sleep(Duration::from_secs(3600))))
+    ///     .run()
+    ///     .await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn close_when<C>(self, close: C) -> Serve<L, M, C>
+    where
+        L: Listener,
+        C: CloseWhen<L::Io>,
+    {
+        Serve {
+            listener: self.listener,
+            make: self.make,
+            close,
+            settings: self.settings,
+        }
+    }
+}
+
+impl<L, M, C> Serve<L, M, C> {
+    /// Sets the knobs of HTTP/2.
+    pub fn tuning(mut self, tuning: Http2Tuning) -> Self {
+        self.settings.tuning = tuning;
+        self
+    }
+
+    /// Sets where HTTP/2 handlers run; [`Exec::Local`] by default.
+    pub fn exec(mut self, exec: Exec) -> Self {
+        self.settings.exec = exec;
+        self
+    }
+
+    /// How long the head of an HTTP/1 request may take, and an idle HTTP/1 connection may wait for one: 30 seconds
+    /// by default.
+    pub fn header_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.header_timeout = timeout;
+        self
+    }
+
+    /// How long requests in flight may take after the shutdown signal: 30 seconds by default.
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.drain_timeout = timeout;
+        self
+    }
+}
+
+impl<L, M, C, S, B> Serve<L, M, C>
+where
+    L: Listener,
+    M: FnMut(&L::Io, &L::Addr) -> S,
+    C: CloseWhen<L::Io>,
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Data: Buf + Send,
+    B::Error: Into<BoxError>,
+{
+    /// Serves for ever.
+    pub async fn run(self) {
+        self.run_until(pending::<()>()).await;
+    }
+
+    /// Serves until the signal resolves; then takes no more connections, asks those there are to close, and waits
+    /// for them, but not longer than the [drain timeout](Self::drain_timeout).
+    ///
+    /// Dropping the future stops accepting, and leaves the connections to finish as they will.
+    pub async fn run_until<T>(self, signal: impl Future<Output = T> + Send) -> End {
+        let Self {
+            mut listener,
+            mut make,
+            mut close,
+            settings,
+        } = self;
+        let mut signal = pin!(signal);
+        let (phase, _) = watch::channel(Phase::Serve);
+        let protocols = Arc::new(settings);
+        loop {
+            let (io, address) = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = &mut signal => break,
+            };
+            let service = make(&io, &address);
+            let asked = close.close_when(&io);
+            tokio::spawn(connection(
+                io,
+                service,
+                *protocols,
+                asked,
+                phase.subscribe(),
+            ));
+        }
+        drop(listener);
+        phase.send_replace(Phase::Drain);
+        if tokio::time::timeout(settings.drain_timeout, phase.closed())
+            .await
+            .is_ok()
+        {
+            return End::Drained;
+        }
+        let left = phase.receiver_count();
+        phase.send_replace(Phase::Stop);
+        End::Cut(left)
+    }
+}
+
+async fn connection<Io, S, B>(
+    io: Io,
+    service: S,
+    settings: Settings,
+    asked: Option<impl Future<Output = ()>>,
+    mut phase: watch::Receiver<Phase>,
+) where
+    Io: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Data: Buf + Send,
+    B::Error: Into<BoxError>,
+{
+    let executor = Executor::new(settings.exec);
+    let mut builder = Builder::new(executor.clone());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.header_timeout);
+    settings.tuning.apply(&mut builder);
+    let connection = builder
+        .serve_connection_with_upgrades(TokioIo::new(io), TowerToHyperService::new(service))
+        .into_owned();
+    let mut driver = Driver::new(connection, executor);
+    let mut asked = pin!(async {
+        match asked {
+            Some(asked) => asked.await,
+            None => pending().await,
+        }
+    });
+    let mut close_asked = false;
+    let mut awaited = Phase::Drain;
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut driver => return,
+            () = &mut asked, if !close_asked => close_asked = true,
+            changed = phase.wait_for(|&phase| phase >= awaited) => match changed.map(|phase| *phase) {
+                Ok(Phase::Stop) => return,
+                Ok(_) => awaited = Phase::Stop,
+                // The server's future was dropped, and nobody waits.
+                Err(_) => break,
+            },
+        }
+        driver.graceful_shutdown();
+    }
+    driver.await;
+}
+
+impl<L: fmt::Debug, M, C> fmt::Debug for Serve<L, M, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve")
+            .field("listener", &self.listener)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

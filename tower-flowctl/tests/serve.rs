@@ -1,0 +1,139 @@
+//! `serve` as its users see it: both protocols, closing single connections, and draining.
+#![cfg(feature = "serve")]
+#![forbid(unsafe_code)]
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{Router, routing::get};
+use bytes::Bytes;
+use http::{Request, StatusCode, Version};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioIo},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Notify, oneshot},
+};
+use tower_flowctl::serve::{End, Exec};
+
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+fn request(address: SocketAddr, path: &str) -> Request<Empty<Bytes>> {
+    Request::get(format!("http://{address}{path}"))
+        .body(Empty::new())
+        .unwrap()
+}
+
+#[tokio::test]
+async fn serves_both_protocols_wherever_handlers_run() {
+    for exec in [Exec::Local, Exec::Spawn] {
+        for version in [Version::HTTP_11, Version::HTTP_2] {
+            let (listener, address) = listen().await;
+            let app = Router::new().route("/", get(|| async { "hello" }));
+            let (stop, stopped) = oneshot::channel::<()>();
+            let server = tokio::spawn(
+                tower_flowctl::serve(listener, app)
+                    .exec(exec)
+                    .run_until(stopped),
+            );
+            let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new())
+                .http2_only(version == Version::HTTP_2)
+                .build_http();
+            let response = client.request(request(address, "/")).await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK);
+            assert_eq!(response.version(), version, "{exec:?}");
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(body, "hello", "{exec:?} {version:?}");
+            drop(client);
+            stop.send(()).unwrap();
+            assert_eq!(server.await.unwrap(), End::Drained, "{exec:?} {version:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn closes_the_one_connection_that_is_asked_to() {
+    let (listener, address) = listen().await;
+    let app = Router::new().route("/", get(|| async { "hello" }));
+    let bells: Arc<Mutex<Vec<Arc<Notify>>>> = Arc::default();
+    let rung = bells.clone();
+    let server = tower_flowctl::serve(listener, app).close_when(move |_: &TcpStream| {
+        let bell = Arc::new(Notify::new());
+        rung.lock().unwrap().push(bell.clone());
+        Some(async move { bell.notified().await })
+    });
+    let server = tokio::spawn(server.run());
+
+    let mut senders = Vec::new();
+    let mut connections = Vec::new();
+    for _ in 0..2 {
+        let socket = TcpStream::connect(address).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(socket))
+                .await
+                .unwrap();
+        connections.push(tokio::spawn(connection));
+        let response = sender.send_request(request(address, "/")).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        senders.push(sender);
+    }
+    bells.lock().unwrap()[0].notify_one();
+    // The end of the connection is the answer to GOAWAY: no error.
+    connections.remove(0).await.unwrap().unwrap();
+    let response = senders[1]
+        .send_request(request(address, "/"))
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    server.abort();
+}
+
+#[tokio::test]
+async fn drains_what_is_in_flight_and_cuts_what_takes_too_long() {
+    for (timeout, expected) in [
+        (Duration::from_secs(30), End::Drained),
+        (Duration::ZERO, End::Cut(1)),
+    ] {
+        let (listener, address) = listen().await;
+        let (entered, mut entries) = tokio::sync::mpsc::unbounded_channel();
+        let gate = Arc::new(Notify::new());
+        let held = gate.clone();
+        let app = Router::new().route(
+            "/",
+            get(move || async move {
+                entered.send(()).unwrap();
+                held.notified().await;
+                "late"
+            }),
+        );
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(
+            tower_flowctl::serve(listener, app)
+                .drain_timeout(timeout)
+                .run_until(stopped),
+        );
+        let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new())
+            .http2_only(true)
+            .build_http();
+        let pending = tokio::spawn(client.request(request(address, "/")));
+        entries.recv().await.unwrap();
+        stop.send(()).unwrap();
+        if expected == End::Drained {
+            gate.notify_one();
+            assert_eq!(pending.await.unwrap().unwrap().status(), StatusCode::OK);
+        } else {
+            assert!(pending.await.unwrap().is_err());
+        }
+        assert_eq!(server.await.unwrap(), expected);
+    }
+}
