@@ -25,16 +25,20 @@
 //!      └──── address ↦ (file, offset) ───── registry ─────────────┘ known: sendfile, else: write
 //! ```
 //!
-//! | tier | for | what the bytes are | by `sendfile` |
+//! | tier | for | what the bytes are | the kernel sends |
 //! |---|---|---|---|
-//! | heap | files up to 64 KiB | the content, cached | no: one `writev` with the header |
-//! | sealed | up to 8 MiB, from the second request on | a mapping of a sealed memory file | yes |
-//! | windows | ranges from 512 KiB on of all others | zeros that stand for the file | yes, but the first 64 and last 4 KiB |
-//! | reads | what is left | pooled buffers | no |
+//! | heap | files up to 64 KiB | the content, cached | the file, from 16 KiB on; below that one `writev` with the header |
+//! | sealed | up to 8 MiB, from the second request on | a mapping of a sealed memory file | the file, or the sealed copy |
+//! | windows | ranges from 512 KiB on of all others | zeros that stand for the file | the file, but for its last 4 KiB |
+//! | reads | what is left | pooled buffers | nothing |
+//!
+//! A cached file's bytes are right for everybody who looks at them. The adapter asks the kernel to send the file itself in
+//! their place while it is unchanged and in the page cache, which holds it in larger pieces than a memory file and
+//! costs the kernel a third less; otherwise the copy is sent.
 //!
 //! | connection | heap | sealed | large files |
 //! |---|---|---|---|
-//! | HTTP/1 in the clear on the adapter | write | `sendfile` | windows |
+//! | HTTP/1 in the clear on the adapter | `sendfile` | `sendfile` | windows |
 //! | the same under a layer that compresses, reads, or keeps bodies | write | write | reads |
 //! | HTTP/2, TLS, hyper's `pipeline_flush`, any other listener | write | write | reads |
 //! | other systems than Linux | write | – | reads |
@@ -57,8 +61,10 @@
 //! # Changing files
 //! Replace files by `rename`, or delete them: responses under way go on with the version they began with. A file that is
 //! truncated or written over in place makes the responses under way from the windows and reads tiers fail visibly: they
-//! end short and the connection is closed. With `sendfile` (in every server) bytes already queued in the socket are the
-//! page cache's own, so that writing over a file in place can still change them on their way; renaming cannot.
+//! end short and the connection is closed. Responses from the heap and sealed tiers go on with their copy of the old
+//! version. With `sendfile` (in every server) bytes already queued in the socket are the page cache's own, so that writing
+//! over them in place, without truncating first, can still change them on their way; renaming cannot. Under
+//! [`Windows::Off`] the kernel sends nothing but sealed copies, which nobody can change.
 //!
 //! # Security
 //! The root is a descriptor, and names are resolved below it by `openat2(2)` with `RESOLVE_BENEATH` and

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use axum::{Router, body::Body};
 use bytes::Bytes;
-use common::{Tree, content, counted, fetch, read_response, request, serve, sha256};
+use common::{
+    Tree, content, counted, fetch, fetch_and_settle, read_response, request, serve, sha256,
+};
 use http_body_util::BodyExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -199,4 +201,29 @@ async fn without_windows_nobody_ever_sees_one() {
         (0, 0, 0, 0)
     );
     assert_eq!(end.read_bytes, LEN as u64);
+}
+
+/// Without windows the kernel sends no file that somebody could change: only sealed copies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_windows_only_sealed_copies_are_sent_by_the_kernel() {
+    let (tree, bytes) = (Tree::new(), content(1 << 20));
+    tree.file("sealed", &bytes);
+    tree.file("heap", &bytes[..60_000]);
+    let (files, metrics) = counted(&tree);
+    let address = serve(
+        Router::new().fallback_service(files.windows(Windows::Off)),
+        &metrics,
+    )
+    .await;
+    for (name, len, sent) in [
+        ("heap", 60_000, 0),
+        ("heap", 60_000, 0),
+        ("sealed", 1 << 20, 0),
+        ("sealed", 1 << 20, 1 << 20),
+    ] {
+        let before = metrics.snapshot().sendfile_bytes;
+        let answer = fetch_and_settle(address, &format!("/{name}"), &[], "/none").await;
+        assert!(answer.unwrap().body == bytes[..len], "{name}");
+        assert_eq!(metrics.snapshot().sendfile_bytes - before, sent, "{name}");
+    }
 }

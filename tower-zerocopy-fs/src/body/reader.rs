@@ -83,13 +83,14 @@ impl Reader {
                 .unwrap_or(usize::MAX)
                 .min(BUFFER);
             let mut buffer = Buffer::take();
-            if let Some(read) = read_cached(&self.file.file, buffer.space(wanted), self.position) {
+            let original = &self.file.original.file;
+            if let Some(read) = read_cached(original, buffer.space(wanted), self.position) {
                 return Poll::Ready((buffer, Ok(read)));
             }
             self.delivering.count(Counter::cold_fills, 1);
-            let (file, position) = (Arc::clone(&self.file.file), self.position);
+            let (original, position) = (Arc::clone(&self.file.original), self.position);
             self.reading = Some(tokio::task::spawn_blocking(move || {
-                let read = read_at(&file, buffer.space(wanted), position);
+                let read = read_at(&original.file, buffer.space(wanted), position);
                 (buffer, read)
             }));
         }
@@ -107,7 +108,8 @@ impl Reader {
             return Err(truncated());
         }
         // After the read: what was read while the version still held is of that version.
-        self.file.version.check(&self.file.file)?;
+        let original = &self.file.original;
+        original.version.check(&original.file)?;
         self.position += read as u64;
         self.delivering.count(Counter::read_bytes, read as u64);
         Ok(buffer.freeze(read))

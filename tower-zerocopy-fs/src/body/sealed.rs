@@ -12,9 +12,10 @@ use crate::{
     fs::{
         buffers::{BUFFER, Buffer},
         file::{OpenFile, read_exact_at},
+        original::Original,
     },
     http::range::ByteRange,
-    net::registry::{self, Delivery},
+    net::registry::{self, Delivery, Memory},
     region::Mapping,
 };
 
@@ -22,17 +23,17 @@ use crate::{
 ///
 /// # Errors
 /// What reading or `memfd_create(2)` fails with, and if the file was changed meanwhile.
-pub(crate) fn copy_whole(file: &OpenFile) -> io::Result<Bytes> {
+pub(crate) fn copy_whole(file: &OpenFile, original: Option<&Arc<Original>>) -> io::Result<Bytes> {
     let range = ByteRange {
         start: 0,
-        end: file.version.len,
+        end: file.original.version.len,
     };
     let (mapping, memory) = copy(file, range)?;
+    let original = original.map(|original| (Arc::clone(original), 0));
     Ok(registry::publish(
         Arc::new(mapping),
-        Arc::new(memory),
-        0,
-        None,
+        Memory::Sealed(memory),
+        original,
         None,
     ))
 }
@@ -46,9 +47,8 @@ pub(crate) fn copy_probe(
     let (mapping, delivery) = (Arc::new(mapping), Arc::new(Delivery::default()));
     let bytes = registry::publish(
         Arc::clone(&mapping),
-        Arc::new(memory),
-        0,
-        None,
+        Memory::Sealed(memory),
+        Some((Arc::clone(&file.original), range.start)),
         Some(Arc::clone(&delivery)),
     );
     Ok((bytes, mapping, delivery))
@@ -64,11 +64,11 @@ fn copy(file: &OpenFile, range: ByteRange) -> io::Result<(Mapping, File)> {
                 .unwrap_or(usize::MAX)
                 .min(BUFFER),
         );
-        read_exact_at(&file.file, piece, position)?;
+        read_exact_at(&file.original.file, piece, position)?;
         memory.write_all(piece)?;
         position += piece.len() as u64;
     }
-    file.version.check(&file.file)?;
+    file.original.version.check(&file.original.file)?;
     fcntl_add_seals(
         &memory,
         SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL,

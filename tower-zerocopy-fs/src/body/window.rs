@@ -29,10 +29,10 @@ use tokio::task::JoinHandle;
 
 use super::{Delivering, pagemap, sealed};
 use crate::{
-    fs::file::{OpenFile, read_cached},
+    fs::file::OpenFile,
     http::range::ByteRange,
     metrics::Counter,
-    net::registry::{self, Adapter, Delivery},
+    net::registry::{self, Adapter, Delivery, Memory},
     region::Mapping,
 };
 
@@ -50,9 +50,6 @@ const WORTH: u64 = 512 * 1024;
 
 /// Times to let the stack below pass something on before concluding that it will not.
 const PATIENCE: u32 = 8;
-
-/// Every so many bytes one is read to see whether the page cache has them.
-const SAMPLE: u64 = 64 * 1024;
 
 pub(super) struct Windows {
     phase: Phase,
@@ -120,22 +117,19 @@ impl Windows {
                         start: position,
                         end: position + PROBE,
                     };
+                    // Copying so much from memory takes less time than another thread does to begin with it.
+                    if file.original.is_cached(range.start, range.len()) {
+                        let copied = sealed::copy_probe(&file, range);
+                        return Poll::Ready(Ok(self.probe(copied, delivering)));
+                    }
+                    delivering.count(Counter::cold_fills, 1);
                     let task =
                         tokio::task::spawn_blocking(move || sealed::copy_probe(&file, range));
                     self.phase = Phase::Copying(task);
                 }
                 Phase::Copying(task) => {
                     let copied = ready!(Pin::new(task).poll(cx)).map_err(io::Error::other)?;
-                    // No memory file, no windows; a file that cannot be read will say so when it is read.
-                    let Ok((bytes, mapping, delivery)) = copied else {
-                        return Poll::Ready(Ok(None));
-                    };
-                    delivering.count(Counter::sealed_bytes, bytes.len() as u64);
-                    self.phase = Phase::Probing {
-                        sent: Sent { mapping, delivery },
-                        polls: 0,
-                    };
-                    return Poll::Ready(Ok(Some(bytes)));
+                    return Poll::Ready(Ok(self.probe(copied, delivering)));
                 }
                 Phase::Probing { sent, polls } => {
                     let fate = ready!(sent.poll_fate(cx, polls, Some(PATIENCE)));
@@ -155,7 +149,7 @@ impl Windows {
                         start: position,
                         end: stop,
                     };
-                    if is_cached(file, range) {
+                    if file.original.is_cached(range.start, range.len()) {
                         return Poll::Ready(self.open(file, range, delivering));
                     }
                     delivering.count(Counter::cold_fills, 1);
@@ -179,20 +173,30 @@ impl Windows {
         }
     }
 
+    /// No memory file, no windows; a file that cannot be read will say so when it is read.
+    fn probe(&mut self, copied: io::Result<Probe>, delivering: &Delivering) -> Option<Bytes> {
+        let (bytes, mapping, delivery) = copied.ok()?;
+        delivering.count(Counter::sealed_bytes, bytes.len() as u64);
+        self.phase = Phase::Probing {
+            sent: Sent { mapping, delivery },
+            polls: 0,
+        };
+        Some(bytes)
+    }
+
     fn open(
         &mut self,
         file: &OpenFile,
         range: ByteRange,
         delivering: &Delivering,
     ) -> io::Result<Option<Bytes>> {
-        file.version.check(&file.file)?;
+        file.original.version.check(&file.original.file)?;
         let mapping = Arc::new(Mapping::window(range.len() as usize)?);
         let delivery = Arc::new(Delivery::default());
         let bytes = registry::publish(
             Arc::clone(&mapping),
-            Arc::clone(&file.file),
-            range.start,
-            Some(file.version),
+            Memory::Window,
+            Some((Arc::clone(&file.original), range.start)),
             Some(Arc::clone(&delivery)),
         );
         delivering.count(Counter::window_bytes, bytes.len() as u64);
@@ -254,25 +258,13 @@ fn violated(delivering: &Delivering) -> io::Error {
     )
 }
 
-fn is_cached(file: &OpenFile, range: ByteRange) -> bool {
-    let mut byte = [0];
-    let mut at = range.start;
-    while at < range.end {
-        if read_cached(&file.file, &mut byte, at).is_none() {
-            return false;
-        }
-        at += SAMPLE;
-    }
-    read_cached(&file.file, &mut byte, range.end - 1).is_some()
-}
-
 /// Has the kernel read `range` into the page cache, by sending it to nowhere. Blocks.
 fn fill_cache(file: &OpenFile, range: ByteRange) -> io::Result<()> {
     let nowhere = std::fs::OpenOptions::new().write(true).open("/dev/null")?;
     let mut at = range.start;
     while at < range.end {
         let wanted = (range.end - at) as usize;
-        if rustix::fs::sendfile(&nowhere, &*file.file, Some(&mut at), wanted)? == 0 {
+        if rustix::fs::sendfile(&nowhere, &file.original.file, Some(&mut at), wanted)? == 0 {
             return Err(crate::fs::file::truncated());
         }
     }

@@ -7,13 +7,13 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 use http::HeaderMap;
 
-use super::budget::Reservation;
+use super::{budget::Reservation, original::Original};
 
 /// What tells one version of a file from another: its length and the time of its last modification.
 ///
@@ -41,7 +41,7 @@ impl Version {
 
     /// Fails if `file` is no longer of this version.
     pub(crate) fn check(&self, file: &File) -> io::Result<()> {
-        if Self::of(&file.metadata()?) == *self {
+        if Self::now(file)? == *self {
             return Ok(());
         }
         Err(io::Error::new(
@@ -49,13 +49,36 @@ impl Version {
             "the file was changed in place while it was being sent; replace files by rename instead",
         ))
     }
+
+    /// By `fstat(2)`, which is asked for every piece that is sent; `File::metadata` asks for much more.
+    #[cfg(unix)]
+    fn now(file: &File) -> io::Result<Self> {
+        let stat = rustix::fs::fstat(file)?;
+        let (seconds, nanoseconds) = (stat.st_mtime as i64, stat.st_mtime_nsec as u32);
+        let whole = Duration::from_secs(seconds.unsigned_abs());
+        let modified = if seconds < 0 {
+            SystemTime::UNIX_EPOCH.checked_sub(whole)
+        } else {
+            SystemTime::UNIX_EPOCH.checked_add(whole)
+        };
+        Ok(Self {
+            len: stat.st_size as u64,
+            modified: modified
+                .and_then(|t| t.checked_add(Duration::from_nanos(nanoseconds.into()))),
+            identity: (stat.st_dev as u64, stat.st_ino as u64),
+        })
+    }
+
+    #[cfg(not(unix))]
+    fn now(file: &File) -> io::Result<Self> {
+        file.metadata().map(|metadata| Self::of(&metadata))
+    }
 }
 
 /// A file held open, with everything about it that responses share.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
-    pub(crate) file: Arc<File>,
-    pub(crate) version: Version,
+    pub(crate) original: Arc<Original>,
     /// The header of a full response, `Content-Length` included.
     pub(crate) headers: HeaderMap,
     /// The whole content, for small files.

@@ -4,5 +4,6 @@ pub(crate) mod budget;
 pub(crate) mod buffers;
 pub(crate) mod cache;
 pub(crate) mod file;
+pub(crate) mod original;
 pub(crate) mod policy;
 pub(crate) mod root;

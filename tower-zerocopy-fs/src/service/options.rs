@@ -49,14 +49,15 @@ pub enum Disposition {
     Attachment,
 }
 
-/// Whether large files may be sent by windows; see the crate's front page.
+/// Whether the kernel may send files themselves, and large ones by windows; see the crate's front page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Windows {
     /// In responses that have proven that no layer reads them. The default.
     #[default]
     Proven,
-    /// Never. Files too large for the memory tiers are then read into buffers.
+    /// Never. Files too large for the memory tiers are then read into buffers, and the kernel sends only copies that
+    /// nobody can change.
     Off,
 }
 

@@ -101,7 +101,7 @@ impl Site {
             modified: file
                 .headers
                 .get(header::LAST_MODIFIED)
-                .and(file.version.modified)
+                .and(file.original.version.modified)
                 .map(seconds),
         };
         let outcome = condition::evaluate(&question.headers, validators, SystemTime::now());
@@ -119,7 +119,7 @@ impl Site {
         if question.method == Method::HEAD {
             return with_headers(Body::empty(), file.headers.clone());
         }
-        let len = file.version.len;
+        let len = file.original.version.len;
         let selection = match single_field(&question.headers) {
             Some(field) if outcome == Outcome::Proceed => {
                 range::select(field, len, self.options.max_ranges)
@@ -147,7 +147,7 @@ impl Site {
     pub(super) fn whole(&self, file: &Arc<OpenFile>, status: StatusCode) -> Response<Body> {
         let range = ByteRange {
             start: 0,
-            end: file.version.len,
+            end: file.original.version.len,
         };
         let body = Body::parts(file, vec![Part::Range(range)], &self.delivering);
         let mut response = with_headers(body, file.headers.clone());
@@ -160,7 +160,7 @@ impl Site {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(range.len()));
         headers.insert(
             header::CONTENT_RANGE,
-            text(content_range(range, file.version.len)),
+            text(content_range(range, file.original.version.len)),
         );
         let body = Body::parts(file, vec![Part::Range(range)], &self.delivering);
         let mut response = with_headers(body, headers);
@@ -182,7 +182,7 @@ impl Site {
             let break_before = if i == 0 { "" } else { "\r\n" };
             let head = format!(
                 "{break_before}--{boundary}\r\nContent-Type: {content_type}\r\nContent-Range: {}\r\n\r\n",
-                content_range(range, file.version.len)
+                content_range(range, file.original.version.len)
             );
             length += head.len() as u64 + range.len();
             parts.push(Part::Bytes(Bytes::from(head)));

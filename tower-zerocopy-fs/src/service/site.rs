@@ -15,12 +15,15 @@ use super::{
     headers,
     options::{Listing, Options, Windows},
 };
+#[cfg(target_os = "linux")]
+use crate::net::registry::{self, Memory};
 use crate::{
     body::Delivering,
     fs::{
-        budget::Budget,
+        budget::{Budget, Reservation},
         cache::{Cache, Lookup},
-        file::{OpenFile, Version, read_exact_at},
+        file::{OpenFile, read_exact_at},
+        original::Original,
         root::{Found, Root, is_absence},
     },
     http::{encoding::Coding, path::FileName},
@@ -204,42 +207,67 @@ impl Site {
         coding: Option<Coding>,
         previous: Option<&Arc<OpenFile>>,
     ) -> io::Result<Arc<OpenFile>> {
-        let version = Version::of(&file.metadata()?);
-        if let Some(previous) = previous.filter(|previous| previous.version == version) {
+        let original = Original::new(file)?;
+        if let Some(previous) = previous.filter(|p| p.original.version == original.version) {
             return Ok(Arc::clone(previous));
         }
-        let mut heap = None;
-        if version.len <= self.options.heap_file
-            && let Some(reservation) = self.heap.reserve(version.len)
-        {
-            let mut content = vec![0; version.len as usize];
-            let read = read_exact_at(&file, &mut content, 0).and_then(|()| version.check(&file));
-            // A file that is being written right now is not kept; the response will say what becomes of it.
-            heap = read.is_ok().then(|| (Bytes::from(content), reservation));
-        }
+        let original = Arc::new(original);
         Ok(Arc::new(OpenFile {
-            headers: headers::of_file(&self.options, name, coding, &version),
-            file: Arc::new(file),
-            version,
-            heap,
+            headers: headers::of_file(&self.options, name, coding, &original.version),
+            heap: self.read_whole(&original),
+            original,
             sealed: OnceLock::new(),
             requests: AtomicU32::new(0),
         }))
+    }
+
+    /// The content, where it is small enough and the budget allows it.
+    fn read_whole(&self, original: &Arc<Original>) -> Option<(Bytes, Reservation)> {
+        let len = original.version.len;
+        if len > self.options.heap_file {
+            return None;
+        }
+        let reservation = self.heap.reserve(len)?;
+        let mut content = vec![0; len as usize];
+        read_exact_at(&original.file, &mut content, 0).ok()?;
+        // A file that is being written right now is not kept; the response will say what becomes of it.
+        if !original.is_unchanged() {
+            return None;
+        }
+        #[cfg(target_os = "linux")]
+        if content.len() >= registry::SENDFILE_FROM
+            && let Some(original) = self.sent_in_place_of_copies(original)
+        {
+            let original = Some((Arc::clone(original), 0));
+            let bytes = registry::publish(content, Memory::Heap, original, None);
+            return Some((bytes, reservation));
+        }
+        Some((Bytes::from(content), reservation))
+    }
+
+    /// Without windows the kernel sends nothing but what cannot be changed.
+    #[cfg(target_os = "linux")]
+    fn sent_in_place_of_copies<'a>(
+        &self,
+        original: &'a Arc<Original>,
+    ) -> Option<&'a Arc<Original>> {
+        (self.options.windows == Windows::Proven).then_some(original)
     }
 
     /// True if this request is the one to copy `file` into a sealed memory file: the second for this version.
     #[cfg(target_os = "linux")]
     pub(super) fn is_to_be_sealed(&self, file: &OpenFile) -> bool {
         file.resident().is_none()
-            && file.version.len <= self.options.sealed_file
+            && file.original.version.len <= self.options.sealed_file
             && file.count_request() == 1
     }
 
     /// Copies `file` into a sealed memory file where the budget allows it. Blocks. Without success all stays as it is.
     #[cfg(target_os = "linux")]
     pub(super) fn seal(&self, file: &OpenFile) {
-        if let Some(reservation) = self.sealed.reserve(file.version.len)
-            && let Ok(bytes) = crate::body::sealed::copy_whole(file)
+        if let Some(reservation) = self.sealed.reserve(file.original.version.len)
+            && let Ok(bytes) =
+                crate::body::sealed::copy_whole(file, self.sent_in_place_of_copies(&file.original))
         {
             // Only one request ever gets here for a file.
             let _ = file.sealed.set((bytes, reservation));
