@@ -1,0 +1,21 @@
+//! A client of HTTP/2 that sends exactly the bytes it is told to, and reports what comes back frame by frame. It knows
+//! nothing of what is allowed.
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses a part of it"
+)]
+
+mod block;
+mod connection;
+mod frame;
+mod memory;
+mod servers;
+
+pub(crate) use self::{
+    block::Block,
+    connection::{Connection, PREFACE, Quiet},
+    frame::{Frame, code, flag, kind, setting},
+    memory::{Dialer, Memory},
+    servers::Server,
+};

@@ -1,0 +1,61 @@
+//! The servers under test.
+
+use axum::{Router, serve::Listener};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tower_flowctl::serve::Exec;
+
+use super::{Dialer, Memory};
+
+/// Who serves. All have hyper's defaults for HTTP/2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Server {
+    /// hyper-util's server for both protocols.
+    Hyper,
+    /// `axum::serve`.
+    Axum,
+    /// `tower_flowctl::serve`.
+    Flowctl(Exec),
+}
+
+impl Server {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Hyper,
+        Self::Axum,
+        Self::Flowctl(Exec::Local),
+        Self::Flowctl(Exec::Spawn),
+    ];
+
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, Self::Flowctl(_))
+    }
+
+    /// Serves the application in a task that ends with the runtime.
+    pub(crate) fn start(self, app: Router) -> Dialer {
+        let (mut listener, dialer) = Memory::bind();
+        match self {
+            Self::Hyper => drop(tokio::spawn(async move {
+                loop {
+                    let (stream, ()) = listener.accept().await;
+                    let service = TowerToHyperService::new(app.clone());
+                    tokio::spawn(async move {
+                        // How a connection ends is seen by the client.
+                        let _ = auto::Builder::new(TokioExecutor::new())
+                            .serve_connection_with_upgrades(TokioIo::new(stream), service)
+                            .await;
+                    });
+                }
+            })),
+            Self::Axum => drop(tokio::spawn(async move {
+                axum::serve(listener, app).await.unwrap();
+            })),
+            Self::Flowctl(exec) => drop(tokio::spawn(
+                tower_flowctl::serve(listener, app).exec(exec).run(),
+            )),
+        }
+        dialer
+    }
+}
