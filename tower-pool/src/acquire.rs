@@ -4,60 +4,16 @@ use std::{
     fmt,
     panic::Location,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use crate::{
     buf::PooledBuf,
-    core::{Core, Extra, Place, Refusal, Waiter},
+    core::{Core, Place, Wait},
     error::AcquireError,
     pool::{Fit, Pool, Shared},
-    raw::{block::Block, shared::Root},
+    raw::block::Block,
 };
-
-/// A place in the queue of a core. Dropping it gives the place, or what was granted, to the next.
-pub(crate) struct Wait<T, X: Extra> {
-    root: Root<T, X>,
-    waiter: Option<Arc<Waiter<T>>>,
-}
-
-impl<T, X: Extra> Wait<T, X> {
-    pub(crate) fn join(
-        root: &Root<T, X>,
-        class: Option<usize>,
-        cost: usize,
-        place: Place,
-    ) -> Result<Self, Refusal> {
-        let waiter = root.enqueue(class, cost, place)?;
-        Ok(Self {
-            root: root.clone(),
-            waiter: Some(waiter),
-        })
-    }
-
-    /// What was granted: an idle item, or the right to make one. Not to be polled again after that.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, Refusal>> {
-        let Some(waiter) = &self.waiter else {
-            return Poll::Ready(Err(Refusal::Closed));
-        };
-        match self.root.poll_waiter(waiter, cx.waker()) {
-            Some(granted) => {
-                self.waiter = None;
-                Poll::Ready(granted)
-            }
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl<T, X: Extra> Drop for Wait<T, X> {
-    fn drop(&mut self) {
-        if let Some(waiter) = self.waiter.take() {
-            self.root.abandon(&waiter);
-        }
-    }
-}
 
 /// The future of [`Pool::acquire`].
 #[must_use = "futures do nothing unless polled"]
@@ -127,7 +83,7 @@ pub(crate) fn poll_join(
     *wait = None;
     let (lease, block) = Core::lease_granted(&pool.root, fit.class, fit.size, granted?)?;
     Poll::Ready(match block {
-        Some(block) => Ok(PooledBuf::new(lease, block, fit, location)),
+        Some(block) => Ok(PooledBuf::new(lease, block, location)),
         None => pool.make(lease, fit, location),
     })
 }

@@ -12,7 +12,11 @@ use crate::{
     core::Core,
     error::AcquireError,
     pool::{Fit, Shared},
-    raw::{block::Block, shared::Lease},
+    raw::{
+        block::Block,
+        held::{Held, Home},
+        shared::Lease,
+    },
 };
 
 /// A byte buffer out of a [`Pool`](crate::Pool). Dropping it gives the memory back.
@@ -26,42 +30,28 @@ use crate::{
 ///
 /// Only bytes that were written through this very buffer can be read from it.
 pub struct PooledBuf {
-    pub(crate) block: Block,
-    /// Bytes consumed at the front.
-    start: usize,
-    class: Option<usize>,
-    /// 0 without leak tracking.
-    ticket: u64,
-    /// Gone only while dropping.
-    lease: Option<Lease<Block, Shared>>,
+    pub(crate) held: Held<Block, Shared>,
 }
 
 impl PooledBuf {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(
         lease: Lease<Block, Shared>,
         block: Block,
-        fit: Fit,
         location: &'static Location<'static>,
     ) -> Self {
-        let ticket = match &lease.extra.tracker {
-            None => 0,
-            Some(tracker) => tracker.note(location),
-        };
-        Self {
-            block,
-            start: 0,
-            class: fit.class,
-            ticket,
-            lease: Some(lease),
+        let mut held = Held::new(lease, block);
+        if held.lease().extra.tracker.is_some() {
+            track(&mut held, location);
         }
+        Self { held }
     }
 
     /// Bytes that can be read.
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
-        self.block.written() - self.start
+        self.held.len()
     }
 
     /// Whether nothing can be read.
@@ -75,18 +65,17 @@ impl PooledBuf {
     #[inline]
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.block.size()
+        self.held.size()
     }
 
     /// Shortens the readable part to `length` bytes; a longer length changes nothing.
     pub fn truncate(&mut self, length: usize) {
-        self.block.truncate(self.start.saturating_add(length));
+        self.held.truncate(length);
     }
 
     /// Forgets all bytes; the capacity stays.
     pub fn clear(&mut self) {
-        self.start = 0;
-        self.block.forget_contents();
+        self.held.forget_contents();
     }
 
     /// Appends `bytes`, growing when they do not fit.
@@ -95,7 +84,7 @@ impl PooledBuf {
     /// As [`Self::reserve`]; nothing is appended then.
     #[inline]
     pub fn extend_from_slice(&mut self, bytes: &[u8]) -> Result<(), AcquireError> {
-        if self.block.append(bytes) {
+        if self.held.append(bytes) {
             return Ok(());
         }
         self.grow_and_append(bytes)
@@ -104,7 +93,7 @@ impl PooledBuf {
     #[cold]
     fn grow_and_append(&mut self, bytes: &[u8]) -> Result<(), AcquireError> {
         self.reserve(bytes.len())?;
-        self.block.append(bytes);
+        self.held.append(bytes);
         Ok(())
     }
 
@@ -120,39 +109,28 @@ impl PooledBuf {
         let Some(fit) = self.growth(additional)? else {
             return Ok(());
         };
-        let Some(lease) = &self.lease else {
-            return Err(AcquireError::Closed);
-        };
-        let block = lease.take_more(fit.class, fit.size)?;
+        let block = self.held.lease().take_more(fit.class, fit.size)?;
         self.move_to(block, fit)
     }
 
     /// The block that room for `additional` more bytes takes, or `None` when there is room.
     pub(crate) fn growth(&mut self, additional: usize) -> Result<Option<Fit>, AcquireError> {
-        if additional <= self.block.size() - self.block.written() {
+        if additional <= self.held.spare() {
             return Ok(None);
         }
-        let Some(lease) = &self.lease else {
-            return Err(AcquireError::Closed);
-        };
-        let limit = lease.limit();
-        let length = self.len();
-        let needed = length.saturating_add(additional);
+        let size = self.held.size();
+        let needed = self.len().saturating_add(additional);
         // Moving down pays when at least half the block was consumed.
-        if needed <= self.block.size() && self.start >= length {
-            self.block.bytes_mut().copy_within(self.start.., 0);
-            self.block.truncate(length);
-            self.start = 0;
+        if needed <= size && self.held.consumed() >= self.len() {
+            self.held.reclaim();
             return Ok(None);
         }
         // Beyond the classes double, unless that breaks the limit.
-        let mut fit = lease
-            .extra
-            .fit(needed.max(self.block.size().saturating_add(1)));
+        let limit = self.held.lease().limit();
+        let shared = &self.held.lease().extra;
+        let mut fit = shared.fit(needed.max(size.saturating_add(1)));
         if fit.class.is_none() {
-            let doubled = lease
-                .extra
-                .fit(needed.max(self.block.size().saturating_mul(2)));
+            let doubled = shared.fit(needed.max(size.saturating_mul(2)));
             if doubled.size <= limit / 2 {
                 fit = doubled;
             }
@@ -168,22 +146,20 @@ impl PooledBuf {
 
     /// Moves the readable bytes to `block`, or a new one; its cost was charged and its use counted.
     pub(crate) fn move_to(&mut self, block: Option<Block>, fit: Fit) -> Result<(), AcquireError> {
-        let Some(lease) = &self.lease else {
-            return Err(AcquireError::Closed);
-        };
-        let Some(mut block) = block.or_else(|| Block::new(fit.size)) else {
+        let Some(mut block) = block.or_else(|| Block::new(fit.size, fit.class)) else {
+            let lease = self.held.lease();
             if let Some(class) = fit.class {
                 lease.uncount_use(class);
             }
             lease.uncharge(fit.size);
             return Err(AcquireError::OutOfMemory);
         };
-        block.append(&self.block.bytes()[self.start..]);
-        self.start = 0;
-        let mut old = std::mem::replace(&mut self.block, block);
-        let old_class = std::mem::replace(&mut self.class, fit.class);
+        block.append(self.held.bytes());
+        block.set_ticket(self.held.ticket());
+        let mut old = std::mem::replace(&mut *self.held, block);
+        let lease = self.held.lease();
         lease.extra.clean(&mut old);
-        match old_class {
+        match old.class() {
             Some(class) => lease.give_slowly(class, old),
             None => {
                 let size = old.size();
@@ -196,9 +172,7 @@ impl PooledBuf {
 
     /// Counts the use of a block that the queue granted for growth.
     pub(crate) fn count_growth(&self, fit: Fit) {
-        if let Some(lease) = &self.lease {
-            lease.count_use(fit.class);
-        }
+        self.held.lease().count_use(fit.class);
     }
 
     /// The readable bytes as [`Bytes`], without a copy; the memory comes home when the last clone or
@@ -214,36 +188,45 @@ impl PooledBuf {
         }
         Bytes::from_owner(self)
     }
+}
 
-    /// Bytes consumed at the front are not shown.
-    #[inline]
-    fn readable(&self) -> &[u8] {
-        &self.block.bytes()[self.start..]
+#[cold]
+fn track(held: &mut Held<Block, Shared>, location: &'static Location<'static>) {
+    if let Some(tracker) = &held.lease().extra.tracker {
+        let ticket = tracker.note(location);
+        held.set_ticket(ticket);
     }
 }
 
-impl Drop for PooledBuf {
-    #[inline]
-    fn drop(&mut self) {
-        let Some(lease) = self.lease.take() else {
-            return;
-        };
-        if self.ticket != 0
-            && let Some(tracker) = &lease.extra.tracker
-        {
-            tracker.forget(self.ticket);
+impl Home<Block> for Shared {
+    #[inline(always)]
+    fn take_back(lease: Lease<Block, Self>, mut block: Block) {
+        if lease.extra.keeps_account {
+            settle(&lease, &mut block);
         }
-        let mut block = std::mem::replace(&mut self.block, Block::empty());
-        lease.extra.clean(&mut block);
-        match self.class {
+        block.forget_contents();
+        match block.class() {
             Some(class) => Core::give(lease, class, block),
-            None => {
-                let size = block.size();
-                drop(block);
-                Core::give_nothing(lease, None, size);
-            }
+            None => free(lease, block),
         }
     }
+}
+
+/// Ends the tracking of a block and wipes it, where that is asked for.
+#[cold]
+fn settle(lease: &Lease<Block, Shared>, block: &mut Block) {
+    if let Some(tracker) = &lease.extra.tracker {
+        tracker.forget(block.ticket());
+    }
+    lease.extra.clean(block);
+}
+
+/// A block of no class is not kept.
+#[cold]
+fn free(lease: Lease<Block, Shared>, block: Block) {
+    let size = block.size();
+    drop(block);
+    Core::give_nothing(lease, None, size);
 }
 
 impl Deref for PooledBuf {
@@ -251,22 +234,21 @@ impl Deref for PooledBuf {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        self.readable()
+        self.held.bytes()
     }
 }
 
 impl DerefMut for PooledBuf {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
-        let start = self.start;
-        &mut self.block.bytes_mut()[start..]
+        self.held.bytes_mut()
     }
 }
 
 impl AsRef<[u8]> for PooledBuf {
     #[inline]
     fn as_ref(&self) -> &[u8] {
-        self.readable()
+        self.held.bytes()
     }
 }
 
@@ -285,16 +267,11 @@ impl Buf for PooledBuf {
 
     #[inline]
     fn chunk(&self) -> &[u8] {
-        self.readable()
+        self.held.bytes()
     }
 
     fn advance(&mut self, count: usize) {
-        assert!(
-            count <= self.len(),
-            "cannot advance by {count} bytes: only {} remain",
-            self.len()
-        );
-        self.start += count;
+        self.held.consume(count);
     }
 }
 

@@ -1,7 +1,7 @@
 //! How a buffer pool is set up.
 
 use crate::{
-    core::Core,
+    core::{Core, Setup},
     error::ConfigError,
     leak::{LeakTracking, Tracker},
     lifecycle::Lifecycle,
@@ -10,6 +10,10 @@ use crate::{
 
 /// 4 KiB, 16 KiB, 64 KiB, 256 KiB and 1 MiB.
 pub const DEFAULT_CLASSES: [usize; 5] = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20];
+
+/// What one thread has at hand of each class, in bytes: 16 buffers up to 16 KiB, and one of 256 KiB.
+/// Larger ones are found in the lanes, where using them costs far more than finding them.
+const HAND: usize = 256 << 10;
 
 /// Whether a buffer's memory is overwritten when it comes home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -132,14 +136,19 @@ impl PoolBuilder {
         let classes: Box<[usize]> = self.classes.into();
         Ok(Pool {
             root: Core::build(
-                lanes,
-                classes.clone(),
-                self.limit,
-                idle_ceiling,
+                Setup {
+                    lanes,
+                    costs: classes.clone(),
+                    limit: self.limit,
+                    lane_ceiling: idle_ceiling,
+                    hand_ceiling: HAND,
+                },
                 Shared {
                     classes,
                     idle_ceiling,
                     wipe: self.wipe,
+                    keeps_account: self.wipe != Wipe::Never
+                        || self.leak_tracking == LeakTracking::On,
                     prewarm: prewarm.into(),
                     tracker: (self.leak_tracking == LeakTracking::On).then(Tracker::default),
                     lifecycle: Lifecycle::new(),

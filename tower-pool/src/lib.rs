@@ -72,7 +72,6 @@ mod config;
 pub mod context;
 mod core;
 mod error;
-mod lane;
 mod leak;
 mod lifecycle;
 #[cfg(all(test, pool_loom))]

@@ -60,7 +60,7 @@ impl Lifecycle {
     }
 
     /// Closes `core` and waits until everything is home or `deadline` has passed.
-    pub(crate) async fn close<T, X: Extra>(
+    pub(crate) async fn close<T: Send + 'static, X: Extra>(
         &self,
         core: &Core<T, X>,
         deadline: Duration,

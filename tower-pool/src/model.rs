@@ -13,8 +13,7 @@ use loom::{
 };
 
 use crate::{
-    acquire::Wait,
-    core::{Core, Extra, Place, Refusal},
+    core::{Core, Extra, Place, Refusal, Setup, Wait},
     raw::shared::{Lease, Root},
 };
 
@@ -76,7 +75,14 @@ fn world(lanes: usize, limit: usize) -> (World, Root<Item, Ends>) {
         freed: world.freed.clone(),
         home: world.home.clone(),
     };
-    let root = Core::build(lanes, Box::new([1]), limit, limit, ends);
+    let setup = Setup {
+        lanes,
+        costs: Box::new([1]),
+        limit,
+        lane_ceiling: 8,
+        hand_ceiling: 2,
+    };
+    let root = Core::build(setup, ends);
     (world, root)
 }
 
@@ -234,5 +240,162 @@ fn a_try_lock_excludes() {
         *lock.lock() += 4;
         other.join().unwrap();
         assert!([5, 7].contains(&*lock.lock()));
+    });
+}
+
+/// Takes and gives twice: first the thread gets a slot, then something in it.
+fn settle(root: &Root<Item, Ends>, alive: &Arc<AtomicUsize>) {
+    for _ in 0..2 {
+        let (lease, item) = take(root, alive).unwrap();
+        Core::give(lease, 0, item);
+    }
+}
+
+/// Leaves the pool's one item at the calling thread's hand.
+fn warm(root: &Root<Item, Ends>, alive: &Arc<AtomicUsize>) {
+    settle(root, alive);
+    assert!(root.take_at_hand(0).is_some_and(|(lease, item)| {
+        Core::give(lease, 0, item);
+        true
+    }));
+}
+
+#[test]
+fn an_item_at_hand_is_taken_by_its_thread_or_by_who_gathers() {
+    model(|| {
+        let (world, root) = world(1, 1);
+        warm(&root, &world.alive);
+        let other = {
+            let (root, alive) = (root.clone(), world.alive.clone());
+            thread::spawn(move || {
+                if let Ok((lease, item)) = take(&root, &alive) {
+                    Core::give(lease, 0, item);
+                }
+            })
+        };
+        if let Ok((lease, item)) = take(&root, &world.alive) {
+            assert_eq!(world.alive.load(Ordering::Relaxed), 1, "over the limit");
+            Core::give(lease, 0, item);
+        }
+        other.join().unwrap();
+        let totals = root.totals();
+        assert_eq!((totals.leases, totals.classes[0].idle), (0, 1));
+        drop(root);
+        world.assert_over();
+    });
+}
+
+#[test]
+fn figures_are_exact_once_all_is_quiet() {
+    model(|| {
+        let (world, root) = world(1, 1);
+        warm(&root, &world.alive);
+        let reader = {
+            let root = root.clone();
+            thread::spawn(move || root.totals().leases)
+        };
+        let (lease, item) = take(&root, &world.alive).unwrap();
+        Core::give(lease, 0, item);
+        assert!(reader.join().unwrap() <= 1);
+        let totals = root.totals();
+        assert_eq!((totals.leases, totals.classes[0].idle), (0, 1));
+        assert_eq!((totals.classes[0].hits, totals.classes[0].misses), (3, 1));
+    });
+}
+
+#[test]
+fn a_release_to_hand_is_never_lost_on_a_waiter() {
+    model(|| {
+        let (world, root) = world(1, 1);
+        warm(&root, &world.alive);
+        let (lease, item) = take(&root, &world.alive).unwrap();
+        let waiter = {
+            let root = root.clone();
+            thread::spawn(move || {
+                let mut wait = Wait::join(&root, Some(0), 1, Place::Back).unwrap();
+                let granted = block_on(std::future::poll_fn(|cx| wait.poll(cx))).unwrap();
+                let (lease, item) = Core::lease_granted(&root, Some(0), 1, granted).unwrap();
+                Core::give(lease, 0, item.expect("the one item"));
+            })
+        };
+        Core::give(lease, 0, item);
+        waiter.join().unwrap();
+        assert_eq!((root.waiting(), root.leases()), (0, 0));
+        drop(root);
+        world.assert_over();
+    });
+}
+
+#[test]
+fn closing_finds_what_is_given_to_hand() {
+    model(|| {
+        let (world, root) = world(1, 1);
+        warm(&root, &world.alive);
+        let (lease, item) = take(&root, &world.alive).unwrap();
+        let closer = {
+            let (root, home) = (root.clone(), world.home.clone());
+            thread::spawn(move || {
+                root.close();
+                // What is out now will ring.
+                (root.leases(), home)
+            })
+        };
+        Core::give(lease, 0, item);
+        let (out, home) = closer.join().unwrap();
+        assert!(out == 0 || home.load(Ordering::Relaxed) == 1, "not heard");
+        assert_eq!((root.leases(), root.used()), (0, 0));
+        drop(root);
+        world.assert_over();
+    });
+}
+
+#[test]
+fn the_last_root_and_a_release_to_hand_free_the_core_once() {
+    model(|| {
+        let (world, root) = world(1, 1);
+        warm(&root, &world.alive);
+        let (lease, item) = take(&root, &world.alive).unwrap();
+        let dropper = thread::spawn(move || drop(root));
+        Core::give(lease, 0, item);
+        dropper.join().unwrap();
+        world.assert_over();
+    });
+}
+
+#[test]
+fn what_an_ended_thread_had_at_hand_stays_with_the_pool() {
+    model(|| {
+        let (world, root) = world(1, 1);
+        let worker = {
+            let (root, alive) = (root.clone(), world.alive.clone());
+            thread::spawn(move || settle(&root, &alive))
+        };
+        root.totals();
+        worker.join().unwrap();
+        let totals = root.totals();
+        assert_eq!((totals.leases, totals.classes[0].idle), (0, 1));
+        let (lease, item) = take(&root, &world.alive).unwrap();
+        assert_eq!(world.alive.load(Ordering::Relaxed), 1);
+        Core::give(lease, 0, item);
+        drop(root);
+        world.assert_over();
+    });
+}
+
+#[test]
+fn a_slot_that_was_barred_is_opened_again() {
+    model(|| {
+        let (world, root) = world(1, 1);
+        warm(&root, &world.alive);
+        let (lease, item) = take(&root, &world.alive).unwrap();
+        drop(Wait::join(&root, Some(0), 1, Place::Back).unwrap());
+        Core::give(lease, 0, item);
+        for _ in 0..2 {
+            let (lease, item) = take(&root, &world.alive).unwrap();
+            Core::give(lease, 0, item);
+        }
+        warm(&root, &world.alive);
+        drop(root);
+        world.assert_over();
     });
 }

@@ -101,7 +101,7 @@ impl Write for PooledWriter {
 
     #[inline]
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.current.block.append(bytes) {
+        if self.current.held.append(bytes) {
             self.written += bytes.len() as u64;
             return Ok(());
         }

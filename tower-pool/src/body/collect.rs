@@ -17,8 +17,8 @@ use tokio::time::{Instant, Sleep};
 use super::{BodyError, BodyPool, PooledBody, pooled::Content};
 use crate::{
     AcquireError, PooledBuf,
-    acquire::{Wait, join, poll_join},
-    core::Place,
+    acquire::{join, poll_join},
+    core::{Place, Wait},
     pool::{Fit, Shared},
     raw::block::Block,
 };

@@ -18,7 +18,7 @@ use super::{
     current::{Erased, Scope},
 };
 use crate::{
-    core::{Core, Extra},
+    core::{Core, Extra, Setup},
     raw::shared::{Lease, Root},
 };
 
@@ -43,7 +43,14 @@ impl<C: Default + Reset + Send + Sync + 'static> ContextLayer<C> {
     #[must_use]
     pub fn new() -> Self {
         let lanes = std::thread::available_parallelism().map_or(4, |cores| 2 * cores.get());
-        let pool = Core::build(lanes, Box::new([1]), usize::MAX, IDLE, Contexts);
+        let setup = Setup {
+            lanes,
+            costs: Box::new([1]),
+            limit: usize::MAX,
+            lane_ceiling: IDLE,
+            hand_ceiling: IDLE,
+        };
+        let pool = Core::build(setup, Contexts);
         Self {
             pool,
             kind: PhantomData,

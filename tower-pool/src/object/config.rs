@@ -5,7 +5,7 @@ use std::{marker::PhantomData, time::Duration};
 use super::{Manage, ObjectPool, pool::Objects};
 use crate::{
     config::default_lanes,
-    core::Core,
+    core::{Core, Setup},
     leak::{LeakTracking, Tracker},
     lifecycle::Lifecycle,
 };
@@ -20,6 +20,7 @@ use crate::{
 /// | [`max_age`](Self::max_age) | none | as above |
 /// | [`prewarm`](Self::prewarm) | 0 | nothing is made before it is asked for |
 /// | [`lanes`](Self::lanes) | twice the cores, at least 4 | two threads seldom meet |
+/// | [`at_hand`](Self::at_hand) | 0; 16 with [`ObjectPool::plain`] | connections are for all threads |
 /// | [`leak_tracking`](Self::leak_tracking) | [`LeakTracking::Off`] | it costs a lock |
 #[derive(Debug)]
 #[must_use]
@@ -31,6 +32,7 @@ pub struct ObjectPoolBuilder<T, M> {
     max_age: Option<Duration>,
     prewarm: usize,
     lanes: Option<usize>,
+    at_hand: usize,
     leak_tracking: LeakTracking,
     kind: PhantomData<fn() -> T>,
 }
@@ -45,6 +47,7 @@ impl<T: Send + 'static, M: Manage<T>> ObjectPoolBuilder<T, M> {
             max_age: None,
             prewarm: 0,
             lanes: None,
+            at_hand: 0,
             leak_tracking: LeakTracking::default(),
             kind: PhantomData,
         }
@@ -86,6 +89,14 @@ impl<T: Send + 'static, M: Manage<T>> ObjectPoolBuilder<T, M> {
         self
     }
 
+    /// The most idle objects that each thread has at hand, of at most 16 and a quarter of
+    /// [`idle_ceiling`](Self::idle_ceiling): found fastest, but by other threads only when the limit is
+    /// reached. For things that are cheap to make; not for connections.
+    pub fn at_hand(mut self, objects: usize) -> Self {
+        self.at_hand = objects;
+        self
+    }
+
     /// Whether [`ObjectPool::close`] can tell where what is still out was acquired.
     pub fn leak_tracking(mut self, tracking: LeakTracking) -> Self {
         self.leak_tracking = tracking;
@@ -105,12 +116,13 @@ impl<T: Send + 'static, M: Manage<T>> ObjectPoolBuilder<T, M> {
         };
         let lanes = self.lanes.unwrap_or_else(default_lanes);
         let idle_ceiling = self.idle_ceiling.unwrap_or(self.limit);
-        ObjectPool::over(Core::build(
+        let setup = Setup {
             lanes,
-            Box::new([1]),
-            self.limit,
-            idle_ceiling,
-            objects,
-        ))
+            costs: Box::new([1]),
+            limit: self.limit,
+            lane_ceiling: idle_ceiling,
+            hand_ceiling: self.at_hand,
+        };
+        ObjectPool::over(Core::build(setup, objects))
     }
 }

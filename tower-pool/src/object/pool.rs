@@ -9,8 +9,7 @@ use super::{
     pooled::{Entry, Place},
 };
 use crate::{
-    acquire::Wait,
-    core::{self, Core, Extra, Refusal},
+    core::{self, Core, Extra, Refusal, Wait},
     error::{AcquireError, CloseError, Leak},
     leak::Tracker,
     lifecycle::{Lifecycle, State},
@@ -66,7 +65,7 @@ impl<T: Send + 'static> ObjectPool<T> {
         make: impl Fn() -> T + Send + Sync + 'static,
         clean: impl Fn(&mut T) + Send + Sync + 'static,
     ) -> Self {
-        Self::builder(Plain::new(make, clean)).build()
+        Self::builder(Plain::new(make, clean)).at_hand(16).build()
     }
 
     /// An object, now.

@@ -1,9 +1,13 @@
 //! One aligned allocation.
 //!
-//! Invariants of [`Block`]: `data` points to `size` bytes of a live allocation made with
-//! [`Block::layout`], owned by this value alone (to nothing when `size` is 0); the first `written` bytes are initialised.
-//! [`Block::bytes`] shows the written part and nothing else, so what an earlier owner left behind
-//! cannot be read: [`Block::forget_contents`] sets `written` back to 0 before a block changes hands.
+//! Invariants of [`Block`]: `data` points to `size > 0` bytes of a live allocation made with
+//! [`Block::layout`], owned by this value alone; the first `written` bytes are initialised;
+//! `consumed <= written`. [`Block::bytes`] shows the part written and not consumed and nothing else, so
+//! what an earlier owner left behind cannot be read: [`Block::forget_contents`] sets both back to 0
+//! before a block changes hands.
+//!
+//! A block is one word, with its particulars in an allocation of their own, made and freed with it:
+//! acquiring and releasing moves one word, not six.
 
 use std::{
     alloc::{Layout, alloc, dealloc},
@@ -16,10 +20,15 @@ use std::{
 /// The alignment of every block in bytes: a cache line.
 pub(crate) const ALIGN: usize = 64;
 
-pub(crate) struct Block {
+pub(crate) struct Block(Box<Inner>);
+
+struct Inner {
     data: NonNull<u8>,
     size: usize,
     written: usize,
+    consumed: usize,
+    class: Option<u32>,
+    ticket: u64,
 }
 
 // SAFETY: a block owns its memory alone and holds plain bytes.
@@ -32,65 +41,105 @@ impl Block {
         Layout::from_size_align(size, ALIGN).ok()
     }
 
-    /// Allocates `size` bytes, or `None` when the allocator has none or `size` overflows `isize`.
-    pub(crate) fn new(size: usize) -> Option<Self> {
+    /// Allocates `size` bytes, or `None` when that is 0, the allocator has none, or it overflows `isize`.
+    pub(crate) fn new(size: usize, class: Option<usize>) -> Option<Self> {
         if size == 0 {
-            return Some(Self::empty());
+            return None;
         }
         let layout = Self::layout(size)?;
+        let class = match class {
+            Some(class) => Some(u32::try_from(class).ok()?),
+            None => None,
+        };
         // SAFETY: the layout's size is not 0.
         let data = NonNull::new(unsafe { alloc(layout) })?;
-        Some(Self {
+        Some(Self(Box::new(Inner {
             data,
             size,
             written: 0,
-        })
-    }
-
-    /// No bytes and no allocation.
-    pub(crate) const fn empty() -> Self {
-        Self {
-            data: NonNull::dangling(),
-            size: 0,
-            written: 0,
-        }
+            consumed: 0,
+            class,
+            ticket: 0,
+        })))
     }
 
     /// Bytes allocated.
     #[inline]
     pub(crate) fn size(&self) -> usize {
-        self.size
+        self.0.size
     }
 
-    /// Bytes written since the block last changed hands.
+    /// The size class; `None` beyond the largest.
     #[inline]
-    pub(crate) fn written(&self) -> usize {
-        self.written
+    pub(crate) fn class(&self) -> Option<usize> {
+        self.0.class.map(|class| class as usize)
     }
 
-    /// The written bytes.
+    /// What leak tracking calls this acquisition; 0 without.
+    #[inline]
+    pub(crate) fn ticket(&self) -> u64 {
+        self.0.ticket
+    }
+
+    #[inline]
+    pub(crate) fn set_ticket(&mut self, ticket: u64) {
+        self.0.ticket = ticket;
+    }
+
+    /// Bytes written and not consumed.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.0.written - self.0.consumed
+    }
+
+    /// Bytes consumed at the front.
+    #[inline]
+    pub(crate) fn consumed(&self) -> usize {
+        self.0.consumed
+    }
+
+    /// Bytes that can still be written.
+    #[inline]
+    pub(crate) fn spare(&self) -> usize {
+        self.0.size - self.0.written
+    }
+
+    /// The bytes written and not consumed.
     #[inline]
     pub(crate) fn bytes(&self) -> &[u8] {
-        // SAFETY: the first `written` bytes are initialised and owned (invariants).
-        unsafe { slice::from_raw_parts(self.data.as_ptr(), self.written) }
+        let inner = &*self.0;
+        // SAFETY: `consumed <= written`, and the first `written` bytes are initialised and owned.
+        unsafe {
+            slice::from_raw_parts(
+                inner.data.as_ptr().add(inner.consumed),
+                inner.written - inner.consumed,
+            )
+        }
     }
 
-    /// The written bytes, to change.
+    /// The bytes written and not consumed, to change.
     #[inline]
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        let inner = &mut *self.0;
         // SAFETY: as in `bytes`, and `&mut self` makes the access unique.
-        unsafe { slice::from_raw_parts_mut(self.data.as_ptr(), self.written) }
+        unsafe {
+            slice::from_raw_parts_mut(
+                inner.data.as_ptr().add(inner.consumed),
+                inner.written - inner.consumed,
+            )
+        }
     }
 
     /// The part not written yet.
     #[inline]
     pub(crate) fn spare_mut(&mut self) -> &mut [MaybeUninit<u8>] {
+        let inner = &mut *self.0;
         // SAFETY: `written <= size`, so the range lies in the allocation; it is handed out as
         // possibly uninitialised; `&mut self` makes the access unique.
         unsafe {
             slice::from_raw_parts_mut(
-                self.data.as_ptr().add(self.written).cast(),
-                self.size - self.written,
+                inner.data.as_ptr().add(inner.written).cast(),
+                inner.size - inner.written,
             )
         }
     }
@@ -98,18 +147,20 @@ impl Block {
     /// Appends `bytes` and says whether they fitted; nothing is written when they do not.
     #[inline]
     pub(crate) fn append(&mut self, bytes: &[u8]) -> bool {
-        if bytes.len() > self.size - self.written {
+        let inner = &mut *self.0;
+        if bytes.len() > inner.size - inner.written {
             return false;
         }
         // SAFETY: the target range lies in the allocation (checked above); it cannot overlap
         // `bytes`, because a borrow of this block's bytes would forbid `&mut self`.
         unsafe {
-            self.data
+            inner
+                .data
                 .as_ptr()
-                .add(self.written)
+                .add(inner.written)
                 .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
         }
-        self.written += bytes.len();
+        inner.written += bytes.len();
         true
     }
 
@@ -123,33 +174,62 @@ impl Block {
     #[inline]
     pub(crate) unsafe fn advance(&mut self, count: usize) {
         assert!(
-            count <= self.size - self.written,
+            count <= self.spare(),
             "cannot advance by {count} bytes: only {} are spare",
-            self.size - self.written
+            self.spare()
         );
-        self.written += count;
+        self.0.written += count;
     }
 
-    /// Shortens the written part to `length`; longer lengths change nothing.
+    /// Consumes `count` bytes at the front.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    #[inline]
+    pub(crate) fn consume(&mut self, count: usize) {
+        assert!(
+            count <= self.len(),
+            "cannot advance by {count} bytes: only {} remain",
+            self.len()
+        );
+        self.0.consumed += count;
+    }
+
+    /// Shortens the unconsumed part to `length`; longer lengths change nothing.
     #[inline]
     pub(crate) fn truncate(&mut self, length: usize) {
-        self.written = self.written.min(length);
+        let inner = &mut *self.0;
+        inner.written = inner.written.min(inner.consumed.saturating_add(length));
+    }
+
+    /// Moves the unconsumed bytes to the front, over the consumed ones.
+    pub(crate) fn reclaim(&mut self) {
+        let inner = &mut *self.0;
+        let length = inner.written - inner.consumed;
+        // SAFETY: both ranges lie in the written part of the allocation; `copy` allows that they overlap.
+        unsafe {
+            let data = inner.data.as_ptr();
+            data.copy_from(data.add(inner.consumed), length);
+        }
+        inner.consumed = 0;
+        inner.written = length;
     }
 
     /// Makes the block empty: what was written can no longer be read.
     #[inline]
     pub(crate) fn forget_contents(&mut self) {
-        self.written = 0;
+        self.0.written = 0;
+        self.0.consumed = 0;
     }
 
     /// Overwrites every byte of the block with zero, in a way that the optimiser keeps even when
     /// the block is freed next.
     pub(crate) fn zero(&mut self) {
         // SAFETY: the whole allocation is owned, and `&mut self` makes the access unique.
-        unsafe { self.data.as_ptr().write_bytes(0, self.size) };
+        unsafe { self.0.data.as_ptr().write_bytes(0, self.0.size) };
         // The pointer escapes here, so the stores above may have been seen and must be made.
-        std::hint::black_box(self.data);
-        self.written = 0;
+        std::hint::black_box(self.0.data);
+        self.forget_contents();
     }
 
     /// Gives the pages wholly inside the block back to the kernel; the contents are lost.
@@ -157,11 +237,11 @@ impl Block {
     /// Freeing alone often keeps the pages in the allocator's heap. Returns the bytes given back.
     #[cfg(target_os = "linux")]
     pub(crate) fn release_pages(&mut self) -> usize {
-        self.written = 0;
+        self.forget_contents();
         let page = rustix::param::page_size();
-        let start = self.data.as_ptr() as usize;
+        let start = self.0.data.as_ptr() as usize;
         let first = start.next_multiple_of(page);
-        let last = (start + self.size) / page * page;
+        let last = (start + self.0.size) / page * page;
         if last <= first {
             return 0;
         }
@@ -170,7 +250,7 @@ impl Block {
         // the allocator's own bookkeeping lies outside of a live allocation's bytes.
         let advised = unsafe {
             rustix::mm::madvise(
-                self.data.as_ptr().add(first - start).cast(),
+                self.0.data.as_ptr().add(first - start).cast(),
                 last - first,
                 rustix::mm::Advice::LinuxDontNeed,
             )
@@ -181,19 +261,16 @@ impl Block {
     /// Elsewhere freeing is all there is.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn release_pages(&mut self) -> usize {
-        self.written = 0;
+        self.forget_contents();
         0
     }
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
-        if self.size == 0 {
-            return;
-        }
-        if let Some(layout) = Self::layout(self.size) {
-            // SAFETY: the size is not 0, so `data` was allocated with this very layout and nobody else owns it.
-            unsafe { dealloc(self.data.as_ptr(), layout) };
+        if let Some(layout) = Self::layout(self.0.size) {
+            // SAFETY: `data` was allocated with this very layout and nobody else owns it.
+            unsafe { dealloc(self.0.data.as_ptr(), layout) };
         }
     }
 }
@@ -201,8 +278,8 @@ impl Drop for Block {
 impl fmt::Debug for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Block")
-            .field("size", &self.size)
-            .field("written", &self.written)
+            .field("size", &self.0.size)
+            .field("written", &self.0.written)
             .finish_non_exhaustive()
     }
 }

@@ -9,17 +9,17 @@ use crate::PooledBuf;
 unsafe impl BufMut for PooledBuf {
     #[inline]
     fn remaining_mut(&self) -> usize {
-        self.block.size() - self.block.written()
+        self.held.spare()
     }
 
     #[inline]
     unsafe fn advance_mut(&mut self, count: usize) {
         // SAFETY: the caller has initialised the next `count` bytes (contract of `BufMut`).
-        unsafe { self.block.advance(count) };
+        unsafe { self.held.advance(count) };
     }
 
     #[inline]
     fn chunk_mut(&mut self) -> &mut UninitSlice {
-        UninitSlice::uninit(self.block.spare_mut())
+        UninitSlice::uninit(self.held.spare_mut())
     }
 }

@@ -3,14 +3,15 @@
 //! A core is reached through [`Root`]s (the pool's handles, cloned rarely, counted in one place) and
 //! [`Lease`]s (one for each thing that is out, made and dropped all the time). Counting leases in one
 //! atomic would make every acquisition on every thread write the same cache line, so they are counted
-//! in the lanes, under the lane's lock that an acquisition takes anyway: a lease may be counted in
-//! one lane and discounted in another, and only the sum over all lanes means something.
+//! where an acquisition writes anyway: in the thread's slot, or in a lane under its lock. A lease may be
+//! counted in one place and discounted in another, and only the sum over all of them means something.
+//! Reckoning up the slots moves their counts into lanes.
 //!
 //! The end of life:
 //! 1. `refs` starts at [`BIAS`], which stands for "some root lives".
-//! 2. The last root locks lane after lane, marks it orphaned and adds its count to a sum. No lease is
-//!    made any more (that takes a root), so the sum is the number of leases that had not been dropped
-//!    in a lane before it was marked.
+//! 2. The last root bars all slots for good and moves their counts into lanes. Then it locks lane after
+//!    lane, marks it orphaned and adds its count to a sum. No lease is made any more (that takes a
+//!    root), so the sum is the number of leases that had not been dropped in a lane before it was marked.
 //! 3. It takes `BIAS - sum` off `refs`. A lease that meets an orphaned lane takes 1 off `refs`.
 //! 4. Whoever brings `refs` to 0 frees the core.
 //!
@@ -21,11 +22,14 @@
 //!
 //! [`Alive`] is a counted reference for the rare work that goes on after a lease was dropped.
 
-use std::{fmt, ops::Deref, ptr::NonNull};
+use std::{fmt, ops::Deref, ptr::NonNull, sync::Arc};
 
 use crate::{
-    core::Core,
-    lane::LaneState,
+    core::{Core, LaneState},
+    raw::{
+        local::{self, Visit},
+        slot::{Hand, Slot},
+    },
     sync::{AtomicIsize, AtomicUsize, Ordering, thread_number},
 };
 
@@ -62,6 +66,22 @@ unsafe fn leave<T, X>(core: NonNull<Core<T, X>>, count: isize) {
     }
 }
 
+impl<T: Send + 'static, X> Core<T, X> {
+    /// Runs `work` on what the calling thread has at hand.
+    pub(crate) fn at_hand<R>(&self, work: impl FnOnce(&mut [Hand<T>]) -> R) -> Visit<R> {
+        // SAFETY: the id is this core's, whose items are `T`s. `adopt` below is never called from within
+        // `work`: this module's callers only move items.
+        unsafe { local::visit(&self.id, work) }
+    }
+
+    /// Gives the calling thread a slot; `None` when it is ending.
+    pub(crate) fn adopt(&self, capacities: &[usize]) -> Option<Arc<Slot<T>>> {
+        let slot = Arc::new(Slot::new(capacities));
+        // SAFETY: the id is this core's, whose items are `T`s.
+        unsafe { local::adopt(&self.id, &slot) }.then_some(slot)
+    }
+}
+
 /// A handle that keeps the core open for business.
 pub(crate) struct Root<T, X>(NonNull<Core<T, X>>);
 
@@ -73,6 +93,15 @@ unsafe impl<T: Send, X: Send + Sync> Sync for Root<T, X> {}
 impl<T, X> Root<T, X> {
     pub(crate) fn new(core: Core<T, X>) -> Self {
         Self(NonNull::from(Box::leak(Box::new(core))))
+    }
+
+    /// An item of `class` that the calling thread has at hand, with a lease on it.
+    #[inline(always)]
+    pub(crate) fn take_at_hand(&self, class: usize) -> Option<(Lease<T, X>, T)> {
+        // SAFETY: the id is this core's, whose items are `T`s.
+        let item = unsafe { local::pop(&self.id, class) }?;
+        // The slot counted the lease.
+        Some((Lease(self.0), item))
     }
 
     /// Runs `take` on a free lane, and counts a lease there when it returns `Ok`.
@@ -112,6 +141,7 @@ impl<T, X> Drop for Root<T, X> {
             return;
         }
         let mut outstanding = 0;
+        self.orphan();
         for lane in self.lanes.iter() {
             let mut lane = lane.lock();
             lane.orphaned = true;
@@ -135,6 +165,20 @@ unsafe impl<T: Send, X: Send + Sync> Send for Lease<T, X> {}
 unsafe impl<T: Send, X: Send + Sync> Sync for Lease<T, X> {}
 
 impl<T, X> Lease<T, X> {
+    /// Ends the lease and keeps its item at the calling thread's hand, if there is room.
+    #[inline(always)]
+    pub(crate) fn give_to_hand(self, class: usize, item: T) -> Result<(), (Self, T)> {
+        // SAFETY: the id is this core's, whose items are `T`s. The lease keeps the core alive until the
+        // slot has counted its end; nothing touches the core after that.
+        match unsafe { local::push(&self.id, class, item) } {
+            Ok(()) => {
+                std::mem::forget(self);
+                Ok(())
+            }
+            Err(item) => Err((self, item)),
+        }
+    }
+
     /// Runs `give` on a free lane and ends the lease there when it returns `Ok`; otherwise the lease
     /// comes back with the error. `give` must fail on an orphaned lane.
     #[inline]

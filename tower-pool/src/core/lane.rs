@@ -70,6 +70,12 @@ impl<T> LaneState<T> {
         self.shelves[class].idle.push(item);
     }
 
+    /// Takes all of `items` over.
+    pub(crate) fn append(&mut self, class: usize, cost: usize, items: &mut Vec<T>) {
+        self.idle_cost += cost * items.len();
+        self.shelves[class].idle.append(items);
+    }
+
     /// Takes up to `count` items that have been idle the longest.
     pub(crate) fn take_coldest(
         &mut self,
@@ -200,6 +206,11 @@ impl<T> Lanes<T> {
             return first;
         }
         None
+    }
+
+    /// The lane of `number`.
+    pub(crate) fn at(&self, number: usize) -> &TryLock<LaneState<T>> {
+        &self.lanes[number & self.mask].0
     }
 
     /// Every lane's lock in order.

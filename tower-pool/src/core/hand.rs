@@ -1,0 +1,105 @@
+//! Between what threads have at hand and the lanes.
+
+use super::{Core, LaneState, ORPHANED};
+use crate::{
+    raw::local::Visit,
+    sync::{Ordering, lock},
+};
+
+/// How often in a row a thread is refused its own slot before it asks for it back. Barring costs a
+/// system call, so a pool that keeps reaching its limit should not open its slots in between.
+const PATIENCE: u32 = if cfg!(pool_loom) { 1 } else { 64 };
+
+impl<T, X> Core<T, X> {
+    /// Moves everything that threads have at hand into the lanes, items and counts.
+    pub(crate) fn gather(&self) {
+        let mut register = lock(&self.register);
+        register.inspect(
+            |number, hands| {
+                let idle = |hand: &crate::raw::slot::Hand<T>| {
+                    hand.items.is_empty() && hand.taken == 0 && hand.given == 0
+                };
+                if hands.iter().all(idle) {
+                    return;
+                }
+                let mut lane = self.lanes.at(number).lock();
+                for (class, hand) in hands.iter_mut().enumerate() {
+                    lane.append(class, self.costs[class], &mut hand.items);
+                    let taken = std::mem::take(&mut hand.taken);
+                    let given = std::mem::take(&mut hand.given);
+                    let out = taken.wrapping_sub(given).cast_signed();
+                    lane.leases += out;
+                    let shelf = lane.shelf(class);
+                    shelf.in_use += out;
+                    shelf.hits += taken as u64;
+                }
+            },
+            || self.mode.load(Ordering::SeqCst) == 0,
+        );
+    }
+
+    /// Bars all slots for good and gathers what is in them: the last handle is gone.
+    pub(crate) fn orphan(&self) {
+        self.mode.fetch_or(ORPHANED, Ordering::SeqCst);
+        self.gather();
+    }
+}
+
+impl<T: Send + 'static, X> Core<T, X> {
+    /// Fills the thread's hand to half with items of `class`.
+    pub(super) fn refill(&self, lane: &mut LaneState<T>, class: usize) {
+        self.at_hand(|hands| {
+            let hand = &mut hands[class];
+            while hand.items.len() < hand.items.capacity().div_ceil(2) {
+                match lane.pop(class, self.costs[class]) {
+                    Some(item) => hand.items.push(item),
+                    None => break,
+                }
+            }
+        });
+    }
+
+    /// Empties the thread's full hand to half, the coldest items first, as far as the lane takes them.
+    pub(super) fn spill(&self, lane: &mut LaneState<T>, class: usize) {
+        self.at_hand(|hands| {
+            let hand = &mut hands[class];
+            let capacity = hand.items.capacity();
+            if hand.items.len() < capacity {
+                return;
+            }
+            let cost = self.costs[class];
+            let room = self.lane_ceiling.saturating_sub(lane.idle_cost) / cost;
+            for item in hand.items.drain(..(capacity / 2).min(room)) {
+                lane.push(class, cost, item);
+            }
+        });
+    }
+
+    /// Makes sure that the thread has a slot, and may use it, next time.
+    pub(super) fn settle_in(&self) {
+        match self.at_hand(|_| ()) {
+            Visit::Done(()) => {}
+            Visit::Barred(refused) => {
+                if refused >= PATIENCE {
+                    let mut register = lock(&self.register);
+                    // Whoever sets a mode gathers after that, so it bars again what is opened here.
+                    if self.mode.load(Ordering::SeqCst) == 0 {
+                        register.reopen();
+                    }
+                }
+            }
+            Visit::None => {
+                if self.at_hand.iter().all(|&capacity| capacity == 0) {
+                    return;
+                }
+                let mut register = lock(&self.register);
+                // As above: a mode that is set after this will find the slot in the register.
+                if self.mode.load(Ordering::SeqCst) == 0
+                    && let Some(slot) = self.adopt(&self.at_hand)
+                {
+                    register.add(slot);
+                }
+            }
+        }
+    }
+}

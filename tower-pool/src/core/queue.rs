@@ -1,0 +1,231 @@
+//! Waiting for something to come home, first come, first served.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use super::{CLOSED, Core, Extra, Refusal, WAITERS};
+use crate::{
+    raw::shared::{Lease, Root},
+    sync::{Mutex, Ordering, lock},
+};
+
+/// Where a waiter joins the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Back,
+    /// Ahead of all: for one who holds something already, and must be able to finish.
+    Front,
+}
+
+/// One place in the queue.
+pub(super) struct Waiter<T> {
+    /// The class wanted; `None` wants cost alone.
+    class: Option<usize>,
+    cost: usize,
+    outcome: Mutex<Outcome<T>>,
+}
+
+struct Outcome<T> {
+    waker: Option<Waker>,
+    grant: Option<Grant<T>>,
+}
+
+/// What the queue hands to a waiter.
+enum Grant<T> {
+    Idle(T),
+    Charge,
+    Closed,
+}
+
+/// A place in the queue of a core. Dropping it gives the place, or what was granted, to the next.
+pub(crate) struct Wait<T: Send + 'static, X: Extra> {
+    root: Root<T, X>,
+    waiter: Option<Arc<Waiter<T>>>,
+}
+
+impl<T: Send + 'static, X: Extra> Wait<T, X> {
+    pub(crate) fn join(
+        root: &Root<T, X>,
+        class: Option<usize>,
+        cost: usize,
+        place: Place,
+    ) -> Result<Self, Refusal> {
+        let waiter = root.enqueue(class, cost, place)?;
+        Ok(Self {
+            root: root.clone(),
+            waiter: Some(waiter),
+        })
+    }
+
+    /// What was granted: an idle item, or the right to make one. Not to be polled again after that.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, Refusal>> {
+        let Some(waiter) = &self.waiter else {
+            return Poll::Ready(Err(Refusal::Closed));
+        };
+        match self.root.poll_waiter(waiter, cx.waker()) {
+            Some(granted) => {
+                self.waiter = None;
+                Poll::Ready(granted)
+            }
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<T: Send + 'static, X: Extra> Drop for Wait<T, X> {
+    fn drop(&mut self) {
+        if let Some(waiter) = self.waiter.take() {
+            self.root.abandon(&waiter);
+        }
+    }
+}
+
+impl<T: Send + 'static, X: Extra> Core<T, X> {
+    /// Joins the queue: at its head when the waiter already holds something.
+    fn enqueue(
+        &self,
+        class: Option<usize>,
+        cost: usize,
+        place: Place,
+    ) -> Result<Arc<Waiter<T>>, Refusal> {
+        let waiter = Arc::new(Waiter {
+            class,
+            cost,
+            outcome: Mutex::new(Outcome {
+                waker: None,
+                grant: None,
+            }),
+        });
+        {
+            let mut queue = lock(&self.queue);
+            if self.mode.fetch_or(WAITERS, Ordering::SeqCst) & CLOSED != 0 {
+                if queue.is_empty() {
+                    self.mode.fetch_and(!WAITERS, Ordering::SeqCst);
+                }
+                return Err(Refusal::Closed);
+            }
+            match place {
+                Place::Back => queue.push_back(waiter.clone()),
+                Place::Front => queue.push_front(waiter.clone()),
+            }
+        }
+        self.serve();
+        Ok(waiter)
+    }
+
+    /// Hands what there is to the queue's head, as far as it goes.
+    pub(super) fn serve(&self) {
+        let mut wakers = Vec::new();
+        {
+            let mut queue = lock(&self.queue);
+            while let Some(head) = queue.front() {
+                let idle = head.class.and_then(|class| self.find_idle(class));
+                let grant = match idle {
+                    Some(item) => Grant::Idle(item),
+                    None if self.charge(head.cost) || self.make_room(head.class, head.cost) => {
+                        Grant::Charge
+                    }
+                    None => break,
+                };
+                let mut outcome = lock(&head.outcome);
+                outcome.grant = Some(grant);
+                wakers.extend(outcome.waker.take());
+                drop(outcome);
+                queue.pop_front();
+            }
+            if queue.is_empty() {
+                self.mode.fetch_and(!WAITERS, Ordering::SeqCst);
+            }
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// What the queue gave to `waiter`: an idle item or a charge; `None` so far nothing.
+    fn poll_waiter(&self, waiter: &Waiter<T>, waker: &Waker) -> Option<Result<Option<T>, Refusal>> {
+        let mut outcome = lock(&waiter.outcome);
+        match outcome.grant.take() {
+            Some(Grant::Idle(item)) => Some(Ok(Some(item))),
+            Some(Grant::Charge) => Some(Ok(None)),
+            Some(Grant::Closed) => Some(Err(Refusal::Closed)),
+            None => {
+                match &mut outcome.waker {
+                    Some(kept) => kept.clone_from(waker),
+                    none => *none = Some(waker.clone()),
+                }
+                None
+            }
+        }
+    }
+
+    /// Counts the lease of a grant; hands the grant back when the pool closed meanwhile.
+    pub(crate) fn lease_granted(
+        root: &Root<T, X>,
+        class: Option<usize>,
+        cost: usize,
+        item: Option<T>,
+    ) -> Result<(Lease<T, X>, Option<T>), Refusal> {
+        let counted = root.checkout(|_, lane| {
+            if root.mode.load(Ordering::Relaxed) & CLOSED != 0 {
+                return Err(Refusal::Closed);
+            }
+            if let Some(class) = class {
+                let shelf = lane.shelf(class);
+                shelf.in_use += 1;
+                if item.is_some() {
+                    shelf.hits += 1;
+                } else {
+                    shelf.misses += 1;
+                }
+            }
+            Ok(())
+        });
+        match counted {
+            Ok((lease, ())) => Ok((lease, item)),
+            Err(refusal) => {
+                drop(item);
+                root.uncharge(cost);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Leaves the queue; what had been granted goes to the next.
+    fn abandon(&self, waiter: &Arc<Waiter<T>>) {
+        {
+            let mut queue = lock(&self.queue);
+            queue.retain(|other| !Arc::ptr_eq(other, waiter));
+            if queue.is_empty() {
+                self.mode.fetch_and(!WAITERS, Ordering::SeqCst);
+            }
+        }
+        let grant = lock(&waiter.outcome).grant.take();
+        match (grant, waiter.class) {
+            (Some(Grant::Idle(item)), Some(class)) => self.shelve(class, item),
+            (Some(Grant::Idle(item)), None) => {
+                drop(item);
+                self.uncharge(waiter.cost);
+            }
+            (Some(Grant::Charge), _) => self.uncharge(waiter.cost),
+            (Some(Grant::Closed) | None, _) => {}
+        }
+        self.serve();
+    }
+
+    /// Fails everybody in the queue.
+    pub(super) fn fail_all(&self) {
+        let queue: VecDeque<_> = std::mem::take(&mut *lock(&self.queue));
+        self.mode.fetch_and(!WAITERS, Ordering::SeqCst);
+        for waiter in queue {
+            let mut outcome = lock(&waiter.outcome);
+            outcome.grant = Some(Grant::Closed);
+            let waker = outcome.waker.take();
+            drop(outcome);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+}
