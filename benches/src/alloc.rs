@@ -24,14 +24,14 @@ thread_local! {
 /// Runs `work` and returns its result with the allocations it made on this thread.
 ///
 /// A reallocation counts as one; deallocations are not counted.
-pub(crate) fn count<R>(work: impl FnOnce() -> R) -> (R, u64) {
+pub fn count<R>(work: impl FnOnce() -> R) -> (R, u64) {
     let before = CALLS.get();
     let result = counting(work);
     (result, CALLS.get() - before)
 }
 
 /// Runs `work` and returns its result with the heap bytes this thread holds more than before.
-pub(crate) fn retained<R>(work: impl FnOnce() -> R) -> (R, i64) {
+pub fn retained<R>(work: impl FnOnce() -> R) -> (R, i64) {
     let before = LIVE.get();
     let result = counting(work);
     (result, LIVE.get() - before)

@@ -5,14 +5,21 @@
 //! totals is divided by the work that lies between: start-up, building and the
 //! first, cold pass cancel out.
 //!
+//! Instructions are also told by function, so that a count that grew can be traced to where it grew. A function is a
+//! symbol of the binary: what the compiler inlined belongs to the one around it.
+//!
 //! The simulated machine is fixed (32 KiB 8-way first-level caches, 8 MiB
 //! 16-way last level, 64-byte lines), so that figures of different machines
 //! compare. The predictor is valgrind's simple one, not any real CPU's.
 
 use std::{
-    env, io,
+    collections::BTreeMap,
+    env, fs, io,
     process::{Command, Stdio},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     thread,
 };
 
@@ -20,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which simulations to pay for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Depth {
+pub enum Depth {
     /// Instructions only: several times faster.
     Instructions,
     /// Instructions, data references, first-level misses, mispredicted branches.
@@ -29,43 +36,71 @@ pub(crate) enum Depth {
 
 /// Counts per unit of work.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(crate) struct Counts {
-    pub(crate) instructions: f64,
-    pub(crate) data_refs: f64,
-    pub(crate) d1_misses: f64,
-    pub(crate) mispredicts: f64,
+pub struct Counts {
+    /// Instructions executed.
+    pub instructions: f64,
+    /// Loads and stores.
+    pub data_refs: f64,
+    /// Of these, missed in the first-level cache.
+    pub d1_misses: f64,
+    /// Branches predicted wrongly.
+    pub mispredicts: f64,
+}
+
+/// Instructions a unit of work, in all and by function.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// In all.
+    pub instructions: f64,
+    /// By function, without those of less than a thousandth of all.
+    pub functions: BTreeMap<String, f64>,
 }
 
 impl Counts {
     /// First-level data misses as a share of the data references, in percent.
-    pub(crate) fn d1_miss_rate(&self) -> f64 {
+    pub fn d1_miss_rate(&self) -> f64 {
         100.0 * self.d1_misses / self.data_refs
     }
 }
 
 /// One probe: the hidden `probe` command's arguments but the passes, and the work of one pass.
 #[derive(Debug, Clone)]
-pub(crate) struct Probe {
-    pub(crate) args: Vec<String>,
-    pub(crate) units_per_pass: usize,
-    pub(crate) passes: (usize, usize),
+pub struct Probe {
+    /// The suite and what its probe is told.
+    pub args: Vec<String>,
+    /// What the counts are divided by, for one pass.
+    pub units_per_pass: usize,
+    /// The passes of the two runs.
+    pub passes: (usize, usize),
 }
 
 /// Runs the probes, several at once (counts do not depend on the load), and returns their counts in order.
-pub(crate) fn run_all(probes: &[Probe], depth: Depth) -> Result<Vec<Counts>, String> {
+pub fn run_all(probes: &[Probe], depth: Depth) -> Result<Vec<Counts>, String> {
+    in_parallel(probes, |probe| run(probe, depth))
+}
+
+/// Runs the probes, several at once, and returns their instructions by function in order.
+pub fn profile_all(probes: &[Probe]) -> Result<Vec<Profile>, String> {
+    in_parallel(probes, profile)
+}
+
+fn in_parallel<R: Send>(
+    probes: &[Probe],
+    work: impl Fn(&Probe) -> Result<R, String> + Sync,
+) -> Result<Vec<R>, String> {
     check_installed()?;
     let jobs = thread::available_parallelism().map_or(1, usize::from);
     let next = Mutex::new(0..probes.len());
-    let done = Mutex::new(vec![None; probes.len()]);
+    let done = Mutex::new(BTreeMap::new());
     thread::scope(|scope| {
         for _ in 0..jobs.min(probes.len()) {
             scope.spawn(|| {
                 // A call of its own, so that the lock is not held while the probe runs.
                 let take = || next.lock().ok().and_then(|mut range| range.next());
                 while let Some(index) = take() {
-                    let counts = run(&probes[index], depth);
+                    let result = work(&probes[index]);
                     if let Ok(mut done) = done.lock() {
-                        done[index] = Some(counts);
+                        done.insert(index, result);
                     }
                 }
             });
@@ -74,9 +109,10 @@ pub(crate) fn run_all(probes: &[Probe], depth: Depth) -> Result<Vec<Counts>, Str
     let done = done
         .into_inner()
         .map_err(|_| "a probe's thread panicked".to_owned())?;
-    done.into_iter()
-        .map(|counts| counts.unwrap_or_else(|| Err("a probe was not run".into())))
-        .collect()
+    if done.len() < probes.len() {
+        return Err("a probe was not run".into());
+    }
+    done.into_values().collect()
 }
 
 fn check_installed() -> Result<(), String> {
@@ -115,27 +151,7 @@ struct Totals {
 }
 
 fn totals(probe: &Probe, passes: usize, depth: Depth) -> Result<Totals, String> {
-    let exe = env::current_exe().map_err(|e| format!("this binary's own path: {e}"))?;
-    let simulate = if depth == Depth::Caches { "yes" } else { "no" };
-    let out = Command::new("valgrind")
-        .args(["--tool=cachegrind", "--cachegrind-out-file=/dev/null"])
-        .arg(format!("--cache-sim={simulate}"))
-        .arg(format!("--branch-sim={simulate}"))
-        .args(["--I1=32768,8,64", "--D1=32768,8,64", "--LL=8388608,16,64"])
-        .arg(exe)
-        .arg("probe")
-        .args(&probe.args)
-        .arg(passes.to_string())
-        // Names of the environment move the stack; a fixed one keeps runs alike.
-        .env_clear()
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|e| format!("valgrind does not start: {e}"))?;
-    let log = String::from_utf8_lossy(&out.stderr);
-    if !out.status.success() {
-        let probe = probe.args.join(" ");
-        return Err(format!("the probe `{probe}` failed under valgrind:\n{log}"));
-    }
+    let log = valgrind(probe, passes, depth, "/dev/null")?;
     let optional = |label: &str| match depth {
         Depth::Caches => summary(&log, label),
         Depth::Instructions => Ok(0),
@@ -146,6 +162,95 @@ fn totals(probe: &Probe, passes: usize, depth: Depth) -> Result<Totals, String> 
         d1_misses: optional("D1  misses:")?,
         mispredicts: optional("Mispredicts:")?,
     })
+}
+
+/// Runs this binary's `probe` under cachegrind and returns what that says.
+fn valgrind(probe: &Probe, passes: usize, depth: Depth, out_file: &str) -> Result<String, String> {
+    let exe = env::current_exe().map_err(|e| format!("this binary's own path: {e}"))?;
+    let simulate = if depth == Depth::Caches { "yes" } else { "no" };
+    let out = Command::new("valgrind")
+        .arg("--tool=cachegrind")
+        .arg(format!("--cachegrind-out-file={out_file}"))
+        .arg(format!("--cache-sim={simulate}"))
+        .arg(format!("--branch-sim={simulate}"))
+        .args(["--I1=32768,8,64", "--D1=32768,8,64", "--LL=8388608,16,64"])
+        .arg(exe)
+        .arg("probe")
+        .arg(passes.to_string())
+        .args(&probe.args)
+        // Names of the environment move the stack; a fixed one keeps runs alike.
+        .env_clear()
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|e| format!("valgrind does not start: {e}"))?;
+    let log = String::from_utf8_lossy(&out.stderr).into_owned();
+    if out.status.success() {
+        Ok(log)
+    } else {
+        let probe = probe.args.join(" ");
+        Err(format!("the probe `{probe}` failed under valgrind:\n{log}"))
+    }
+}
+
+fn profile(probe: &Probe) -> Result<Profile, String> {
+    let (few, many) = probe.passes;
+    let low = by_function(probe, few)?;
+    let mut functions = by_function(probe, many)?;
+    for (name, count) in low {
+        *functions.entry(name).or_default() -= count;
+    }
+    let units = ((many - few) * probe.units_per_pass) as f64;
+    let instructions = functions.values().sum::<i64>() as f64 / units;
+    let per_unit = |(name, count): (String, i64)| (name, count as f64 / units);
+    Ok(Profile {
+        instructions,
+        functions: functions
+            .into_iter()
+            .map(per_unit)
+            .filter(|(_, count)| count.abs() >= instructions / 1_000.0)
+            .collect(),
+    })
+}
+
+/// Instructions by function of one run.
+fn by_function(probe: &Probe, passes: usize) -> Result<BTreeMap<String, i64>, String> {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    let run = RUNS.fetch_add(1, Relaxed);
+    let file = env::temp_dir().join(format!("benches-{}-{run}.cachegrind", std::process::id()));
+    let path = file.to_string_lossy().into_owned();
+    let ran = valgrind(probe, passes, Depth::Instructions, &path);
+    let text = fs::read_to_string(&file);
+    let _ = fs::remove_file(&file);
+    ran?;
+    Ok(functions(&text.map_err(|e| format!("{path}: {e}"))?))
+}
+
+/// Sums a cachegrind file by function: a line `fn=<name>` precedes its lines `<line> <instructions>`.
+fn functions(text: &str) -> BTreeMap<String, i64> {
+    let mut sums = BTreeMap::<String, i64>::new();
+    let mut current = String::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("fn=") {
+            current = without_hash(name).to_owned();
+        } else if line.starts_with(|c: char| c.is_ascii_digit()) {
+            let count = line
+                .split_whitespace()
+                .nth(1)
+                .and_then(|n| n.parse::<i64>().ok());
+            *sums.entry(current.clone()).or_default() += count.unwrap_or(0);
+        }
+    }
+    sums
+}
+
+/// A function's name without the hash that every build makes anew.
+fn without_hash(name: &str) -> &str {
+    match name.rsplit_once("::h") {
+        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            path
+        }
+        _ => name,
+    }
 }
 
 /// The first number after `label` in cachegrind's summary, whose spacing differs between versions.
@@ -164,7 +269,7 @@ fn summary(log: &str, label: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::summary;
+    use super::*;
 
     #[test]
     fn reads_the_summary_of_old_and_new_versions() {
@@ -181,5 +286,13 @@ mod tests {
             assert_eq!(summary(log, label), Ok(want), "{label} in {log}");
         }
         assert!(summary(new, "D refs:").is_err());
+    }
+
+    #[test]
+    fn sums_a_file_by_function() {
+        let file = "desc: x\ncmd: y\nevents: Ir\nfl=a.rs\nfn=a::f::h0123456789abcdef\n12 30\n13 4\nfl=b.rs\nfn=g\n0 5\nfl=c.rs\nfn=a::f::h0123456789abcdef\n9 1\nsummary: 40\n";
+        let sums = functions(file);
+        assert_eq!(sums.len(), 2);
+        assert_eq!((sums["a::f"], sums["g"]), (35, 5));
     }
 }

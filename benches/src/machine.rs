@@ -2,28 +2,35 @@
 
 use std::{env, fs, process::Command, thread};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The compiler that made this binary.
-pub(crate) const RUSTC: &str = env!("BENCHES_RUSTC");
+pub const RUSTC: &str = env!("BENCHES_RUSTC");
 
 /// Where and with what a result was made.
-#[derive(Debug, Serialize)]
-pub(crate) struct Provenance {
-    pub(crate) command: String,
-    pub(crate) commit: String,
-    pub(crate) rustc: String,
-    pub(crate) cpu: String,
-    pub(crate) cpus: usize,
-    pub(crate) caches: String,
-    pub(crate) kernel: String,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Provenance {
+    /// What was typed.
+    pub command: String,
+    /// The commit, and whether there were changes beside it.
+    pub commit: String,
+    /// The compiler.
+    pub rustc: String,
+    /// The processor.
+    pub cpu: String,
+    /// How many of them may be used.
+    pub cpus: usize,
+    /// The first core's data caches.
+    pub caches: String,
+    /// The release of Linux.
+    pub kernel: String,
 }
 
 impl Provenance {
     /// Describes the running process and its machine; what cannot be read says `unknown`.
-    pub(crate) fn here() -> Self {
+    pub fn here() -> Self {
         let mut command = vec!["cargo run --release -p benches --".to_owned()];
-        command.extend(env::args().skip(1));
+        command.extend(env::args().skip(1).map(quoted));
         Self {
             command: command.join(" "),
             commit: commit(),
@@ -37,11 +44,20 @@ impl Provenance {
     }
 
     /// The same as a Markdown list.
-    pub(crate) fn markdown(&self) -> String {
+    pub fn markdown(&self) -> String {
         format!(
             "- Command: `{}`\n- Commit: `{}`\n- Compiler: {}\n- Machine: {}, {} CPUs visible, caches {}; Linux {}\n",
             self.command, self.commit, self.rustc, self.cpu, self.cpus, self.caches, self.kernel
         )
+    }
+}
+
+/// An argument as a shell wants it.
+fn quoted(argument: String) -> String {
+    if argument.contains(' ') {
+        format!("'{argument}'")
+    } else {
+        argument
     }
 }
 

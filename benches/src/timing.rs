@@ -8,11 +8,13 @@
 //! Time is the thread's own on the processor, so that what other processes
 //! take of it is not charged to whoever has the longer sample.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 
 use serde::Serialize;
+
+use crate::stats::median;
 
 /// A sample lasts at least this long, so that the clock's own cost vanishes.
 const SAMPLE: Duration = Duration::from_micros(300);
@@ -22,27 +24,28 @@ const PATIENCE: Duration = Duration::from_millis(4);
 const LEAST_SAMPLES: usize = 5;
 
 /// Something to be timed: `work(passes)`, where a pass does `units` units of work.
-pub(crate) struct Subject<'a> {
-    pub(crate) work: Box<dyn FnMut(usize) + 'a>,
-    pub(crate) units: usize,
+pub struct Subject<'a> {
+    /// The work, done as often as it is told.
+    pub work: Box<dyn FnMut(usize) + 'a>,
+    /// How much work one pass is.
+    pub units: usize,
 }
 
 /// Nanoseconds per unit of work.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Timing {
-    pub(crate) median_ns: f64,
-    pub(crate) min_ns: f64,
+pub struct Timing {
+    /// The median of the samples.
+    pub median_ns: f64,
+    /// The best sample.
+    pub min_ns: f64,
     /// How many times faster than the reference; 1 for the reference itself.
-    pub(crate) speedup: f64,
-    pub(crate) samples: usize,
+    pub speedup: f64,
+    /// How many samples there were.
+    pub samples: usize,
 }
 
 /// Times all subjects in `rounds` rounds; ratios are against the subject at `reference`.
-pub(crate) fn interleave(
-    subjects: &mut [Subject<'_>],
-    rounds: usize,
-    reference: usize,
-) -> Vec<Timing> {
+pub fn interleave(subjects: &mut [Subject<'_>], rounds: usize, reference: usize) -> Vec<Timing> {
     let plans: Vec<Plan> = subjects.iter_mut().map(|s| Plan::of(s, rounds)).collect();
     let mut samples = vec![Vec::with_capacity(rounds); subjects.len()];
     for round in 0..rounds {
@@ -55,6 +58,14 @@ pub(crate) fn interleave(
     }
     let baseline = samples[reference].clone();
     samples.iter().map(|s| summarise(s, &baseline)).collect()
+}
+
+impl fmt::Debug for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject")
+            .field("units", &self.units)
+            .finish_non_exhaustive()
+    }
 }
 
 struct Plan {
@@ -91,14 +102,14 @@ impl Plan {
 }
 
 /// The processor time of this thread.
-pub(crate) fn now() -> Duration {
+pub fn now() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 fn summarise(samples: &[Option<f64>], reference: &[Option<f64>]) -> Timing {
     let times: Vec<f64> = samples.iter().copied().flatten().collect();
-    let ratios = samples
+    let ratios: Vec<f64> = samples
         .iter()
         .zip(reference)
         .filter_map(|(own, other)| Some((*other)? / (*own)?))
@@ -106,15 +117,9 @@ fn summarise(samples: &[Option<f64>], reference: &[Option<f64>]) -> Timing {
     Timing {
         min_ns: times.iter().copied().fold(f64::INFINITY, f64::min),
         samples: times.len(),
-        median_ns: median(times),
-        speedup: median(ratios),
+        median_ns: median(&times),
+        speedup: median(&ratios),
     }
-}
-
-/// The middle value; not a number when there is none.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! Whom to ask, for what, and what is a right answer.
+//! Whom to ask, and for what, in the words of the command line.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use hyper::{StatusCode, Uri};
+use http::Uri;
 
-use super::client::Client;
+use super::plan::Ask;
 
 /// A server and the paths it is asked for.
 #[derive(Debug)]
@@ -12,15 +12,6 @@ pub(super) struct Target {
     pub(super) address: SocketAddr,
     pub(super) host: String,
     pub(super) asks: Vec<Ask>,
-}
-
-/// A path and its right answer.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Ask {
-    pub(super) path: String,
-    pub(super) status: StatusCode,
-    /// Bytes of the body of the first answer.
-    pub(super) length: u64,
 }
 
 impl Target {
@@ -38,15 +29,15 @@ impl Target {
         let address = addresses
             .find(|address| address.ip().is_loopback())
             .ok_or_else(|| {
-                format!("`{host}` is not this machine: the load driver only speaks to a loopback address such as 127.0.0.1")
+                format!("`{host}` is not this machine: the load generator only speaks to a loopback address such as 127.0.0.1")
             })?;
         let own = uri.path_and_query().map_or("/", |p| p.as_str()).to_owned();
         let asks = if paths.is_empty() {
-            vec![Ask::parse(&own)?]
+            vec![ask(&own)?]
         } else {
             paths
                 .iter()
-                .map(|path| Ask::parse(path))
+                .map(|path| ask(path))
                 .collect::<Result<_, _>>()?
         };
         Ok(Self {
@@ -55,45 +46,23 @@ impl Target {
             asks,
         })
     }
-
-    /// Asks for every path once and keeps the lengths of the answers.
-    pub(super) async fn learn(&mut self) -> Result<(), String> {
-        for ask in &mut self.asks {
-            let mut client = Client::connect(self.address).await?;
-            let answer = client.get(&self.host, &ask.path).await;
-            let answer = answer.map_err(|e| format!("{}: {e}", ask.path))?;
-            if answer.status != ask.status {
-                return Err(format!(
-                    "{} answers {}, expected is {}",
-                    ask.path, answer.status, ask.status
-                ));
-            }
-            ask.length = answer.length;
-        }
-        Ok(())
-    }
 }
 
-impl Ask {
-    fn parse(text: &str) -> Result<Self, String> {
-        let (status, path) = match text.split_once(":/") {
-            Some((status, _)) if !status.is_empty() && !text.starts_with('/') => {
-                let parsed = status.parse().map_err(|_| {
-                    format!("`{text}`: `{status}` is no status; write `404:/path` or `/path`")
-                })?;
-                (parsed, &text[status.len() + 1..])
-            }
-            _ => (StatusCode::OK, text),
-        };
-        if !path.starts_with('/') {
-            return Err(format!("`{text}`: a path starts with `/`"));
+/// Reads `/path` or `404:/path`.
+fn ask(text: &str) -> Result<Ask, String> {
+    let (status, path) = match text.split_once(":/") {
+        Some((status, _)) if !status.is_empty() && !text.starts_with('/') => {
+            let parsed = status.parse().map_err(|_| {
+                format!("`{text}`: `{status}` is no status; write `404:/path` or `/path`")
+            })?;
+            (parsed, &text[status.len() + 1..])
         }
-        Ok(Self {
-            path: path.to_owned(),
-            status,
-            length: 0,
-        })
+        _ => (200, text),
+    };
+    if !path.starts_with('/') {
+        return Err(format!("`{text}`: a path starts with `/`"));
     }
+    Ok(Ask::get(path).status(status))
 }
 
 #[cfg(test)]
@@ -110,9 +79,7 @@ mod tests {
             ("abc:/a", None),
         ];
         for (text, want) in cases {
-            let got = Ask::parse(text)
-                .ok()
-                .map(|ask| (ask.path, ask.status.as_u16()));
+            let got = ask(text).ok().map(|ask| (ask.path, ask.status));
             let want = want.map(|(path, status)| (path.to_owned(), status));
             assert_eq!(got, want, "{text}");
         }

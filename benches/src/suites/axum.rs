@@ -21,7 +21,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use clap::Args;
 use http::StatusCode;
 use serde::Serialize;
 use tower_service::Service;
@@ -30,21 +29,24 @@ use tower_trie_router::{RouteMatch, TrieRouter};
 use crate::{
     alloc,
     cachegrind::{self, Counts, Depth, Probe},
-    report::{self, Table, number},
+    hot::HotPath,
+    report::{Report, Table, number},
     sets::{self, Set, Size},
+    suite::{Options, Suite},
     timing::{Subject, Timing, interleave},
 };
 
-/// What to run.
-#[derive(Debug, Args)]
-pub(crate) struct Options {
-    /// Fewer rounds: a trial, not a result.
-    #[arg(long)]
-    quick: bool,
-    /// Write the result to benches/results/.
-    #[arg(long)]
-    save: bool,
-}
+/// The suite.
+pub(super) const SUITE: Suite = Suite::new(
+    "axum",
+    "A request through axum's Router and through ours",
+    run,
+)
+.hot_paths(hot_paths)
+.probe(probe);
+
+/// The variants that the gate holds.
+const HELD: &[&str] = &["ours, plain handler", "ours, Path", "ours, RouteMatch"];
 
 /// An application that answers requests for the set's paths.
 trait App {
@@ -199,13 +201,27 @@ fn pass(app: &mut dyn App, paths: &[&str]) {
     }
 }
 
-/// The probe that valgrind runs.
-pub(crate) fn probe(variant: &str, passes: usize) -> Result<(), String> {
+fn hot_paths() -> Result<Vec<HotPath>, String> {
     let set = sets::make("matchit", Size::Quick)?;
-    let variant = VARIANTS
-        .iter()
-        .find(|v| v.name == variant)
-        .ok_or_else(|| format!("no variant is called `{variant}`"))?;
+    let units = set.lookups.len();
+    let path = |name: &&'static str| {
+        let variant = named(name)?;
+        Ok(HotPath::new(*name, units, move || {
+            let set = sets::make("matchit", Size::Quick).expect("it was made before");
+            let mut app = (variant.build)(&set.patterns);
+            Box::new(move || {
+                let paths = set.paths();
+                pass(&mut *app, &paths.list());
+            })
+        }))
+    };
+    HELD.iter().map(path).collect()
+}
+
+/// The probe that valgrind runs.
+fn probe(arguments: &[String], passes: usize) -> Result<(), String> {
+    let variant = named(&arguments.concat())?;
+    let set = sets::make("matchit", Size::Quick)?;
     let mut app = (variant.build)(&set.patterns);
     let paths = set.paths();
     let paths = paths.list();
@@ -215,23 +231,29 @@ pub(crate) fn probe(variant: &str, passes: usize) -> Result<(), String> {
     Ok(())
 }
 
+fn named(name: &str) -> Result<&'static Variant, String> {
+    VARIANTS
+        .iter()
+        .find(|variant| variant.name == name)
+        .ok_or_else(|| format!("no variant is called `{name}`"))
+}
+
 #[derive(Debug, Serialize)]
-pub(crate) struct Row {
-    pub(crate) variant: &'static str,
+struct Row {
+    variant: &'static str,
     time: Timing,
     net_ns: f64,
-    pub(crate) instructions: f64,
-    pub(crate) net_instructions: f64,
-    pub(crate) allocations: f64,
+    instructions: f64,
+    net_instructions: f64,
+    allocations: f64,
     bytes_per_route: f64,
     /// Net time as a share of that of axum's own variant that does the same.
     ratio: f64,
 }
 
-/// Runs the suite.
-pub(crate) fn run(options: &Options) -> Result<(), String> {
+fn run(options: &Options) -> Result<(), String> {
     let set = sets::make("matchit", Size::Quick)?;
-    let rows = measure(&set, if options.quick { 50 } else { 400 })?;
+    let rows = measure(&set, options.pick(50, 400))?;
     let mut table = Table::new(
         "matchit's 130 routes, one in-process request",
         &[
@@ -259,9 +281,10 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
             number(row.bytes_per_route),
         ]);
     }
-    println!("{}", table.markdown());
-    let notes = "One in-process request, polled once. `net of noop` is without building the request and dropping the response; `of axum's` is the net time as a share of axum's own for a handler that reads the same: nothing, `Path`, or the raw parameters.";
-    report::finish("axum", notes, &[table], &rows, options.save)
+    let mut report = Report::new("axum");
+    report.table(table).rows(&rows)?;
+    report.note("One in-process request, polled once. `net of noop` is without building the request and dropping the response; `of axum's` is the net time as a share of axum's own for a handler that reads the same: nothing, `Path`, or the raw parameters.");
+    report.finish(options)
 }
 
 fn measure(set: &Set, rounds: usize) -> Result<Vec<Row>, String> {

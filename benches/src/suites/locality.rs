@@ -7,14 +7,14 @@
 //! node a byte, and one with a node a segment; matchit stands beside them.
 //! Misses a reference are cachegrind's.
 
-use clap::Args;
 use serde::Serialize;
 
 use crate::{
     cachegrind::{self, Counts, Depth},
     peers::{Mode, OURS, POINTER_BYTES, POINTER_SEGMENTS, Peer, REFERENCE},
-    report::{self, Table, number},
+    report::{Report, Table, number},
     sets::{self, Set, Size},
+    suite::{Options, Suite},
     suites::router::{lookups, probe_of},
     timing::{Subject, Timing, interleave},
 };
@@ -22,16 +22,13 @@ use crate::{
 const SETS: [&str; 3] = ["scale-1000", "scale-10000", "scale-100000"];
 const PEERS: [&str; 4] = [POINTER_BYTES, POINTER_SEGMENTS, REFERENCE, OURS];
 
-/// What to run.
-#[derive(Debug, Args)]
-pub(crate) struct Options {
-    /// Fewer rounds and picks: a trial, not a result.
-    #[arg(long)]
-    quick: bool,
-    /// Write the result to benches/results/.
-    #[arg(long)]
-    save: bool,
-}
+/// The suite.
+pub(super) const SUITE: Suite = Suite::new(
+    "locality",
+    "Aligned nodes against nodes chained by pointers",
+    run,
+)
+.cases(&SETS);
 
 #[derive(Debug, Serialize)]
 struct Row {
@@ -42,24 +39,16 @@ struct Row {
     d1_miss_percent: f64,
 }
 
-/// Runs the suite.
-pub(crate) fn run(options: &Options) -> Result<(), String> {
-    let size = if options.quick {
-        Size::Quick
-    } else {
-        Size::Full
-    };
-    let (mut rows, mut tables) = (Vec::new(), Vec::new());
-    for name in SETS {
+fn run(options: &Options) -> Result<(), String> {
+    let size = options.pick(Size::Quick, Size::Full);
+    let mut report = Report::new("locality");
+    for name in SETS.into_iter().filter(|name| options.wants_case(name)) {
         let set = sets::make(name, size)?;
-        let set_rows = measure(&set, size, if options.quick { 20 } else { 100 })?;
-        let table = table(&set, &set_rows);
-        println!("{}", table.markdown());
-        tables.push(table);
-        rows.extend(set_rows);
+        let rows = measure(&set, size, options.pick(20, 100))?;
+        report.table(table(&set, &rows)).rows(&rows)?;
     }
-    let notes = "Random look-ups among many routes: time, and first-level data misses as a share of the data references. `x` is how many times faster than the textbook's trie.";
-    report::finish("locality", notes, &tables, &rows, options.save)
+    report.note("Random look-ups among many routes: time, and first-level data misses as a share of the data references. `x` is how many times faster than the textbook's trie.");
+    report.finish(options)
 }
 
 fn measure(set: &Set, size: Size, rounds: usize) -> Result<Vec<Row>, String> {

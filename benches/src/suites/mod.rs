@@ -1,5 +1,17 @@
 //! The suites: one file each, with what it measures and for whom at its head.
 
-pub(crate) mod axum;
-pub(crate) mod locality;
-pub(crate) mod router;
+mod axum;
+mod locality;
+mod router;
+
+use crate::suite::Suite;
+
+/// All suites, in the order of `all`.
+pub const ALL: &[Suite] = &[router::SUITE, axum::SUITE, locality::SUITE];
+
+/// The suite of that name.
+pub fn named(name: &str) -> Result<&'static Suite, String> {
+    ALL.iter()
+        .find(|suite| suite.name == name)
+        .ok_or_else(|| format!("no suite is called `{name}`"))
+}

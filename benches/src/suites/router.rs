@@ -4,85 +4,124 @@
 //! too. Times are nanoseconds a look-up of interleaved rounds; allocations are
 //! counted over one pass; bytes and build time are of the built router, a route.
 
-use clap::Args;
 use serde::Serialize;
 
 use crate::{
     alloc,
     cachegrind::{self, Counts, Depth, Probe},
+    hot::HotPath,
     peers::{Built, Mode, OURS, PEERS, Peer, REFERENCE},
-    report::{self, Table, number},
+    report::{Better, Report, Table, number},
     sets::{self, Set, Size},
-    timing::{Subject, Timing, interleave, median, now},
+    stats::{Interval, median},
+    suite::{Options, Suite},
+    timing::{Subject, Timing, interleave, now},
 };
 
-/// What to run.
-#[derive(Debug, Args)]
-pub(crate) struct Options {
-    /// Fewer rounds and picks, sets of at most 1,000 routes: a trial, not a result.
-    #[arg(long)]
-    quick: bool,
-    /// Only these peers (ours and the reference are always there).
-    #[arg(long, value_delimiter = ',')]
-    peers: Vec<String>,
-    /// Only these sets.
-    #[arg(long = "set", value_delimiter = ',')]
-    sets: Vec<String>,
-    /// Instructions, cache misses and mispredictions by valgrind instead of times.
-    #[arg(long)]
-    cachegrind: bool,
-    /// Write the result to benches/results/.
-    #[arg(long)]
-    save: bool,
+/// The suite.
+pub(super) const SUITE: Suite =
+    Suite::new("router", "Look-ups by every router in every route set", run)
+        .switches(&[(
+            "cachegrind",
+            "Instructions, cache misses and mispredictions by valgrind instead of times",
+        )])
+        .hot_paths(hot_paths)
+        .probe(probe);
+
+/// What the gate holds: a set and what is done with its paths.
+const HELD: &[(&str, Mode)] = &[
+    ("matchit", Mode::Find),
+    ("matchit", Mode::Params),
+    ("github", Mode::Find),
+    ("github", Mode::Params),
+    ("github-random", Mode::Params),
+    ("matchit-catchall", Mode::Find),
+    ("matchit-404", Mode::Find),
+    ("scale-1000", Mode::Params),
+];
+
+fn size(options: &Options) -> Size {
+    options.pick(Size::Quick, Size::Full)
 }
 
-impl Options {
-    fn size(&self) -> Size {
-        if self.quick { Size::Quick } else { Size::Full }
+fn peers(options: &Options) -> Result<Vec<Peer>, String> {
+    for name in &options.peers {
+        Peer::named(name)?;
     }
-
-    fn peers(&self) -> Result<Vec<Peer>, String> {
-        for name in &self.peers {
-            Peer::named(name)?;
-        }
-        let wanted = |peer: &&Peer| {
-            let always = peer.name == OURS || peer.name == REFERENCE;
-            always || self.peers.is_empty() || self.peers.iter().any(|name| name == peer.name)
-        };
-        Ok(PEERS.iter().filter(wanted).copied().collect())
-    }
-
-    fn sets(&self) -> Result<Vec<Set>, String> {
-        let names: Vec<&str> = if self.sets.is_empty() {
-            let small = |name: &&str| !self.quick || !name.ends_with("0000");
-            sets::NAMES.iter().copied().filter(small).collect()
-        } else {
-            self.sets.iter().map(String::as_str).collect()
-        };
-        names
-            .into_iter()
-            .map(|name| sets::make(name, self.size()))
-            .collect()
-    }
+    let wanted = |peer: &&Peer| {
+        let always = peer.name == OURS || peer.name == REFERENCE;
+        always || options.wants_peer(peer.name)
+    };
+    Ok(PEERS.iter().filter(wanted).copied().collect())
 }
 
-/// Runs the suite.
-pub(crate) fn run(options: &Options) -> Result<(), String> {
-    if options.cachegrind {
+fn chosen_sets(options: &Options) -> Result<Vec<Set>, String> {
+    let names: Vec<&str> = if options.cases.is_empty() {
+        let small = |name: &&str| !options.quick || !name.ends_with("0000");
+        sets::NAMES.iter().copied().filter(small).collect()
+    } else {
+        options.cases.iter().map(String::as_str).collect()
+    };
+    names
+        .into_iter()
+        .map(|name| sets::make(name, size(options)))
+        .collect()
+}
+
+fn run(options: &Options) -> Result<(), String> {
+    if options.has("cachegrind") {
         count(options)
     } else {
         time(options)
     }
 }
 
-/// The probe that valgrind runs: `passes` passes of one mode over one set.
-pub(crate) fn probe(
-    peer: &str,
-    set: &str,
-    mode: Mode,
-    size: Size,
-    passes: usize,
-) -> Result<(), String> {
+fn hot_paths() -> Result<Vec<HotPath>, String> {
+    HELD.iter()
+        .map(|&(name, mode)| hot_path(name, mode))
+        .collect()
+}
+
+fn hot_path(name: &'static str, mode: Mode) -> Result<HotPath, String> {
+    let set = sets::make(name, Size::Quick)?;
+    let (routes, lookups) = (set.patterns.len(), set.lookups.len());
+    let peer = Peer::named(OURS)?;
+    let paths: Vec<String> = set.lookups.iter().map(|l| l.path.clone()).collect();
+    let path = HotPath::new(format!("{name} {}", mode.name()), lookups, move || {
+        let built = peer.build(&set.patterns);
+        let paths = paths.clone();
+        Box::new(move || {
+            let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+            std::hint::black_box(built.pass(mode, &paths));
+        })
+    });
+    let (few, many) = passes(name);
+    Ok(path.passes(few, many).keeps(routes))
+}
+
+/// A long pass needs no repetition to drown what varies.
+fn passes(set: &str) -> (usize, usize) {
+    if sets::is_cyclic(set) {
+        (2, 12)
+    } else {
+        (1, 3)
+    }
+}
+
+/// The probe that valgrind runs: passes of one peer and mode over one set.
+fn probe(arguments: &[String], passes: usize) -> Result<(), String> {
+    let [peer, set, mode, size] = arguments else {
+        return Err("a probe of routers is a peer, a set, a mode and a size".into());
+    };
+    let mode = Mode::ALL
+        .into_iter()
+        .find(|m| m.name() == mode)
+        .ok_or_else(|| format!("no mode is called `{mode}`"))?;
+    let size = if size == "quick" {
+        Size::Quick
+    } else {
+        Size::Full
+    };
     let peer = Peer::named(peer)?;
     let set = sets::make(set, size)?;
     let (paths, built) = (set.paths(), peer.build(&set.patterns));
@@ -101,12 +140,7 @@ pub(crate) fn probe_of(peer: &str, set: &Set, mode: Mode, size: Size) -> Probe {
             .map(str::to_owned)
             .to_vec(),
         units_per_pass: set.lookups.len(),
-        // A long pass needs no repetition to drown what varies.
-        passes: if sets::is_cyclic(set.name) {
-            (2, 12)
-        } else {
-            (1, 3)
-        },
+        passes: passes(set.name),
     }
 }
 
@@ -134,7 +168,7 @@ impl Ready {
             peer,
             built,
             bytes_per_route: bytes as f64 / routes,
-            build_ns_per_route: median(times.collect()) / routes,
+            build_ns_per_route: median(&times.collect::<Vec<_>>()) / routes,
         })
     }
 
@@ -146,14 +180,6 @@ impl Ready {
         });
         calls as f64 / paths.len() as f64
     }
-}
-
-/// Allocations a look-up and heap bytes a route of our router, for the gate.
-pub(crate) fn memory_of_ours(set: &Set, mode: Mode) -> Result<(f64, f64), String> {
-    let ready = Ready::new(Peer::named(OURS)?, set, 1)?;
-    let paths = set.paths();
-    let allocations = ready.allocations(mode, &paths.list());
-    Ok((allocations, ready.bytes_per_route))
 }
 
 #[derive(Debug, Serialize)]
@@ -171,17 +197,43 @@ struct TimeRow {
 }
 
 fn time(options: &Options) -> Result<(), String> {
-    let peers = options.peers()?;
-    let (mut rows, mut tables) = (Vec::new(), Vec::new());
-    for set in options.sets()? {
-        let set_rows = time_set(&set, &peers, options.quick)?;
-        let table = time_table(&set, &set_rows);
-        println!("{}", table.markdown());
-        tables.push(table);
-        rows.extend(set_rows);
+    let peers = peers(options)?;
+    let mut report = Report::new("router");
+    for set in chosen_sets(options)? {
+        let rows = time_set(&set, &peers, options.quick)?;
+        report.table(time_table(&set, &rows)).rows(&rows)?;
+        figures(&mut report, &rows);
     }
-    let notes = "Nanoseconds a look-up in one interleaved run; `x` is how many times faster than matchit 0.9.2 (median of the rounds' own ratios). Allocations are a look-up's, bytes (heap) and build time a route's.";
-    report::finish("router", notes, &tables, &rows, options.save)
+    report.note("Nanoseconds a look-up in one interleaved run; `x` is how many times faster than matchit 0.9.2 (median of the rounds' own ratios). Allocations are a look-up's, bytes (heap) and build time a route's.");
+    report.finish(options)
+}
+
+/// What a reader would quote: our speed beside the reference's, and our memory.
+fn figures(report: &mut Report, rows: &[TimeRow]) {
+    for row in rows.iter().filter(|row| row.peer == OURS) {
+        let speedup = |timing: Timing| Interval::exact(timing.speedup);
+        let of = |what: &str| format!("{}: {what}", row.set);
+        let times = format!("times {REFERENCE}'s speed");
+        report
+            .figure(
+                of(&format!("find, {times}")),
+                speedup(row.find),
+                "x",
+                Better::Higher,
+            )
+            .figure(
+                of(&format!("params, {times}")),
+                speedup(row.params),
+                "x",
+                Better::Higher,
+            )
+            .figure(
+                of("heap bytes a route"),
+                Interval::exact(row.bytes_per_route),
+                "bytes",
+                Better::Lower,
+            );
+    }
 }
 
 fn time_set(set: &Set, peers: &[Peer], quick: bool) -> Result<Vec<TimeRow>, String> {
@@ -287,17 +339,14 @@ struct CountRow {
 }
 
 fn count(options: &Options) -> Result<(), String> {
-    let peers = options.peers()?;
-    let (mut rows, mut tables) = (Vec::new(), Vec::new());
-    for set in options.sets()? {
-        let set_rows = count_set(&set, &peers, options.size())?;
-        let table = count_table(&set, &set_rows);
-        println!("{}", table.markdown());
-        tables.push(table);
-        rows.extend(set_rows);
+    let peers = peers(options)?;
+    let mut report = Report::new("router-cachegrind");
+    for set in chosen_sets(options)? {
+        let rows = count_set(&set, &peers, size(options))?;
+        report.table(count_table(&set, &rows)).rows(&rows)?;
     }
-    let notes = "A look-up's counts by cachegrind: instructions, first-level data misses (32 KiB, 8-way), mispredicted branches (its predictor, not a real CPU's).";
-    report::finish("router-cachegrind", notes, &tables, &rows, options.save)
+    report.note("A look-up's counts by cachegrind: instructions, first-level data misses (32 KiB, 8-way), mispredicted branches (its predictor, not a real CPU's).");
+    report.finish(options)
 }
 
 fn count_set(set: &Set, peers: &[Peer], size: Size) -> Result<Vec<CountRow>, String> {

@@ -1,0 +1,35 @@
+//! The measurements of this workspace: see `benches/README.md`, which also tells how to add a suite.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`suite`], [`suites`] | what a suite is, and all of them |
+//! | [`hot`], [`cachegrind`], [`alloc`] | hot paths: instructions by function, allocations |
+//! | [`timing`] | interleaved rounds of microseconds in this process, by the thread's CPU time |
+//! | [`process`], [`rounds`], [`tools`] | peers in processes of their own, pinned; interleaved rounds of seconds |
+//! | [`load`] | the load generator |
+//! | [`report`], [`plot`], [`progress`], [`stats`] | tables, JSON, SVG, bars, intervals |
+//! | [`baseline`], [`gate`] | what a release has measured, and what a change may not make worse |
+
+pub mod alloc;
+pub mod baseline;
+pub mod cachegrind;
+mod cli;
+pub mod gate;
+pub mod hot;
+pub mod load;
+pub mod machine;
+mod peers;
+pub mod plot;
+pub mod process;
+pub mod progress;
+pub mod report;
+pub mod rng;
+pub mod rounds;
+mod sets;
+pub mod stats;
+pub mod suite;
+pub mod suites;
+pub mod timing;
+pub mod tools;
+
+pub use cli::run;

@@ -1,0 +1,514 @@
+//! HTTP/2 as a client writes and reads it (RFC 9113), with prior knowledge.
+//!
+//! Windows for answers are as large as the protocol allows, so that the other end is never held back by us; what
+//! we send respects its windows.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::{
+    hpack::{self, Encoder},
+    plan::Ask,
+    wire::{Answer, Events, Wire},
+};
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const LARGEST_WINDOW: i64 = (1 << 31) - 1;
+const FRAME_HEAD: usize = 9;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
+const CONTINUATION: u8 = 9;
+
+const ACK: u8 = 1;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+const PADDED: u8 = 8;
+const PRIORITY: u8 = 0x20;
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Http2 {
+    host: String,
+    encoder: Encoder,
+    next_stream: u32,
+    streams: HashMap<u32, Stream>,
+    /// Streams with body left to send.
+    sending: VecDeque<u32>,
+    /// What may still be sent on the connection, and at first on a stream.
+    window: i64,
+    first_window: i64,
+    largest_frame: usize,
+    most_streams: usize,
+    /// What the other end has sent of the connection's window since it was last renewed.
+    received: i64,
+    going_away: bool,
+    reading: Reading,
+    block: Block,
+}
+
+#[derive(Debug)]
+struct Stream {
+    answer: Answer,
+    body: Vec<u8>,
+    sent: usize,
+    window: i64,
+}
+
+/// Where in the input we are.
+#[derive(Debug, Default)]
+struct Reading {
+    head: Vec<u8>,
+    payload: Vec<u8>,
+    /// Of a DATA frame, which is not kept: the bytes to come.
+    skipping: usize,
+}
+
+/// A header block under way.
+#[derive(Debug, Default)]
+struct Block {
+    bytes: Vec<u8>,
+    ends_stream: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    length: usize,
+    kind: u8,
+    flags: u8,
+    stream: u32,
+}
+
+impl Head {
+    fn read(bytes: &[u8]) -> Self {
+        Self {
+            length: number(&bytes[..3]) as usize,
+            kind: bytes[3],
+            flags: bytes[4],
+            stream: number(&bytes[5..9]) & 0x7FFF_FFFF,
+        }
+    }
+
+    fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&(self.length as u32).to_be_bytes()[1..]);
+        out.extend_from_slice(&[self.kind, self.flags]);
+        out.extend_from_slice(&self.stream.to_be_bytes());
+    }
+
+    fn has(self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+/// A big-endian number of at most four bytes.
+fn number(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |n, byte| n << 8 | u32::from(*byte))
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8], out: &mut Vec<u8>) {
+    let head = Head {
+        length: payload.len(),
+        kind,
+        flags,
+        stream,
+    };
+    head.write(out);
+    out.extend_from_slice(payload);
+}
+
+impl Http2 {
+    pub(super) fn new(host: &str) -> Self {
+        Self {
+            host: host.to_owned(),
+            encoder: Encoder::new(),
+            next_stream: 1,
+            streams: HashMap::new(),
+            sending: VecDeque::new(),
+            window: 65_535,
+            first_window: 65_535,
+            largest_frame: 16_384,
+            most_streams: usize::MAX,
+            received: 0,
+            going_away: false,
+            reading: Reading::default(),
+            block: Block::default(),
+        }
+    }
+
+    /// Sends of the bodies what the windows allow.
+    fn pump(&mut self, out: &mut Vec<u8>) {
+        let mut blocked = VecDeque::new();
+        while let Some(id) = self.sending.pop_front() {
+            let Some(stream) = self.streams.get_mut(&id) else {
+                continue;
+            };
+            while stream.sent < stream.body.len() {
+                let allowed = self.window.min(stream.window).max(0) as usize;
+                let left = stream.body.len() - stream.sent;
+                let step = left.min(allowed).min(self.largest_frame);
+                if step == 0 {
+                    break;
+                }
+                let end = if step == left { END_STREAM } else { 0 };
+                let piece = &stream.body[stream.sent..stream.sent + step];
+                frame(DATA, end, id, piece, out);
+                stream.sent += step;
+                stream.window -= step as i64;
+                self.window -= step as i64;
+            }
+            if stream.sent < stream.body.len() {
+                blocked.push_back(id);
+            }
+        }
+        self.sending = blocked;
+    }
+
+    fn settings(&mut self, payload: &[u8], out: &mut Vec<u8>) {
+        for entry in payload.chunks_exact(6) {
+            let value = number(&entry[2..]);
+            match number(&entry[..2]) {
+                1 => self.encoder.limit(value as usize),
+                3 => self.most_streams = value as usize,
+                4 => {
+                    let change = i64::from(value) - self.first_window;
+                    self.first_window = i64::from(value);
+                    self.streams.values_mut().for_each(|s| s.window += change);
+                }
+                5 => self.largest_frame = value as usize,
+                _ => {}
+            }
+        }
+        frame(SETTINGS, ACK, 0, &[], out);
+        self.pump(out);
+    }
+
+    /// Counts DATA and gives the connection's window back when half of it is used.
+    fn data(&mut self, head: Head, out: &mut Vec<u8>) {
+        self.received += head.length as i64;
+        if self.received > LARGEST_WINDOW / 2 {
+            let renewed = (self.received as u32).to_be_bytes();
+            frame(WINDOW_UPDATE, 0, 0, &renewed, out);
+            self.received = 0;
+        }
+    }
+
+    fn end(&mut self, stream: u32, events: &mut Events) {
+        if let Some(stream) = self.streams.remove(&stream) {
+            events.answers.push(stream.answer);
+        }
+    }
+
+    fn whole_block(&mut self, stream: u32, events: &mut Events) -> Result<(), String> {
+        let block = std::mem::take(&mut self.block);
+        if let Some(known) = self.streams.get_mut(&stream)
+            && known.answer.status < 200
+        {
+            known.answer.status = hpack::status(&block.bytes)
+                .ok_or_else(|| format!("no status in the block {:x?}", block.bytes))?;
+        }
+        if block.ends_stream {
+            self.end(stream, events);
+        }
+        Ok(())
+    }
+
+    /// Takes a frame whose payload has come whole: all but DATA.
+    fn frame(
+        &mut self,
+        head: Head,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+        events: &mut Events,
+    ) -> Result<(), String> {
+        match head.kind {
+            HEADERS => {
+                let mut block = payload;
+                if head.has(PADDED) {
+                    let padding = usize::from(*block.first().ok_or("an empty padded frame")?);
+                    let end = block.len().checked_sub(padding);
+                    let inner = end.and_then(|end| block.get(1..end));
+                    block = inner.ok_or("a frame of more padding than payload")?;
+                }
+                if head.has(PRIORITY) {
+                    block = block.get(5..).ok_or("a HEADERS frame cut short")?;
+                }
+                self.block.bytes.extend_from_slice(block);
+                self.block.ends_stream = head.has(END_STREAM);
+                if head.has(END_HEADERS) {
+                    self.whole_block(head.stream, events)?;
+                }
+            }
+            CONTINUATION => {
+                self.block.bytes.extend_from_slice(payload);
+                if head.has(END_HEADERS) {
+                    self.whole_block(head.stream, events)?;
+                }
+            }
+            SETTINGS if !head.has(ACK) => self.settings(payload, out),
+            PING if !head.has(ACK) => frame(PING, ACK, 0, payload, out),
+            WINDOW_UPDATE if payload.len() == 4 => {
+                let more = i64::from(number(payload) & 0x7FFF_FFFF);
+                if head.stream == 0 {
+                    self.window += more;
+                } else if let Some(stream) = self.streams.get_mut(&head.stream) {
+                    stream.window += more;
+                }
+                self.pump(out);
+            }
+            RST_STREAM if payload.len() == 4 => {
+                if let Some(stream) = self.streams.remove(&head.stream) {
+                    let failure = format!("the stream was reset with code {}", number(payload));
+                    events.failures.push((stream.answer.tag, failure));
+                }
+            }
+            GOAWAY if payload.len() >= 8 => {
+                self.going_away = true;
+                let code = number(&payload[4..8]);
+                if code != 0 {
+                    return Err(format!("GOAWAY with code {code}"));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Wire for Http2 {
+    fn open(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(PREFACE);
+        let mut settings = Vec::new();
+        // No dynamic table for answers, no pushes, the largest windows.
+        for (id, value) in [(1_u16, 0_u32), (2, 0), (4, LARGEST_WINDOW as u32)] {
+            settings.extend_from_slice(&id.to_be_bytes());
+            settings.extend_from_slice(&value.to_be_bytes());
+        }
+        frame(SETTINGS, 0, 0, &settings, out);
+        let more = (LARGEST_WINDOW as u32 - 65_535).to_be_bytes();
+        frame(WINDOW_UPDATE, 0, 0, &more, out);
+    }
+
+    fn send(&mut self, tag: usize, ask: &Ask, out: &mut Vec<u8>) {
+        let id = self.next_stream;
+        self.next_stream += 2;
+        let start = out.len();
+        out.extend_from_slice(&[0; FRAME_HEAD]);
+        self.encoder.begin(out);
+        match ask.method.as_str() {
+            "GET" => Encoder::indexed(2, out),
+            "POST" => Encoder::indexed(3, out),
+            other => self.encoder.field(":method", 2, other, out),
+        }
+        Encoder::indexed(6, out);
+        self.encoder.field(":authority", 1, &self.host, out);
+        self.encoder.field(":path", 4, &ask.path, out);
+        for (name, value) in &ask.headers {
+            self.encoder.field(name, 0, value, out);
+        }
+        let bodiless = ask.body.is_empty();
+        if !bodiless {
+            let length = ask.body.len().to_string();
+            self.encoder.field("content-length", 28, &length, out);
+        }
+        let mut head = Vec::with_capacity(FRAME_HEAD);
+        let length = out.len() - start - FRAME_HEAD;
+        let flags = END_HEADERS | if bodiless { END_STREAM } else { 0 };
+        Head {
+            length,
+            kind: HEADERS,
+            flags,
+            stream: id,
+        }
+        .write(&mut head);
+        out[start..start + FRAME_HEAD].copy_from_slice(&head);
+        let answer = Answer {
+            tag,
+            status: 0,
+            length: 0,
+        };
+        self.streams.insert(
+            id,
+            Stream {
+                answer,
+                body: ask.body.clone(),
+                sent: 0,
+                window: self.first_window,
+            },
+        );
+        if !bodiless {
+            self.sending.push_back(id);
+            self.pump(out);
+        }
+    }
+
+    fn receive(
+        &mut self,
+        mut input: &[u8],
+        out: &mut Vec<u8>,
+        events: &mut Events,
+    ) -> Result<(), String> {
+        let mut take = |wanted: usize, into: Option<&mut Vec<u8>>| {
+            let step = wanted.min(input.len());
+            let (piece, rest) = input.split_at(step);
+            if let Some(into) = into {
+                into.extend_from_slice(piece);
+            }
+            input = rest;
+            step
+        };
+        loop {
+            let known = self.reading.head.len();
+            if known < FRAME_HEAD {
+                take(FRAME_HEAD - known, Some(&mut self.reading.head));
+                if self.reading.head.len() < FRAME_HEAD {
+                    return Ok(());
+                }
+                let head = Head::read(&self.reading.head);
+                if head.kind == DATA {
+                    self.data(head, out);
+                    self.reading.skipping = head.length;
+                }
+            }
+            let head = Head::read(&self.reading.head);
+            if head.kind == DATA {
+                let step = take(self.reading.skipping, None);
+                self.reading.skipping -= step;
+                if let Some(stream) = self.streams.get_mut(&head.stream) {
+                    stream.answer.length += step as u64;
+                }
+                if self.reading.skipping > 0 {
+                    return Ok(());
+                }
+                if head.has(END_STREAM) {
+                    self.end(head.stream, events);
+                }
+            } else {
+                let known = self.reading.payload.len();
+                take(head.length - known, Some(&mut self.reading.payload));
+                if self.reading.payload.len() < head.length {
+                    return Ok(());
+                }
+                let mut payload = std::mem::take(&mut self.reading.payload);
+                self.frame(head, &payload, out, events)?;
+                payload.clear();
+                self.reading.payload = payload;
+            }
+            self.reading.head.clear();
+        }
+    }
+
+    fn closed(&mut self, _: &mut Events) -> Result<(), String> {
+        if self.streams.is_empty() {
+            Ok(())
+        } else {
+            Err(format!(
+                "closed with {} answers to come",
+                self.streams.len()
+            ))
+        }
+    }
+
+    fn takes_more(&self, in_flight: usize) -> bool {
+        // Stream identifiers have 31 bits.
+        !self.going_away && in_flight < self.most_streams && self.next_stream < u32::MAX / 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        frame(kind, flags, stream, payload, &mut out);
+        out
+    }
+
+    /// The frames in `bytes`: kind, flags, stream, length.
+    fn frames(mut bytes: &[u8]) -> Vec<(u8, u8, u32, usize)> {
+        let mut found = Vec::new();
+        while !bytes.is_empty() {
+            let head = Head::read(bytes);
+            found.push((head.kind, head.flags, head.stream, head.length));
+            bytes = &bytes[FRAME_HEAD + head.length..];
+        }
+        found
+    }
+
+    #[test]
+    fn answers_are_read_whatever_the_pieces() {
+        let input = [
+            told(SETTINGS, 0, 0, &[]),
+            told(HEADERS, END_HEADERS, 1, &[0x88]),
+            told(HEADERS, PADDED, 3, &[2, 0x8D, 0, 0]),
+            told(CONTINUATION, END_HEADERS, 3, &[0x0F]),
+            told(DATA, 0, 1, b"hello"),
+            told(DATA, END_STREAM, 3, b""),
+            told(DATA, END_STREAM, 1, b" world"),
+            told(HEADERS, END_HEADERS | END_STREAM, 5, &[0x89]),
+            told(RST_STREAM, 0, 7, &[0, 0, 0, 7]),
+        ]
+        .concat();
+        for piece in [1, 2, 5, 9, 10, 1_000] {
+            let (mut wire, mut out, mut events) = (Http2::new("h"), Vec::new(), Events::default());
+            (0..4).for_each(|tag| wire.send(tag, &Ask::get("/"), &mut out));
+            for part in input.chunks(piece) {
+                wire.receive(part, &mut out, &mut events).unwrap();
+            }
+            let answers: Vec<_> = events
+                .answers
+                .iter()
+                .map(|a| (a.tag, a.status, a.length))
+                .collect();
+            assert_eq!(
+                answers,
+                [(1, 404, 0), (0, 200, 11), (2, 204, 0)],
+                "by {piece}"
+            );
+            assert_eq!(events.failures[0].0, 3);
+        }
+    }
+
+    #[test]
+    fn a_body_waits_for_the_windows() {
+        let (mut wire, mut out, mut events) = (Http2::new("h"), Vec::new(), Events::default());
+        wire.send(0, &Ask::post("/", vec![0; 70_000]), &mut out);
+        let sent: usize = frames(&out)
+            .iter()
+            .filter(|f| f.0 == DATA)
+            .map(|f| f.3)
+            .sum();
+        assert_eq!(sent, 65_535);
+        out.clear();
+        let more = told(WINDOW_UPDATE, 0, 0, &100_000_u32.to_be_bytes());
+        wire.receive(&more, &mut out, &mut events).unwrap();
+        assert!(out.is_empty(), "the stream's own window is used up");
+        let more = told(WINDOW_UPDATE, 0, 1, &100_000_u32.to_be_bytes());
+        wire.receive(&more, &mut out, &mut events).unwrap();
+        assert_eq!(frames(&out), [(DATA, END_STREAM, 1, 70_000 - 65_535)]);
+    }
+
+    #[test]
+    fn settings_and_pings_are_acknowledged_and_limits_kept() {
+        let (mut wire, mut out, mut events) = (Http2::new("h"), Vec::new(), Events::default());
+        assert!(wire.takes_more(1_000));
+        let input = [
+            told(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 2]),
+            told(SETTINGS, ACK, 0, &[]),
+            told(PING, 0, 0, &[7; 8]),
+        ]
+        .concat();
+        wire.receive(&input, &mut out, &mut events).unwrap();
+        assert_eq!(frames(&out), [(SETTINGS, ACK, 0, 0), (PING, ACK, 0, 8)]);
+        assert!(wire.takes_more(1) && !wire.takes_more(2));
+        let away = told(GOAWAY, 0, 0, &[0; 8]);
+        wire.receive(&away, &mut out, &mut events).unwrap();
+        assert!(!wire.takes_more(0));
+        let failed = told(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 1]);
+        assert!(wire.receive(&failed, &mut out, &mut events).is_err());
+    }
+}
