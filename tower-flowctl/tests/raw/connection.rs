@@ -71,6 +71,17 @@ impl<Io: AsyncRead + AsyncWrite> Connection<Io> {
         self.write.flush().await
     }
 
+    /// Sends without reading. Says whether the server took it all before all went quiet.
+    pub(crate) async fn send_only(&mut self, frames: impl IntoIterator<Item = Frame>) -> bool {
+        let mut bytes = Vec::new();
+        for frame in frames {
+            frame.encode(&mut bytes);
+        }
+        tokio::time::timeout(LONG, self.write.write_all(&bytes))
+            .await
+            .is_ok_and(|written| written.is_ok())
+    }
+
     /// The next frame; `None` if the server has closed the connection.
     pub(crate) async fn next(&mut self) -> Option<Frame> {
         loop {
