@@ -4,6 +4,16 @@
 //! [tower]: https://docs.rs/tower
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "admission")]
+pub mod admission;
+#[cfg(feature = "admission")]
+pub mod descriptors;
+#[cfg(feature = "admission")]
+pub mod drain;
+#[cfg(feature = "admission")]
+pub mod management;
+#[cfg(feature = "admission")]
+pub mod reclaim;
 #[cfg(feature = "serve")]
 pub mod serve;
 

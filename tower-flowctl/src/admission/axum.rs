@@ -1,0 +1,320 @@
+//! axum: the listener is an `axum::serve::Listener`, and [`CountRequests`] wraps what it serves.
+
+use std::{
+    fmt, io,
+    marker::PhantomData,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use ::axum::{
+    body::{Body, HttpBody},
+    extract::{Request, connect_info::Connected},
+    response::Response,
+    serve::{IncomingStream, Listener},
+};
+use http::{HeaderValue, Method, StatusCode, Version, header::CONNECTION};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{
+    Accept, ActiveBody, ActiveRequest, AdmissionListener, AdmittedStream, Connection, RatedBody,
+    Transport,
+};
+
+impl<A: Accept> Listener for AdmissionListener<A> {
+    type Io = AdmittedStream<A::Io>;
+    type Addr = A::Address;
+
+    fn accept(&mut self) -> impl Future<Output = (Self::Io, Self::Addr)> + Send {
+        AdmissionListener::accept(self)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        AdmissionListener::local_addr(self)
+    }
+}
+
+impl<A: Accept> Connected<IncomingStream<'_, AdmissionListener<A>>> for Connection {
+    fn connect_info(stream: IncomingStream<'_, AdmissionListener<A>>) -> Self {
+        stream.io().connection()
+    }
+}
+
+/// A connection's address as `ConnectInfo<RemoteAddress>`: the peer's, or the client's that a trusted proxy names.
+///
+/// axum implements its `Connected` for a bare `SocketAddr` under its own listeners only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteAddress<A = SocketAddr>(pub A);
+
+impl<A: Accept> Connected<IncomingStream<'_, AdmissionListener<A>>> for RemoteAddress<A::Address>
+where
+    A::Address: Sync,
+{
+    fn connect_info(stream: IncomingStream<'_, AdmissionListener<A>>) -> Self {
+        Self(stream.remote_addr().clone())
+    }
+}
+
+/// A transport from which the admitted connection below can be had.
+pub trait Admitted {
+    /// Its handle.
+    fn admitted(&self) -> Connection;
+}
+
+impl<S: Transport> Admitted for AdmittedStream<S> {
+    fn admitted(&self) -> Connection {
+        self.connection()
+    }
+}
+
+/// Wraps what `axum::serve` is given, so that each connection knows its requests: when it is idle and may be closed, when its
+/// handshake and heads are done, whether a handler waits for its body.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use axum::{Router, routing::get};
+/// use tower_flowctl::admission::{Admission, CountRequests};
+///
+/// let admission = Admission::builder().build()?;
+/// let app = Router::new().route("/", get(|| async { "hello" }));
+/// let listener = admission.listener(tokio::net::TcpListener::bind("[::]:8080").await?);
+/// axum::serve(listener, CountRequests::new(app)).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Under a listener of one's own that wraps this crate's, [`with`](Self::with) says where the connection is. Without
+/// it connections have no deadlines for heads and bodies and are never reclaimed, since nobody knows whether they are idle.
+pub struct CountRequests<M, F = ()> {
+    make: M,
+    find: F,
+}
+
+impl<M> CountRequests<M> {
+    /// Wraps a `Router`, or any other service for connections.
+    pub fn new(make: M) -> Self {
+        Self { make, find: () }
+    }
+
+    /// As [`new`](Self::new), with a function that finds the connection in the transport that axum is given.
+    ///
+    /// ```
+    /// # use tower_flowctl::admission::{AdmittedStream, Connection, CountRequests, Transport};
+    /// # struct TlsStream<S>(S); impl<S> TlsStream<S> { fn get_ref(&self) -> (&S, ()) { (&self.0, ()) } }
+    /// fn below_tls<S: Transport>(tls: &TlsStream<AdmittedStream<S>>) -> Connection {
+    ///     tls.get_ref().0.connection()
+    /// }
+    /// # let app: axum::Router = axum::Router::new();
+    /// let service = CountRequests::with(app, below_tls::<tokio::net::TcpStream>);
+    /// # drop(service);
+    /// ```
+    pub fn with<F>(make: M, find: F) -> CountRequests<M, Find<F>> {
+        CountRequests {
+            make,
+            find: Find(find),
+        }
+    }
+}
+
+/// How [`CountRequests::with`] finds the connection.
+#[derive(Clone, Copy)]
+pub struct Find<F>(F);
+
+impl<F> fmt::Debug for Find<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::any::type_name::<F>())
+    }
+}
+
+impl<M: Clone, F: Clone> Clone for CountRequests<M, F> {
+    fn clone(&self) -> Self {
+        Self {
+            make: self.make.clone(),
+            find: self.find.clone(),
+        }
+    }
+}
+
+impl<M: fmt::Debug, F: fmt::Debug> fmt::Debug for CountRequests<M, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CountRequests")
+            .field("make", &self.make)
+            .field("find", &self.find)
+            .finish()
+    }
+}
+
+impl<'a, L, M> Service<IncomingStream<'a, L>> for CountRequests<M>
+where
+    L: Listener<Io: Admitted>,
+    M: Service<IncomingStream<'a, L>>,
+{
+    type Response = Counted<M::Response>;
+    type Error = M::Error;
+    type Future = MakeFuture<M::Future, M::Response>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), M::Error>> {
+        self.make.poll_ready(cx)
+    }
+
+    fn call(&mut self, stream: IncomingStream<'a, L>) -> Self::Future {
+        let connection = stream.io().admitted();
+        MakeFuture::new(connection, self.make.call(stream))
+    }
+}
+
+impl<'a, L, M, F> Service<IncomingStream<'a, L>> for CountRequests<M, Find<F>>
+where
+    L: Listener,
+    M: Service<IncomingStream<'a, L>>,
+    F: Fn(&L::Io) -> Connection,
+{
+    type Response = Counted<M::Response>;
+    type Error = M::Error;
+    type Future = MakeFuture<M::Future, M::Response>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), M::Error>> {
+        self.make.poll_ready(cx)
+    }
+
+    fn call(&mut self, stream: IncomingStream<'a, L>) -> Self::Future {
+        let connection = (self.find.0)(stream.io());
+        MakeFuture::new(connection, self.make.call(stream))
+    }
+}
+
+pin_project! {
+    /// The future of [`CountRequests`].
+    #[derive(Debug)]
+    pub struct MakeFuture<F, S> {
+        #[pin]
+        make: F,
+        connection: Option<Connection>,
+        service: PhantomData<fn() -> S>,
+    }
+}
+
+impl<F, S> MakeFuture<F, S> {
+    fn new(connection: Connection, make: F) -> Self {
+        connection.established();
+        Self {
+            make,
+            connection: Some(connection),
+            service: PhantomData,
+        }
+    }
+}
+
+impl<F, S, E> Future for MakeFuture<F, S>
+where
+    F: Future<Output = Result<S, E>>,
+{
+    type Output = Result<Counted<S>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let service = ready!(this.make.poll(cx))?;
+        let connection = this.connection.take().expect("polled after it was ready");
+        Poll::Ready(Ok(Counted {
+            service,
+            connection,
+        }))
+    }
+}
+
+/// One connection's service, its requests counted.
+#[derive(Clone, Debug)]
+pub struct Counted<S> {
+    service: S,
+    connection: Connection,
+}
+
+impl<S> Counted<S> {
+    /// Counts the requests of `connection`: for serve loops of one's own.
+    pub fn new(service: S, connection: Connection) -> Self {
+        connection.established();
+        Self {
+            service,
+            connection,
+        }
+    }
+}
+
+impl<S> Service<Request> for Counted<S>
+where
+    S: Service<Request, Response = Response>,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = CountedFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let active = self.connection.begin();
+        let version = request.version();
+        if version >= Version::HTTP_2 {
+            self.connection.0.set_multiplexed();
+        }
+        if !request.body().is_end_stream() {
+            let connection = &self.connection;
+            request = request.map(|body| Body::new(RatedBody::new(body, connection)));
+        }
+        let connects = request.method() == Method::CONNECT;
+        CountedFuture {
+            response: self.service.call(request),
+            active: Some(active),
+            version,
+            connects,
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`Counted`].
+    #[derive(Debug)]
+    pub struct CountedFuture<F> {
+        #[pin]
+        response: F,
+        active: Option<ActiveRequest>,
+        version: Version,
+        connects: bool,
+    }
+}
+
+/// A body of up to this size, in bytes, is with the transport as soon as it leaves the service; what the socket does not take of it
+/// keeps the connection busy. It needs no wrapping, and so no allocation.
+const SMALL: u64 = 64 << 10;
+
+impl<F, E> Future for CountedFuture<F>
+where
+    F: Future<Output = Result<Response, E>>,
+{
+    type Output = Result<Response, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = ready!(this.response.poll(cx))?;
+        let Some(active) = this.active.take() else {
+            return Poll::Ready(Ok(response));
+        };
+        let status = response.status();
+        if status == StatusCode::SWITCHING_PROTOCOLS || (*this.connects && status.is_success()) {
+            active.0.set_upgraded();
+        }
+        if *this.version <= Version::HTTP_11 && active.0.is_closing() {
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        let exact = response.body().size_hint().exact();
+        if exact.is_none_or(|size| size > SMALL) {
+            response = response.map(|body| Body::new(ActiveBody::new(body, active)));
+        }
+        Poll::Ready(Ok(response))
+    }
+}

@@ -1,0 +1,89 @@
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// A class of connections: those of one kind of listener, with a limit and descriptors of their own.
+///
+/// The descriptors it [reserves](Class::reserve) are never given to another class, so that a management listener has
+/// room when the public one has none.
+#[derive(Clone, Debug)]
+pub struct Class {
+    name: &'static str,
+    limit: Option<u32>,
+    reserve: u32,
+}
+
+impl Class {
+    /// The class with this name, without a limit or reserve. The name is what metrics and snapshots call it.
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            limit: None,
+            reserve: 0,
+        }
+    }
+
+    /// At most so many connections of this class. Default: no limit.
+    pub fn limit(mut self, connections: u32) -> Self {
+        self.limit = Some(connections);
+        self
+    }
+
+    /// So many descriptors that other classes leave alone. Default 0.
+    pub fn reserve(mut self, descriptors: u32) -> Self {
+        self.reserve = descriptors;
+        self
+    }
+
+    pub(crate) fn max(&self) -> Option<u32> {
+        self.limit
+    }
+
+    pub(crate) fn reserved(&self) -> u32 {
+        self.reserve
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// A class and its connections.
+#[derive(Debug)]
+pub(crate) struct ClassState {
+    pub(crate) class: Class,
+    open: AtomicU32,
+}
+
+impl ClassState {
+    pub(crate) fn new(class: Class) -> Self {
+        Self {
+            class,
+            open: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn open(&self) -> u32 {
+        self.open.load(Relaxed)
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.class.max().is_some_and(|limit| self.open() >= limit)
+    }
+
+    /// The part of its reserve that none of its connections uses.
+    pub(crate) fn unused_reserve(&self) -> u32 {
+        self.class.reserved().saturating_sub(self.open())
+    }
+
+    pub(crate) fn has_reserve(&self) -> bool {
+        self.class.reserved() > 0
+    }
+
+    pub(crate) fn enter(&self) {
+        self.open.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn leave(&self) {
+        self.open.fetch_sub(1, Relaxed);
+    }
+}

@@ -1,0 +1,287 @@
+//! A connection's state, written by its stream and its requests, read by everybody else.
+//!
+//! Every field is an atomic of its own and only ever a hint for others: what decides is looked at again by the stream
+//! itself, in its own task. Hence relaxed orderings throughout; the wakers bring their own.
+
+use std::{
+    net::IpAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use futures_util::task::AtomicWaker;
+use tokio::sync::Notify;
+
+use super::{ConnectionState, Core, Cut};
+
+/// The layers below HTTP are done.
+const ESTABLISHED: u32 = 1;
+/// Its requests are counted, so that it is known when it is idle.
+const COUNTED: u32 = 1 << 1;
+/// It shall end as soon as it is idle.
+const CLOSE: u32 = 1 << 2;
+/// It shall end now.
+const RESET: u32 = 1 << 3;
+/// It is not HTTP any more: WebSocket, CONNECT.
+const UPGRADED: u32 = 1 << 4;
+/// HTTP/2: bytes between requests are not a head.
+const MULTIPLEXED: u32 = 1 << 5;
+/// The last write found no room in the socket.
+const BLOCKED: u32 = 1 << 6;
+
+pub(crate) struct Shared {
+    pub(crate) core: Arc<Core>,
+    pub(crate) class: usize,
+    pub(crate) ip: Option<IpAddr>,
+    pub(crate) descriptor: Option<i32>,
+    accepted: u32,
+    flags: AtomicU32,
+    /// The tick of the last byte in or out, or of a request's end.
+    last: AtomicU32,
+    /// The tick in which a head began to arrive, 0 for none.
+    head_since: AtomicU32,
+    in_flight: AtomicU32,
+    /// Request bodies whose reader waits for the client.
+    starving: AtomicU32,
+    requests: AtomicU32,
+    /// The reason for a close or reset: a `Cut`.
+    reason: AtomicU8,
+    read: AtomicU64,
+    written: AtomicU64,
+    pub(crate) reader: AtomicWaker,
+    pub(crate) writer: AtomicWaker,
+    closing: Notify,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        class: usize,
+        ip: Option<IpAddr>,
+        descriptor: Option<i32>,
+    ) -> Self {
+        let now = core.clock.now();
+        Self {
+            core,
+            class,
+            ip,
+            descriptor,
+            accepted: now,
+            flags: AtomicU32::new(0),
+            last: AtomicU32::new(now),
+            head_since: AtomicU32::new(0),
+            in_flight: AtomicU32::new(0),
+            starving: AtomicU32::new(0),
+            requests: AtomicU32::new(0),
+            reason: AtomicU8::new(0),
+            read: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            reader: AtomicWaker::new(),
+            writer: AtomicWaker::new(),
+            closing: Notify::new(),
+        }
+    }
+
+    // What the stream says. One task reads and one writes at a time, so that counts need no read-modify-write.
+
+    pub(crate) fn on_read(&self, bytes: usize) {
+        self.read
+            .store(self.read.load(Relaxed) + bytes as u64, Relaxed);
+        let now = self.core.clock.now();
+        self.last.store(now, Relaxed);
+        if self.in_flight.load(Relaxed) == 0
+            && self.head_since.load(Relaxed) == 0
+            && !self.has(MULTIPLEXED)
+        {
+            self.head_since.store(now, Relaxed);
+        }
+    }
+
+    pub(crate) fn on_write(&self, bytes: usize) {
+        self.written
+            .store(self.written.load(Relaxed) + bytes as u64, Relaxed);
+        self.last.store(self.core.clock.now(), Relaxed);
+        if self.has(BLOCKED) {
+            self.flags.fetch_and(!BLOCKED, Relaxed);
+        }
+    }
+
+    pub(crate) fn on_blocked(&self) {
+        if !self.has(BLOCKED) {
+            self.flags.fetch_or(BLOCKED, Relaxed);
+        }
+    }
+
+    // What the requests say.
+
+    pub(crate) fn begin(&self) {
+        self.in_flight.fetch_add(1, Relaxed);
+        self.head_since.store(0, Relaxed);
+        self.requests
+            .store(self.requests.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    pub(crate) fn end(&self) {
+        self.last.store(self.core.clock.now(), Relaxed);
+        self.in_flight.fetch_sub(1, Relaxed);
+        // The response may already be with the socket, and nothing else would have the stream look again.
+        if self.has(CLOSE) {
+            self.reader.wake();
+        }
+    }
+
+    pub(crate) fn starve(&self) {
+        self.starving.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn feed(&self) {
+        self.starving.fetch_sub(1, Relaxed);
+    }
+
+    pub(crate) fn set_established(&self) {
+        self.last.store(self.core.clock.now(), Relaxed);
+        // The first head is waited for from here on.
+        self.head_since.store(self.core.clock.now(), Relaxed);
+        self.flags.fetch_or(ESTABLISHED | COUNTED, Relaxed);
+    }
+
+    pub(crate) fn set_multiplexed(&self) {
+        if !self.has(MULTIPLEXED) {
+            self.flags.fetch_or(MULTIPLEXED, Relaxed);
+        }
+    }
+
+    pub(crate) fn set_upgraded(&self) {
+        self.flags.fetch_or(UPGRADED, Relaxed);
+    }
+
+    // What others ask of it.
+
+    /// Has it end when it is idle.
+    pub(crate) fn close(&self, reason: Cut) {
+        if self.flags.fetch_or(CLOSE, Relaxed) & (CLOSE | RESET) == 0 {
+            self.reason.store(reason as u8, Relaxed);
+            self.core.counters.cut(reason);
+        }
+        self.closing.notify_waiters();
+        self.reader.wake();
+    }
+
+    /// Has it end now.
+    pub(crate) fn reset(&self, reason: Cut) {
+        let before = self.flags.fetch_or(RESET, Relaxed);
+        if before & RESET == 0 {
+            self.reason.store(reason as u8, Relaxed);
+            // A graceful close that had to be enforced was counted when it was asked for.
+            if before & CLOSE == 0 {
+                self.core.counters.cut(reason);
+            }
+        }
+        self.reader.wake();
+        self.writer.wake();
+    }
+
+    /// Waits until a graceful end is asked for.
+    pub(crate) async fn closing(&self) {
+        let mut notified = pin!(self.closing.notified());
+        notified.as_mut().enable();
+        if !self.is_closing() {
+            notified.await;
+        }
+    }
+
+    // What it is at.
+
+    fn has(&self, flag: u32) -> bool {
+        self.flags.load(Relaxed) & flag != 0
+    }
+
+    pub(crate) fn is_reset(&self) -> bool {
+        self.has(RESET)
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.has(CLOSE)
+    }
+
+    /// Whether a close was asked for and nothing stands against it any more.
+    pub(crate) fn may_close(&self) -> bool {
+        self.is_closing() && !self.is_busy()
+    }
+
+    /// Whether ending it would lose something: a request, a response, an upgraded protocol. True as well if nobody
+    /// counts its requests.
+    pub(crate) fn is_busy(&self) -> bool {
+        let flags = self.flags.load(Relaxed);
+        flags & COUNTED == 0
+            || flags & (UPGRADED | BLOCKED) != 0
+            || self.in_flight.load(Relaxed) != 0
+            || (self.head_since.load(Relaxed) != 0 && self.read.load(Relaxed) != 0)
+    }
+
+    pub(crate) fn is_established(&self) -> bool {
+        self.has(ESTABLISHED)
+    }
+
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.has(BLOCKED)
+    }
+
+    pub(crate) fn is_starving(&self) -> bool {
+        self.starving.load(Relaxed) != 0
+    }
+
+    pub(crate) fn requests(&self) -> u32 {
+        self.requests.load(Relaxed)
+    }
+
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// The tick since which a head is waited for, if one is.
+    pub(crate) fn head_since(&self) -> Option<u32> {
+        match self.head_since.load(Relaxed) {
+            0 => None,
+            tick => Some(tick),
+        }
+    }
+
+    /// Why it is being ended, if it is.
+    pub(crate) fn reason(&self) -> Cut {
+        Cut::ALL[usize::from(self.reason.load(Relaxed))]
+    }
+
+    pub(crate) fn accepted(&self) -> u32 {
+        self.accepted
+    }
+
+    pub(crate) fn last(&self) -> u32 {
+        self.last.load(Relaxed)
+    }
+
+    pub(crate) fn read(&self) -> u64 {
+        self.read.load(Relaxed)
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Relaxed)
+    }
+
+    pub(crate) fn state(&self) -> ConnectionState {
+        if self.has(CLOSE | RESET) {
+            ConnectionState::Draining
+        } else if self.has(UPGRADED) || self.in_flight() != 0 {
+            ConnectionState::Active
+        } else if !self.is_established() {
+            ConnectionState::Handshaking
+        } else if self.head_since().is_some() {
+            ConnectionState::Receiving
+        } else {
+            ConnectionState::Idle
+        }
+    }
+}

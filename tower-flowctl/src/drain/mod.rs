@@ -1,0 +1,123 @@
+//! Ending in order: no newcomers, then whoever is idle, then whoever is done, then a deadline.
+//!
+//! [`Admission::drain`] closes the listening sockets, so that a load balancer sees refused connections at once; asks
+//! every connection to end, as [`reclaim`](crate::reclaim) does; waits; and at the deadline resets the rest and says what
+//! they were in the middle of.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use tower_flowctl::admission::{Admission, CountRequests};
+//!
+//! let admission = Admission::builder().build()?;
+//! let listener = admission.listener(tokio::net::TcpListener::bind("[::]:8080").await?);
+//! let app: axum::Router = axum::Router::new();
+//! tokio::select! {
+//!     never = axum::serve(listener, CountRequests::new(app)).into_future() => never?,
+//!     _ = tokio::signal::ctrl_c() => {}
+//! }
+//! let report = admission.drain(Duration::from_secs(30)).await;
+//! for cut in &report.cut {
+//!     eprintln!("cut: {cut:?}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `axum::serve` may be dropped first, as here: connections run in tasks of their own.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::admission::{Admission, Connection, Cut, Shared};
+
+/// What became of the connections of a drained server.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct DrainReport {
+    /// Connections at the beginning.
+    pub open: usize,
+    /// Those that ended in order.
+    pub finished: usize,
+    /// Those that were reset at the deadline.
+    pub cut: Vec<CutConnection>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// A connection that was reset at the deadline of a drain.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct CutConnection {
+    /// The client.
+    pub ip: Option<IpAddr>,
+    /// The name of its class.
+    pub class: &'static str,
+    /// How long it was open.
+    pub age: Duration,
+    /// How long nothing had gone in or out.
+    pub silent: Duration,
+    /// Requests that were being answered.
+    pub in_flight: u32,
+}
+
+impl CutConnection {
+    fn of(connection: &Connection) -> Self {
+        Self {
+            ip: connection.ip(),
+            class: connection.class(),
+            age: connection.age(),
+            silent: connection.silent(),
+            in_flight: connection.in_flight(),
+        }
+    }
+}
+
+impl Admission {
+    /// Drains the server: closes its listening sockets, has all connections end when their requests are answered, and resets
+    /// those that have not by the deadline. Connections whose requests nobody counts wait for the deadline.
+    ///
+    /// A second drain only waits for the rest with a deadline of its own.
+    ///
+    /// # Cancellation
+    /// What was asked for stands; nothing is reset.
+    pub async fn drain(&self, deadline: Duration) -> DrainReport {
+        let begun = Instant::now();
+        let core = self.core();
+        self.ensure_maintained();
+        core.begin_drain();
+        let all: Vec<Arc<Shared>> = core.table().iter().cloned().collect();
+        for connection in &all {
+            connection.close(Cut::Drained);
+        }
+        let open = all.len();
+        drop(all);
+        self.ended(begun + deadline).await;
+        let rest: Vec<Connection> = core.table().iter().cloned().map(Connection).collect();
+        let cut: Vec<CutConnection> = rest.iter().map(CutConnection::of).collect();
+        for connection in &rest {
+            connection.0.reset(Cut::Drained);
+        }
+        drop(rest);
+        // Their tasks still have to notice; a task that does not run cannot be waited for forever.
+        self.ended(Instant::now() + core.limits.load().close_grace)
+            .await;
+        DrainReport {
+            open,
+            finished: open.saturating_sub(cut.len()),
+            cut,
+            took: begun.elapsed(),
+        }
+    }
+
+    async fn ended(&self, latest: Instant) {
+        while self.core().open() > 0 && Instant::now() < latest {
+            self.core()
+                .released(latest, || self.core().open() == 0)
+                .await;
+        }
+    }
+}

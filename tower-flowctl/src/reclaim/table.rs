@@ -1,0 +1,270 @@
+//! All connections, in two orders at once.
+//!
+//! A slab of slots; each slot is a link of up to two intrusive lists. The lists of one order are keyed by a tick, and
+//! the keys are in a `BTreeMap`, so that the earliest list is at hand.
+//!
+//! - [`Order::Activity`]: by the last byte, for finding the longest idle.
+//! - [`Order::Check`]: by when somebody must look at it again, for the deadlines.
+//!
+//! A connection that is active does not move in either order: it only stamps its own state. An entry's key is thus a lower
+//! bound, and is put right when somebody comes by. An entry whose stamp is newer than its key moves on to where it
+//! belongs, once per visit; the deadlines visit each connection every few seconds, so the order by activity is never far
+//! off.
+//!
+//! Costs: entering and leaving are O(log k) in the number of keys, at most some thousands of ticks; finding the longest
+//! idle costs as many moves as connections were active since they were last visited. Nothing ever walks the table, but for
+//! a snapshot.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::admission::Shared;
+
+const NONE: u32 = u32::MAX;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Order {
+    Activity = 0,
+    Check = 1,
+}
+
+#[derive(Clone, Copy)]
+struct Link {
+    /// The list it is in.
+    key: u32,
+    previous: u32,
+    next: u32,
+    linked: bool,
+}
+
+const UNLINKED: Link = Link {
+    key: 0,
+    previous: NONE,
+    next: NONE,
+    linked: false,
+};
+
+/// What a check remembers until the next one: when and
+/// where the counters stood when the client was first found slow.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mark {
+    pub(crate) slow_reader: Option<(u32, u64)>,
+    pub(crate) slow_body: Option<(u32, u64)>,
+    /// When it was first found idle after a close was asked for.
+    pub(crate) closed: Option<u32>,
+}
+
+struct Slot {
+    links: [Link; 2],
+    /// `None` in the list of free slots, which is linked by `links[0].next`.
+    connection: Option<Arc<Shared>>,
+    mark: Mark,
+}
+
+pub(crate) struct Table {
+    slots: Vec<Slot>,
+    free: u32,
+    lists: [BTreeMap<u32, u32>; 2],
+}
+
+impl Table {
+    pub(crate) fn new() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: NONE,
+            lists: [BTreeMap::new(), BTreeMap::new()],
+        }
+    }
+
+    /// Enters a connection in both orders.
+    pub(crate) fn insert(&mut self, connection: Arc<Shared>, activity: u32, check: u32) -> u32 {
+        let slot = Slot {
+            links: [UNLINKED; 2],
+            connection: Some(connection),
+            mark: Mark::default(),
+        };
+        let index = if self.free == NONE {
+            let index = u32::try_from(self.slots.len()).expect("fewer connections than 2^32");
+            self.slots.push(slot);
+            index
+        } else {
+            let index = self.free;
+            self.free = self.slots[index as usize].links[0].next;
+            self.slots[index as usize] = slot;
+            index
+        };
+        self.put(Order::Activity, index, activity);
+        self.put(Order::Check, index, check);
+        index
+    }
+
+    /// Takes a connection out. A slot that is free already is left alone.
+    pub(crate) fn remove(&mut self, index: u32) {
+        if self.slots[index as usize].connection.is_none() {
+            return;
+        }
+        self.take(Order::Activity, index);
+        self.take(Order::Check, index);
+        let slot = &mut self.slots[index as usize];
+        slot.connection = None;
+        slot.links[0].next = self.free;
+        self.free = index;
+    }
+
+    /// The first entry of an order, with its key.
+    pub(crate) fn first(&self, order: Order) -> Option<(u32, u32)> {
+        let (&key, &index) = self.lists[order as usize].first_key_value()?;
+        Some((key, index))
+    }
+
+    /// The last key of an order, with one of its entries.
+    pub(crate) fn last(&self, order: Order) -> Option<(u32, u32)> {
+        let (&key, &index) = self.lists[order as usize].last_key_value()?;
+        Some((key, index))
+    }
+
+    pub(crate) fn get(&mut self, index: u32) -> Option<(&Arc<Shared>, &mut Mark)> {
+        let slot = self.slots.get_mut(index as usize)?;
+        Some((slot.connection.as_ref()?, &mut slot.mark))
+    }
+
+    /// All connections.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Shared>> {
+        self.slots
+            .iter()
+            .filter_map(|slot| slot.connection.as_ref())
+    }
+
+    /// Puts an entry under a key, wherever it was before.
+    pub(crate) fn put(&mut self, order: Order, index: u32, key: u32) {
+        let link = self.slots[index as usize].links[order as usize];
+        if link.linked && link.key == key {
+            return;
+        }
+        self.take(order, index);
+        let next = self.lists[order as usize]
+            .insert(key, index)
+            .unwrap_or(NONE);
+        if next != NONE {
+            self.slots[next as usize].links[order as usize].previous = index;
+        }
+        self.slots[index as usize].links[order as usize] = Link {
+            key,
+            previous: NONE,
+            next,
+            linked: true,
+        };
+    }
+
+    /// Takes an entry out of one order.
+    pub(crate) fn take(&mut self, order: Order, index: u32) {
+        let link = self.slots[index as usize].links[order as usize];
+        if !link.linked {
+            return;
+        }
+        if link.next != NONE {
+            self.slots[link.next as usize].links[order as usize].previous = link.previous;
+        }
+        if link.previous != NONE {
+            self.slots[link.previous as usize].links[order as usize].next = link.next;
+        } else if link.next != NONE {
+            self.lists[order as usize].insert(link.key, link.next);
+        } else {
+            self.lists[order as usize].remove(&link.key);
+        }
+        self.slots[index as usize].links[order as usize] = UNLINKED;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::admission::Admission;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Insert(u32, u32),
+        Remove(usize),
+        Move(bool, usize, u32),
+        Unlink(bool, usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => (0..6u32, 0..6u32).prop_map(|(a, b)| Step::Insert(a, b)),
+            1 => any::<usize>().prop_map(Step::Remove),
+            3 => (any::<bool>(), any::<usize>(), 0..6u32).prop_map(|(a, b, c)| Step::Move(a, b, c)),
+            1 => (any::<bool>(), any::<usize>()).prop_map(|(a, b)| Step::Unlink(a, b)),
+        ]
+    }
+
+    fn order(activity: bool) -> Order {
+        if activity {
+            Order::Activity
+        } else {
+            Order::Check
+        }
+    }
+
+    /// Empties an order front to back, for the (key, index) pairs in it.
+    fn drain(table: &mut Table, order: Order) -> Vec<(u32, u32)> {
+        std::iter::from_fn(|| {
+            let (key, index) = table.first(order)?;
+            table.take(order, index);
+            Some((key, index))
+        })
+        .collect()
+    }
+
+    proptest! {
+        /// Against two sets of (key, index).
+        #[test]
+        fn agrees_with_sets(steps in proptest::collection::vec(step(), 0..200)) {
+            let admission = Admission::builder().build().unwrap();
+            let shared = || Arc::new(Shared::new(Arc::clone(admission.core()), 0, None, None));
+            let mut table = Table::new();
+            let mut model: [BTreeSet<(u32, u32)>; 2] = Default::default();
+            let mut open: Vec<u32> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Insert(activity, check) => {
+                        let index = table.insert(shared(), activity, check);
+                        prop_assert!(!open.contains(&index));
+                        open.push(index);
+                        model[0].insert((activity, index));
+                        model[1].insert((check, index));
+                    }
+                    Step::Remove(which) if !open.is_empty() => {
+                        let index = open.swap_remove(which % open.len());
+                        table.remove(index);
+                        model.iter_mut().for_each(|set| set.retain(|entry| entry.1 != index));
+                    }
+                    Step::Move(activity, which, key) if !open.is_empty() => {
+                        let index = open[which % open.len()];
+                        table.put(order(activity), index, key);
+                        let set = &mut model[order(activity) as usize];
+                        set.retain(|entry| entry.1 != index);
+                        set.insert((key, index));
+                    }
+                    Step::Unlink(activity, which) if !open.is_empty() => {
+                        let index = open[which % open.len()];
+                        table.take(order(activity), index);
+                        model[order(activity) as usize].retain(|entry| entry.1 != index);
+                    }
+                    _ => {}
+                }
+                prop_assert_eq!(table.iter().count(), open.len());
+            }
+            for activity in [true, false] {
+                let drained = drain(&mut table, order(activity));
+                prop_assert!(drained.is_sorted_by_key(|entry| entry.0));
+                let set: BTreeSet<_> = drained.iter().copied().collect();
+                prop_assert_eq!(set.len(), drained.len());
+                prop_assert_eq!(&set, &model[order(activity) as usize]);
+            }
+        }
+    }
+}
