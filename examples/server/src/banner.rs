@@ -1,23 +1,47 @@
 //! What is printed when the server is ready: the addresses to open.
 
+use std::fmt::Write;
 use std::net::SocketAddr;
 
-/// The text for a server that listens on `address`.
-pub(crate) fn text(address: SocketAddr) -> String {
-    let origin = format!("http://{}", reachable(address));
-    format!(
-        "\
-server {version} - a bookshop in memory, routed by tower-trie-router
-listening on {address}, HTTP/1.1 and HTTP/2 (prior knowledge)
+use crate::listen::Sockets;
+use crate::serve::Port;
 
-  start here   {origin}/
-  the API      {origin}/api/v1
-  all routes   {origin}/_routes?format=tree
-  health       {origin}/healthz
-
-Stop with Ctrl-C; settings: server --help",
-        version = env!("CARGO_PKG_VERSION"),
-    )
+/// The text for a server that listens on these sockets.
+pub(crate) fn text(sockets: &Sockets) -> String {
+    let mut text = format!(
+        "server {} - a bookshop, served by every crate of this workspace\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    let mut links = String::new();
+    if let Some(address) = sockets.address(Port::Http) {
+        let origin = format!("http://{}", reachable(address));
+        let _ = writeln!(
+            text,
+            "listening on {address}, HTTP/1.1 and HTTP/2 (prior knowledge)"
+        );
+        for (what, path) in [
+            ("start here", "/"),
+            ("the API", "/api/v1"),
+            ("all routes", "/_routes?format=tree"),
+            ("static site", "/site/"),
+            ("health", "/healthz"),
+        ] {
+            let _ = writeln!(links, "  {what:<12} {origin}{path}");
+        }
+    }
+    if let Some(address) = sockets.address(Port::Https) {
+        let _ = writeln!(text, "listening for TLS on {address}, HTTP/1.1 and HTTP/2");
+        let _ = writeln!(links, "  encrypted    https://{}/", reachable(address));
+    }
+    if let Some(address) = sockets.address(Port::Admin) {
+        let origin = reachable(address);
+        let _ = writeln!(text, "listening for the admin on {address}");
+        let _ = writeln!(
+            links,
+            "  dashboard    http://{origin}/\n  metrics      http://{origin}/metrics"
+        );
+    }
+    format!("{text}\n{links}\nStop with Ctrl-C; settings: server --help\n")
 }
 
 /// An address that can be opened: every interface's is shown as this machine's own.
@@ -36,12 +60,11 @@ mod tests {
     #[test]
     fn an_unspecified_address_is_shown_as_this_machine() {
         for (bound, shown) in [
-            ("0.0.0.0:80", "http://127.0.0.1:80/"),
-            ("[::]:80", "http://[::1]:80/"),
-            ("10.0.0.1:80", "http://10.0.0.1:80/"),
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+            ("10.0.0.1:80", "10.0.0.1:80"),
         ] {
-            let text = super::text(bound.parse().unwrap());
-            assert!(text.contains(&format!("{shown}\n")), "{bound}: {text}");
+            assert_eq!(super::reachable(bound.parse().unwrap()).to_string(), shown);
         }
     }
 }

@@ -5,9 +5,12 @@ use std::any::Any;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use tower_pool::BodyError;
+
+use crate::store::KeeperError;
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -24,6 +27,9 @@ pub(crate) struct Problem {
     detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
+    /// Seconds for `Retry-After`.
+    #[serde(skip)]
+    retry_after: Option<u32>,
 }
 
 /// One field that cannot be accepted.
@@ -52,7 +58,14 @@ impl Problem {
             status,
             detail: detail.into(),
             errors: Vec::new(),
+            retry_after: None,
         }
+    }
+
+    /// Says that it may work in so many seconds.
+    pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
     }
 
     /// 422: the body is well-formed but says something that cannot be.
@@ -82,9 +95,24 @@ impl Problem {
     }
 }
 
+impl From<KeeperError> for Problem {
+    /// 503: the change is not on the disk, which may be full. Why is for the log.
+    fn from(error: KeeperError) -> Self {
+        tracing::warn!(%error, "a change could not be kept");
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the change could not be kept; it is lost when the server is restarted",
+        )
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        (self.status, [(CONTENT_TYPE, MEDIA_TYPE)], self.body()).into_response()
+        let response = (self.status, [(CONTENT_TYPE, MEDIA_TYPE)], self.body());
+        match self.retry_after {
+            Some(seconds) => ([(RETRY_AFTER, seconds.to_string())], response).into_response(),
+            None => response.into_response(),
+        }
     }
 }
 
@@ -125,6 +153,21 @@ pub(crate) fn from_panic(panic: Box<dyn Any + Send>) -> Response {
         .unwrap_or("not a string");
     tracing::error!(panic = message, "a handler panicked");
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "").into_response()
+}
+
+/// The answer to a request whose body could not be read into pooled memory.
+pub(crate) fn from_body(error: &BodyError) -> Response {
+    let detail = match error {
+        BodyError::TooLarge { .. } => "the body is larger than this server accepts",
+        BodyError::NoMemory(_) => "too many bodies are in flight; try again",
+        BodyError::Timeout => "the request was not complete in time",
+        _ => "the body could not be read",
+    };
+    let problem = Problem::new(error.status(), detail);
+    match error {
+        BodyError::NoMemory(_) => problem.retry_after(1).into_response(),
+        _ => problem.into_response(),
+    }
 }
 
 fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,83 +1,138 @@
-//! The loop that takes connections and the drain that ends it.
-//!
-//! As `axum::serve`, over any axum `Listener`, and with what that leaves out: a deadline for request heads,
-//! limits for HTTP/2, and a bounded drain.
+//! Connections in, drain at the end: tower-flowctl's `serve` with what every request is told of its connection.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
 use axum::serve::Listener;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
+use http::Request;
+use hyper::body::Incoming;
+use tower::Service;
+use tower_flowctl::serve::{End, Http2Tuning};
 
 use crate::assembly::RequestPlane;
 use crate::config::Config;
 use crate::shutdown::Shutdown;
 
-/// How the server ended.
+/// One of the ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    /// Every request in flight was answered.
-    Drained,
-    /// The drain timeout cut off this many connections.
-    Cut(usize),
+pub(crate) enum Port {
+    Http,
+    Https,
+    Admin,
+}
+
+impl Port {
+    pub(crate) const ALL: [Port; 3] = [Port::Http, Port::Https, Port::Admin];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Port::Http => "http",
+            Port::Https => "https",
+            Port::Admin => "admin",
+        }
+    }
+}
+
+/// Who is at the other end of a request's connection; an extension of every request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    pub(crate) port: Port,
+}
+
+/// Connections of one port, over all threads.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    open: [AtomicI64; 3],
+    accepted: [AtomicU64; 3],
+}
+
+impl Connections {
+    pub(crate) fn open(&self, port: Port) -> i64 {
+        self.open[port as usize].load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn accepted(&self, port: Port) -> u64 {
+        self.accepted[port as usize].load(Ordering::Relaxed)
+    }
+
+    fn enter(self: &Arc<Self>, port: Port) -> Open {
+        self.open[port as usize].fetch_add(1, Ordering::Relaxed);
+        self.accepted[port as usize].fetch_add(1, Ordering::Relaxed);
+        Open(self.clone(), port)
+    }
+}
+
+/// One open connection.
+#[derive(Debug)]
+struct Open(Arc<Connections>, Port);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open[self.1 as usize].fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What a listener serves with.
+#[derive(Debug, Clone)]
+pub(crate) struct Serving {
+    pub(crate) port: Port,
+    pub(crate) config: Arc<Config>,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) shutdown: Shutdown,
 }
 
 /// Serves every connection of the listener until shutdown is asked for, then drains.
-pub(crate) async fn serve<L, S>(
-    mut listener: L,
-    service: S,
-    config: &Config,
-    mut shutdown: Shutdown,
-) -> End
+pub(crate) async fn serve<L, S>(listener: L, service: S, mut serving: Serving) -> End
 where
-    L: Listener,
+    L: Listener<Addr = SocketAddr>,
     S: RequestPlane,
 {
-    let protocol = protocol(config);
-    let connections = GracefulShutdown::new();
-    // Each connection holds a clone, so that those left over can be counted.
-    let alive = Arc::new(());
-    loop {
-        let (io, _peer) = tokio::select! {
-            connection = listener.accept() => connection,
-            () = shutdown.asked() => break,
-        };
-        let service = TowerToHyperService::new(service.clone());
-        let connection = protocol
-            .serve_connection_with_upgrades(TokioIo::new(io), service)
-            .into_owned();
-        let connection = connections.watch(connection);
-        let alive = alive.clone();
-        tokio::spawn(async move {
-            let _alive = alive;
-            if let Err(error) = connection.await {
-                tracing::debug!(error, "a connection ended early");
-            }
-        });
-    }
-    drop(listener);
-    let finished = tokio::time::timeout(config.drain_timeout, connections.shutdown());
-    match finished.await {
-        Ok(()) => End::Drained,
-        Err(_) => End::Cut(Arc::strong_count(&alive) - 1),
-    }
+    let Serving {
+        port,
+        ref config,
+        ref connections,
+        ..
+    } = serving;
+    let make = |_: &L::Io, address: &SocketAddr| WithPeer {
+        service: service.clone(),
+        peer: Peer {
+            address: *address,
+            port,
+        },
+        _open: Arc::new(connections.enter(port)),
+    };
+    tower_flowctl::serve_with(listener, make)
+        .header_timeout(config.header_timeout)
+        .drain_timeout(config.drain_timeout)
+        // A silent peer is asked whether it is there, and dropped when it does not say so.
+        .tuning(Http2Tuning::default().keep_alive(config.header_timeout, config.header_timeout))
+        .run_until(serving.shutdown.asked())
+        .await
 }
 
-/// HTTP/1.1, or HTTP/2 where the client starts with its preface (prior knowledge, RFC 9113 §3.3).
-fn protocol(config: &Config) -> Builder<TokioExecutor> {
-    let mut protocol = Builder::new(TokioExecutor::new());
-    protocol
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(config.header_timeout);
-    protocol
-        .http2()
-        .timer(TokioTimer::new())
-        .enable_connect_protocol()
-        // A silent peer is asked whether it is there, and dropped when it does not say so.
-        .keep_alive_interval(config.header_timeout)
-        .keep_alive_timeout(config.header_timeout);
-    protocol
+/// Tells the requests of a connection who sent them.
+#[derive(Debug, Clone)]
+struct WithPeer<S> {
+    service: S,
+    peer: Peer,
+    /// Counts the connection as long as it has its service.
+    _open: Arc<Open>,
+}
+
+impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for WithPeer<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<Incoming>) -> S::Future {
+        request.extensions_mut().insert(self.peer);
+        self.service.call(request)
+    }
 }

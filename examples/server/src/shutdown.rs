@@ -27,9 +27,20 @@ impl Shutdown {
         Ok(Shutdown(receiver))
     }
 
+    /// A shutdown that nobody asks for, to check a configuration by.
+    pub(crate) fn never() -> Self {
+        Shutdown(watch::channel(false).1)
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        *self.0.borrow()
+    }
+
     pub(crate) async fn asked(&mut self) {
-        // The sender lives as long as the process; an error would mean that it is ending.
-        let _ = self.0.wait_for(|asked| *asked).await;
+        if self.0.wait_for(|asked| *asked).await.is_err() {
+            // The sender is gone, and nobody will ask any more.
+            std::future::pending::<()>().await;
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use axum::response::Response;
 use super::crud::{find, list_where};
 use super::extract::{Path, Query};
 use super::resource::{Resource, check_text, contains};
-use crate::assembly::App;
+use crate::app::App;
 use crate::problem::{Fault, Problem};
 use crate::store::{Author, Book, Shop, Table};
 

@@ -1,15 +1,15 @@
 //! `/api/v1/books` and `/api/v1/genres`
 
-use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use tower_pool::PooledJson as Answer;
 
 use super::crud::{find, list_where, one};
 use super::extract::{Json, Path, Query};
 use super::resource::{Resource, check_text, contains};
-use crate::assembly::App;
+use crate::app::App;
 use crate::problem::{Fault, Problem};
 use crate::store::{Book, Genre, Shop, Table};
 
@@ -138,11 +138,13 @@ pub(super) async fn set_stock(
     Path(id): Path<u64>,
     Json(Stock { stock }): Json<Stock>,
 ) -> Result<Answer<Stock>, Problem> {
-    app.store.write(|shop| {
-        let row = shop.books.update(id, |book| book.stock = stock);
-        row.map(|_| Answer(Stock { stock }))
-            .ok_or_else(|| Problem::missing(Book::SINGULAR, id))
-    })
+    app.store
+        .write(|shop| {
+            let row = shop.books.update(id, |book| book.stock = stock);
+            row.map(|_| Answer(Stock { stock }))
+                .ok_or_else(|| Problem::missing(Book::SINGULAR, id))
+        })
+        .await
 }
 
 /// `GET /api/v1/genres`

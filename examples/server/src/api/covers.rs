@@ -7,7 +7,7 @@ use http::header::CONTENT_TYPE;
 
 use super::crud::find;
 use super::extract::Path;
-use crate::assembly::App;
+use crate::app::App;
 use crate::problem::Problem;
 use crate::store::{Book, Genre};
 

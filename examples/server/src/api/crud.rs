@@ -5,12 +5,13 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ETAG, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
+use tower_pool::PooledJson;
 
 use super::etag;
 use super::extract::{Json, Path, Query};
 use super::page::Page;
 use super::resource::Resource;
-use crate::assembly::App;
+use crate::app::App;
 use crate::problem::Problem;
 use crate::store::{Full, Row, Shop};
 
@@ -61,19 +62,21 @@ pub(super) async fn create<R: Resource>(
     State(app): State<App>,
     Json(fields): Json<R>,
 ) -> Result<Response, Problem> {
-    insert(&app, fields)
+    insert(&app, fields).await
 }
 
 /// Puts a checked row into its table and answers 201.
-pub(super) fn insert<R: Resource>(app: &App, fields: R) -> Result<Response, Problem> {
-    app.store.write(|shop| {
-        accept(&fields, shop, None)?;
-        let row = R::table_mut(shop)
-            .insert(fields)
-            .map_err(|Full| full::<R>())?;
-        let location = format!("/api/v1/{}/{}", R::PLURAL, row.id);
-        Ok((StatusCode::CREATED, [(LOCATION, location)], one(row)).into_response())
-    })
+pub(super) async fn insert<R: Resource>(app: &App, fields: R) -> Result<Response, Problem> {
+    app.store
+        .write(|shop| {
+            accept(&fields, shop, None)?;
+            let row = R::table_mut(shop)
+                .insert(fields)
+                .map_err(|Full| full::<R>())?;
+            let location = format!("/api/v1/{}/{}", R::PLURAL, row.id);
+            Ok((StatusCode::CREATED, [(LOCATION, location)], one(row)).into_response())
+        })
+        .await
 }
 
 /// `GET` of one row; 304 when `If-None-Match` names its revision.
@@ -98,10 +101,12 @@ pub(super) async fn replace<R: Resource>(
     headers: HeaderMap,
     Json(fields): Json<R>,
 ) -> Result<Response, Problem> {
-    app.store.write(|shop| {
-        etag::may_change(&headers, find::<R>(shop, id)?)?;
-        store(shop, id, fields)
-    })
+    app.store
+        .write(|shop| {
+            etag::may_change(&headers, find::<R>(shop, id)?)?;
+            store(shop, id, fields)
+        })
+        .await
 }
 
 /// `PATCH` of one row: the fields to change as a JSON merge patch (RFC 7396).
@@ -111,15 +116,18 @@ pub(super) async fn patch<R: Resource>(
     headers: HeaderMap,
     Json(changes): Json<serde_json::Map<String, Value>>,
 ) -> Result<Response, Problem> {
-    app.store.write(|shop| {
-        let row = find::<R>(shop, id)?;
-        etag::may_change(&headers, row)?;
-        let mut document = serde_json::to_value(&row.fields).expect("a row is plain data");
-        merge(&mut document, Value::Object(changes));
-        let fields: R = serde_json::from_value(document)
-            .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
-        store(shop, id, fields)
-    })
+    app.store
+        .write(|shop| {
+            let row = find::<R>(shop, id)?;
+            etag::may_change(&headers, row)?;
+            let mut document = serde_json::to_value(&row.fields).expect("a row is plain data");
+            merge(&mut document, Value::Object(changes));
+            let fields: R = serde_json::from_value(document).map_err(|error| {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+            })?;
+            store(shop, id, fields)
+        })
+        .await
 }
 
 /// `DELETE` of one row.
@@ -128,13 +136,15 @@ pub(super) async fn remove<R: Resource>(
     Path(id): Path<u64>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    app.store.write(|shop| {
-        etag::may_change(&headers, find::<R>(shop, id)?)?;
-        R::may_remove(shop, id)?;
-        R::table_mut(shop).remove(id);
-        R::removed(shop, id);
-        Ok(StatusCode::NO_CONTENT)
-    })
+    app.store
+        .write(|shop| {
+            etag::may_change(&headers, find::<R>(shop, id)?)?;
+            R::may_remove(shop, id)?;
+            R::table_mut(shop).remove(id);
+            R::removed(shop, id);
+            Ok(StatusCode::NO_CONTENT)
+        })
+        .await
 }
 
 pub(super) fn find<R: Resource>(shop: &Shop, id: u64) -> Result<&Row<R>, Problem> {
@@ -161,14 +171,11 @@ fn accept<R: Resource>(fields: &R, shop: &Shop, id: Option<u64>) -> Result<(), P
 
 /// The answer that shows one row.
 pub(super) fn one<T: serde::Serialize>(row: &Row<T>) -> Response {
-    ([(ETAG, etag::of(row))], axum::Json(row)).into_response()
+    ([(ETAG, etag::of(row))], PooledJson(row)).into_response()
 }
 
 pub(super) fn full<R: Resource>() -> Problem {
-    let detail = format!(
-        "this server keeps no more {} in memory; delete some first",
-        R::PLURAL
-    );
+    let detail = format!("this server keeps no more {}; delete some first", R::PLURAL);
     Problem::new(StatusCode::INSUFFICIENT_STORAGE, detail)
 }
 

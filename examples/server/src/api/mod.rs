@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tower_trie_router::TrieRouter;
 use tower_trie_router::routing::{MethodRoutes, get, post};
 
-use crate::assembly::App;
+use crate::app::App;
 use crate::store::{Author, Book, Customer, Review};
 
 /// Every route of the API, relative to its mount.

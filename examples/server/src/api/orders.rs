@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::etag;
 use super::extract::{Json, Path, Query};
 use super::page::Page;
-use crate::assembly::App;
+use crate::app::App;
 use crate::problem::{Fault, Problem};
 use crate::store::{Full, Line, Order, Row, Shop, Status};
 
@@ -65,31 +65,33 @@ pub(super) async fn place(
     State(app): State<App>,
     Json(basket): Json<Basket>,
 ) -> Result<Response, Problem> {
-    app.store.write(|shop| {
-        let order = fill(shop, &basket)?;
-        let taken: Vec<_> = order
-            .lines
-            .iter()
-            .map(|line| (line.book_id, line.quantity))
-            .collect();
-        let row = shop.orders.insert(order).map_err(|Full| {
-            Problem::new(
-                StatusCode::INSUFFICIENT_STORAGE,
-                "this server keeps no more orders in memory",
+    app.store
+        .write(|shop| {
+            let order = fill(shop, &basket)?;
+            let taken: Vec<_> = order
+                .lines
+                .iter()
+                .map(|line| (line.book_id, line.quantity))
+                .collect();
+            let row = shop.orders.insert(order).map_err(|Full| {
+                Problem::new(
+                    StatusCode::INSUFFICIENT_STORAGE,
+                    "this server keeps no more orders",
+                )
+            })?;
+            let location = format!("/api/v1/orders/{}", row.id);
+            let answer = (
+                StatusCode::CREATED,
+                [(LOCATION, location)],
+                super::crud::one(row),
             )
-        })?;
-        let location = format!("/api/v1/orders/{}", row.id);
-        let answer = (
-            StatusCode::CREATED,
-            [(LOCATION, location)],
-            super::crud::one(row),
-        )
-            .into_response();
-        for (book, quantity) in taken {
-            shop.books.update(book, |book| book.stock -= quantity);
-        }
-        Ok(answer)
-    })
+                .into_response();
+            for (book, quantity) in taken {
+                shop.books.update(book, |book| book.stock -= quantity);
+            }
+            Ok(answer)
+        })
+        .await
 }
 
 /// Checks a basket against the shelves: 422 for what can never be ordered, 409 for what is short now.
@@ -183,30 +185,34 @@ pub(super) async fn remove(
     Path(id): Path<u64>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    app.store.write(|shop| {
-        let row = find(shop, id)?;
-        etag::may_change(&headers, row)?;
-        if row.fields.status != Status::Cancelled {
-            return Err(Problem::conflict(format!(
-                "order {id} is {}; cancel it first",
-                row.fields.status
-            )));
-        }
-        shop.orders.remove(id);
-        Ok(StatusCode::NO_CONTENT)
-    })
+    app.store
+        .write(|shop| {
+            let row = find(shop, id)?;
+            etag::may_change(&headers, row)?;
+            if row.fields.status != Status::Cancelled {
+                return Err(Problem::conflict(format!(
+                    "order {id} is {}; cancel it first",
+                    row.fields.status
+                )));
+            }
+            shop.orders.remove(id);
+            Ok(StatusCode::NO_CONTENT)
+        })
+        .await
 }
 
 /// `POST /api/v1/orders/{id}/pay`
 pub(super) async fn pay(State(app): State<App>, Path(id): Path<u64>) -> Result<Response, Problem> {
     app.store
         .write(|shop| advance(shop, id, &[Status::Placed], Status::Paid))
+        .await
 }
 
 /// `POST /api/v1/orders/{id}/ship`
 pub(super) async fn ship(State(app): State<App>, Path(id): Path<u64>) -> Result<Response, Problem> {
     app.store
         .write(|shop| advance(shop, id, &[Status::Paid], Status::Shipped))
+        .await
 }
 
 /// `POST /api/v1/orders/{id}/cancel`
@@ -214,16 +220,18 @@ pub(super) async fn cancel(
     State(app): State<App>,
     Path(id): Path<u64>,
 ) -> Result<Response, Problem> {
-    app.store.write(|shop| {
-        let answer = advance(shop, id, &[Status::Placed, Status::Paid], Status::Cancelled)?;
-        let lines = find(shop, id)?.fields.lines.clone();
-        for line in lines {
-            shop.books.update(line.book_id, |book| {
-                book.stock = book.stock.saturating_add(line.quantity)
-            });
-        }
-        Ok(answer)
-    })
+    app.store
+        .write(|shop| {
+            let answer = advance(shop, id, &[Status::Placed, Status::Paid], Status::Cancelled)?;
+            let lines = find(shop, id)?.fields.lines.clone();
+            for line in lines {
+                shop.books.update(line.book_id, |book| {
+                    book.stock = book.stock.saturating_add(line.quantity)
+                });
+            }
+            Ok(answer)
+        })
+        .await
 }
 
 fn advance(shop: &mut Shop, id: u64, from: &[Status], to: Status) -> Result<Response, Problem> {

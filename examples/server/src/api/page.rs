@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::LINK;
 use serde::Serialize;
+use tower_pool::PooledJson;
 
 use crate::problem::Problem;
 
@@ -76,7 +77,7 @@ impl Page {
             limit,
             offset,
         };
-        ([(LINK, self.links(total, filters))], axum::Json(listing)).into_response()
+        ([(LINK, self.links(total, filters))], PooledJson(listing)).into_response()
     }
 
     /// Relative references: they hold wherever the list is mounted.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::crud::{find, insert, list_where};
 use super::extract::{Json, Path, Query};
 use super::resource::{Resource, check_text, contains};
-use crate::assembly::App;
+use crate::app::App;
 use crate::problem::{Fault, Problem};
 use crate::store::{Book, Review, Shop, Table};
 
@@ -73,5 +73,5 @@ pub(super) async fn create_of_book(
     fields.insert("book_id".to_owned(), id.into());
     let review: Review = serde_json::from_value(Value::Object(fields))
         .map_err(|error| Problem::new(http::StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
-    insert(&app, review)
+    insert(&app, review).await
 }

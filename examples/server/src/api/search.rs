@@ -1,17 +1,17 @@
 //! `/api/v1/search`, `/api/v1/stats` and `/api/v1/export/{table}.csv`: the shop as a whole.
 
-use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tower_pool::PooledJson as Answer;
 
 use super::extract::{Path, Query};
 use super::page::Page;
 use super::resource::contains;
-use crate::assembly::App;
+use crate::app::App;
 use crate::problem::Problem;
 use crate::store::Shop;
 

@@ -6,7 +6,8 @@ use clap::{Arg, ArgAction, Command, value_parser};
 
 use super::settings;
 
-const ABOUT: &str = "An in-memory bookshop over HTTP/1.1 and HTTP/2, routed by tower-trie-router.";
+const ABOUT: &str =
+    "A bookshop over HTTP/1.1, HTTP/2 and TLS, served by every crate of this workspace.";
 
 const AFTER: &str = "\
 Each setting is taken from the first of these that has it:
@@ -15,6 +16,7 @@ Each setting is taken from the first of these that has it:
   3. the TOML file             listen = \"127.0.0.1:8080\"   (see --config)
   4. the default shown above
 
+SIGUSR2 starts the program anew and hands it the listening sockets, so that no connection is refused.
 Durations are written 500ms, 10s, 2min; sizes 65536, 256KiB, 2MiB.
 Stop with Ctrl-C or SIGTERM: requests in flight are finished first; a second signal stops at once.
 Exit codes: 0 stopped cleanly, 1 could not serve or cut a request off, 2 a bad setting.";
@@ -25,10 +27,14 @@ pub(super) fn command() -> Command {
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
         .help("Read settings from this TOML file\n[env: SERVER_CONFIG]");
-    let show = Arg::new("show-config")
-        .long("show-config")
+    let print = Arg::new("print-config")
+        .long("print-config")
         .action(ArgAction::SetTrue)
         .help("Print the settings in force and their origins\nas a TOML file, and exit");
+    let check = Arg::new("check-config")
+        .long("check-config")
+        .action(ArgAction::SetTrue)
+        .help("Build all that the settings ask for, say what is wrong, and exit");
     Command::new("server")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
@@ -38,7 +44,7 @@ pub(super) fn command() -> Command {
                 "{}\n[env: {}] [default: {}]",
                 setting.help,
                 setting.variable(),
-                setting.default
+                setting.default,
             );
             Arg::new(setting.key)
                 .long(setting.key)
@@ -46,5 +52,6 @@ pub(super) fn command() -> Command {
                 .help(help)
         }))
         .arg(file)
-        .arg(show)
+        .arg(print)
+        .arg(check)
 }

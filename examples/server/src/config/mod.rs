@@ -4,13 +4,14 @@
 
 mod cli;
 mod parse;
-mod settings;
+pub(crate) mod settings;
 mod source;
 
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{IsTerminal, stdout};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use self::settings::Setting;
@@ -24,28 +25,114 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Whether the shop opens with something on its shelves.
+/// Whether something is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DemoData {
+pub(crate) enum Switch {
     On,
     Off,
+}
+
+impl Switch {
+    pub(crate) fn is_on(self) -> bool {
+        self == Switch::On
+    }
+}
+
+/// How work is spread over the cores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunMode {
+    MultiThread,
+    ThreadPerCore,
+}
+
+/// How a request's line in the access log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AccessLog {
+    Off,
+    /// The Common Log Format of NCSA and Apache.
+    Common,
+    Json,
+}
+
+/// What answers under `/proxy/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Upstream {
+    Off,
+    /// This server, over its own port: something to try without a second server.
+    Itself,
+    Address(SocketAddr),
 }
 
 /// Everything the server can be told; the meaning of each field is in [`settings`].
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
+    /// Every setting as it was written, in the order of [`settings::ALL`].
+    pub(crate) in_force: Vec<InForce>,
     pub(crate) listen: SocketAddr,
-    pub(crate) listen_origin: Origin,
+    pub(crate) tls_listen: Option<SocketAddr>,
+    pub(crate) admin_listen: Option<SocketAddr>,
+    /// `None` is a self-signed one.
+    pub(crate) tls_certificate: Option<PathBuf>,
+    pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) run_mode: RunMode,
+    /// `None` is one a core.
+    pub(crate) threads: Option<usize>,
+    pub(crate) drain_timeout: Duration,
     pub(crate) request_timeout: Duration,
     pub(crate) header_timeout: Duration,
     /// In bytes.
     pub(crate) body_limit: usize,
-    pub(crate) drain_timeout: Duration,
-    /// `None` is one a core.
-    pub(crate) threads: Option<usize>,
+    /// In bytes.
+    pub(crate) body_budget: usize,
+    pub(crate) pooled_bodies: Switch,
+    pub(crate) zero_copy: Switch,
+    pub(crate) security_headers: Switch,
+    pub(crate) access_log: AccessLog,
+    pub(crate) access_log_sample: u32,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
-    pub(crate) demo_data: DemoData,
+    /// `None` is memory.
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) demo_data: Switch,
+    /// `None` is the built-in one.
+    pub(crate) site: Option<PathBuf>,
+    /// In bytes.
+    pub(crate) upload_limit: u64,
+    /// In bytes.
+    pub(crate) upload_quota: u64,
+    pub(crate) proxy_upstream: Upstream,
+}
+
+/// The text of a setting and where it was found.
+#[derive(Debug, Clone)]
+pub(crate) struct InForce {
+    pub(crate) setting: &'static Setting,
+    pub(crate) text: String,
+    pub(crate) origin: Origin,
+}
+
+impl Config {
+    /// Where the value of a setting was found.
+    pub(crate) fn origin(&self, setting: &Setting) -> &Origin {
+        let mut all = self.in_force.iter();
+        let found = all.find(|entry| entry.setting.key == setting.key);
+        found.map_or(&Origin::Default, |entry| &entry.origin)
+    }
+
+    /// The settings in force as a TOML file, each with its origin as a comment.
+    pub(crate) fn to_toml(&self) -> String {
+        let mut lines = String::new();
+        for InForce {
+            setting,
+            text,
+            origin,
+        } in &self.in_force
+        {
+            let assignment = format!("{} = {text:?}", setting.key);
+            lines.push_str(&format!("{assignment:<36} # {origin}\n"));
+        }
+        lines
+    }
 }
 
 /// What the command line asks for.
@@ -53,7 +140,9 @@ pub(crate) struct Config {
 pub(crate) enum Command {
     /// Serve with this configuration.
     Serve(Box<Config>),
-    /// Print this text and leave: `--help`, `--version`, `--show-config`.
+    /// Build everything that this configuration asks for, but serve nothing.
+    Check(Box<Config>),
+    /// Print this text and leave: `--help`, `--version`, `--print-config`, `--check-config`.
     Print(String),
 }
 
@@ -115,49 +204,70 @@ pub(crate) fn load(
     };
     let sources = Sources::open(&flags, variable)?;
     let config = read(&sources)?;
-    if flags.get_flag("show-config") {
-        return Ok(Command::Print(show(&sources)?));
+    if flags.get_flag("print-config") {
+        return Ok(Command::Print(config.to_toml()));
     }
-    Ok(Command::Serve(Box::new(config)))
+    Ok(match flags.get_flag("check-config") {
+        true => Command::Check(Box::new(config)),
+        false => Command::Serve(Box::new(config)),
+    })
 }
 
 fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
-    let (listen, listen_origin) = value(sources, &settings::LISTEN, parse::address)?;
-    Ok(Config {
-        listen,
-        listen_origin,
-        request_timeout: value(sources, &settings::REQUEST_TIMEOUT, parse::duration)?.0,
-        header_timeout: value(sources, &settings::HEADER_TIMEOUT, parse::duration)?.0,
-        body_limit: value(sources, &settings::BODY_LIMIT, parse::size)?.0,
-        drain_timeout: value(sources, &settings::DRAIN_TIMEOUT, parse::duration)?.0,
-        threads: value(sources, &settings::THREADS, parse::threads)?.0,
-        log: value(sources, &settings::LOG, parse::log_filter)?.0,
-        log_format: value(sources, &settings::LOG_FORMAT, parse::log_format)?.0,
-        demo_data: value(sources, &settings::DEMO_DATA, parse::demo_data)?.0,
-    })
+    use self::settings as the;
+    let in_force = settings::ALL
+        .into_iter()
+        .map(|setting| {
+            sources.find(setting).map(|(text, origin)| InForce {
+                setting,
+                text,
+                origin,
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    let config = Config {
+        in_force,
+        listen: value(sources, &the::LISTEN, parse::address)?,
+        tls_listen: value(sources, &the::TLS_LISTEN, parse::optional_address)?,
+        admin_listen: value(sources, &the::ADMIN_LISTEN, parse::optional_address)?,
+        tls_certificate: value(sources, &the::TLS_CERTIFICATE, parse::certificate)?,
+        tls_key: value(sources, &the::TLS_KEY, parse::certificate)?,
+        run_mode: value(sources, &the::RUN_MODE, parse::run_mode)?,
+        threads: value(sources, &the::THREADS, parse::threads)?,
+        drain_timeout: value(sources, &the::DRAIN_TIMEOUT, parse::duration)?,
+        request_timeout: value(sources, &the::REQUEST_TIMEOUT, parse::duration)?,
+        header_timeout: value(sources, &the::HEADER_TIMEOUT, parse::duration)?,
+        body_limit: value(sources, &the::BODY_LIMIT, parse::size)?,
+        body_budget: value(sources, &the::BODY_BUDGET, parse::size)?,
+        pooled_bodies: value(sources, &the::POOLED_BODIES, parse::switch)?,
+        zero_copy: value(sources, &the::ZERO_COPY, parse::switch)?,
+        security_headers: value(sources, &the::SECURITY_HEADERS, parse::switch)?,
+        access_log: value(sources, &the::ACCESS_LOG, parse::access_log)?,
+        access_log_sample: value(sources, &the::ACCESS_LOG_SAMPLE, parse::count)?,
+        log: value(sources, &the::LOG, parse::log_filter)?,
+        log_format: value(sources, &the::LOG_FORMAT, parse::log_format)?,
+        data: value(sources, &the::DATA, parse::data)?,
+        demo_data: value(sources, &the::DEMO_DATA, parse::switch)?,
+        site: value(sources, &the::SITE, parse::site)?,
+        upload_limit: value(sources, &the::UPLOAD_LIMIT, parse::large_size)?,
+        upload_quota: value(sources, &the::UPLOAD_QUOTA, parse::large_size)?,
+        proxy_upstream: value(sources, &the::PROXY_UPSTREAM, parse::upstream)?,
+    };
+    if config.tls_certificate.is_some() != config.tls_key.is_some() {
+        let message = "a certificate needs its key: set both tls-certificate and tls-key";
+        let origin = config.origin(&the::TLS_CERTIFICATE).clone();
+        return Err(ConfigError::new(origin, message));
+    }
+    Ok(config)
 }
 
 fn value<T>(
     sources: &Sources<'_>,
     setting: &Setting,
     parse: fn(&str) -> Result<T, String>,
-) -> Result<(T, Origin), ConfigError> {
+) -> Result<T, ConfigError> {
     let (text, origin) = sources.find(setting)?;
-    match parse(&text) {
-        Ok(value) => Ok((value, origin)),
-        Err(message) => Err(ConfigError::new(origin, message)),
-    }
-}
-
-/// The settings in force as a TOML file, each with its origin as a comment.
-fn show(sources: &Sources<'_>) -> Result<String, ConfigError> {
-    let mut lines = String::new();
-    for setting in settings::ALL {
-        let (text, origin) = sources.find(setting)?;
-        let assignment = format!("{} = {text:?}", setting.key);
-        lines.push_str(&format!("{assignment:<36} # {origin}\n"));
-    }
-    Ok(lines)
+    parse(&text).map_err(|message| ConfigError::new(origin, message))
 }
 
 #[cfg(test)]
@@ -182,7 +292,7 @@ mod tests {
             panic!("no configuration")
         };
         assert_eq!(config.listen, "127.0.0.1:3000".parse().unwrap());
-        assert_eq!(config.listen_origin, Origin::Default);
+        assert_eq!(*config.origin(&settings::LISTEN), Origin::Default);
         assert_eq!(config.body_limit, 256 * 1024);
     }
 
@@ -208,6 +318,10 @@ mod tests {
             (
                 load_with(&[], &[("SERVER_BODY_LIMIT", "big")]),
                 "SERVER_BODY_LIMIT: \"big\" is not a size",
+            ),
+            (
+                load_with(&["--tls-key", "key.pem"], &[]),
+                "a certificate needs its key",
             ),
             (
                 load_with(&["--lisen", "x"], &[]),

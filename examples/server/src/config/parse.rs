@@ -2,12 +2,13 @@
 //! [`ConfigError`](super::ConfigError) puts in front where the text came from.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use tracing_subscriber::EnvFilter;
 
-use super::{DemoData, LogFormat};
+use super::{AccessLog, LogFormat, RunMode, Switch, Upstream};
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
@@ -61,11 +62,94 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
     }
 }
 
-pub(super) fn demo_data(text: &str) -> Result<DemoData, String> {
+/// A switch: a layer of the assembly, or the demo data.
+pub(super) fn switch(text: &str) -> Result<Switch, String> {
     match text {
-        "on" => Ok(DemoData::On),
-        "off" => Ok(DemoData::Off),
-        _ => Err(format!("{text:?} is neither on nor off")),
+        "on" => Ok(Switch::On),
+        "off" => Ok(Switch::Off),
+        _ => Err(format!("{text:?} is neither; write on or off")),
+    }
+}
+
+/// An address, or `off`.
+pub(super) fn optional_address(text: &str) -> Result<Option<SocketAddr>, String> {
+    match text {
+        "off" => Ok(None),
+        _ => address(text)
+            .map(Some)
+            .map_err(|error| format!("{error}, or off")),
+    }
+}
+
+/// A path, or the word that stands for having none.
+pub(super) fn path_or(word: &'static str, text: &str) -> Result<Option<PathBuf>, String> {
+    match text {
+        "" => Err(format!("the path is empty; write a path, or {word}")),
+        _ if text == word => Ok(None),
+        _ => Ok(Some(PathBuf::from(text))),
+    }
+}
+
+pub(super) fn certificate(text: &str) -> Result<Option<PathBuf>, String> {
+    path_or("self-signed", text)
+}
+
+pub(super) fn data(text: &str) -> Result<Option<PathBuf>, String> {
+    path_or("memory", text)
+}
+
+pub(super) fn site(text: &str) -> Result<Option<PathBuf>, String> {
+    match path_or("built-in", text)? {
+        Some(path) if !path.is_dir() => Err(format!(
+            "{text:?} is not a folder that can be read; write one, or built-in"
+        )),
+        path => Ok(path),
+    }
+}
+
+pub(super) fn run_mode(text: &str) -> Result<RunMode, String> {
+    match text {
+        "multi-thread" => Ok(RunMode::MultiThread),
+        "thread-per-core" => Ok(RunMode::ThreadPerCore),
+        _ => Err(format!(
+            "{text:?} is not a way to run; write multi-thread or thread-per-core"
+        )),
+    }
+}
+
+pub(super) fn access_log(text: &str) -> Result<AccessLog, String> {
+    match text {
+        "off" => Ok(AccessLog::Off),
+        "common" => Ok(AccessLog::Common),
+        "json" => Ok(AccessLog::Json),
+        _ => Err(format!(
+            "{text:?} is not a format of the access log; write off, common or json"
+        )),
+    }
+}
+
+pub(super) fn count(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err(format!(
+            "{text:?} is not a count; write a whole number from 1 on"
+        )),
+    }
+}
+
+pub(super) fn large_size(text: &str) -> Result<u64, String> {
+    text.parse::<ByteSize>()
+        .map(|size| size.as_u64())
+        .map_err(|_| format!("{text:?} is not a size in bytes; write 65536, 256KiB or 2GiB"))
+}
+
+pub(super) fn upstream(text: &str) -> Result<Upstream, String> {
+    match text {
+        "self" => Ok(Upstream::Itself),
+        "off" => Ok(Upstream::Off),
+        _ => address(text)
+            .map(Upstream::Address)
+            .map_err(|error| format!("{error}, self, or off")),
     }
 }
 
@@ -105,6 +189,15 @@ mod tests {
             threads("-1").unwrap_err(),
             log_filter("server=loud").unwrap_err(),
             log_format("xml").unwrap_err(),
+            switch("maybe").unwrap_err(),
+            optional_address("none").unwrap_err(),
+            data("").unwrap_err(),
+            site("/no/such/folder").unwrap_err(),
+            run_mode("fast").unwrap_err(),
+            access_log("xml").unwrap_err(),
+            count("0").unwrap_err(),
+            large_size("a lot").unwrap_err(),
+            upstream("elsewhere").unwrap_err(),
         ];
         for message in refusals {
             assert!(message.contains("write "), "no advice in: {message}");

@@ -7,7 +7,7 @@ use http::header::{CONTENT_SECURITY_POLICY, HOST};
 use http::{HeaderMap, Uri};
 
 use super::routes::Route;
-use crate::assembly::App;
+use crate::app::App;
 use crate::store::Shop;
 
 const PAGE: &str = include_str!("landing.html");
@@ -75,6 +75,10 @@ fn row(route: &Route) -> String {
 
 /// A path that the pattern matches and the demo data has, if the parameters' names are known here.
 fn example(pattern: &str) -> Option<String> {
+    // Endless, for WebSockets, and empty until somebody uploads.
+    if ["/events", "/echo", "/uploads/{id:alnum}"].contains(&pattern) {
+        return None;
+    }
     let mut path = String::new();
     let mut rest = pattern;
     while let Some((literal, parameter)) = rest.split_once('{') {
@@ -88,6 +92,9 @@ fn example(pattern: &str) -> Option<String> {
             "to" => "1850",
             "genre" => "classic",
             "table" => "books",
+            "name" => "Ada",
+            "*path" => "healthz",
+            "*__nest_tail" => "index.html",
             _ => return None,
         });
         rest = after;

@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode, Uri};
 use serde::Serialize;
 use tower_trie_router::TrieService;
 
-use crate::assembly::App;
+use crate::app::App;
 use crate::problem::Problem;
 
 /// What the router has, taken down once at the start.

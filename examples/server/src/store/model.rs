@@ -75,7 +75,7 @@ pub(crate) struct Customer {
     pub(crate) email: String,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Order {
     pub(crate) customer_id: u64,
     pub(crate) status: Status,
@@ -84,7 +84,7 @@ pub(crate) struct Order {
     pub(crate) total_cents: u64,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Line {
     pub(crate) book_id: u64,
     pub(crate) title: String,
@@ -93,7 +93,7 @@ pub(crate) struct Line {
 }
 
 /// An order is placed, then paid, then shipped; it can be cancelled until it is shipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Status {
     Placed,

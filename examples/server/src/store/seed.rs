@@ -140,8 +140,8 @@ const CUSTOMERS: [(&str, &str); 3] = [
     ("Emmy Noether", "emmy@example.com"),
 ];
 
-pub(super) fn shop() -> Shop {
-    let mut shop = Shop::default();
+/// Fills an empty shop.
+pub(super) fn fill(shop: &mut Shop) {
     for (name, born) in AUTHORS {
         let author = Author {
             name: name.to_owned(),
@@ -186,7 +186,6 @@ pub(super) fn shop() -> Shop {
     shop.orders
         .insert(first_order())
         .expect("an empty table has room");
-    shop
 }
 
 fn first_order() -> Order {

@@ -30,18 +30,54 @@ impl Drop for File {
     }
 }
 
-/// Every setting: its key and two values that differ from the default.
-const SETTINGS: [(&str, [&str; 3]); 9] = [
+/// Every setting: its key and three values that differ from the default.
+const SETTINGS: [(&str, [&str; 3]); 25] = [
     ("listen", ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]),
+    ("tls-listen", ["127.0.0.1:1", "off", "127.0.0.1:3"]),
+    ("admin-listen", ["127.0.0.1:1", "off", "127.0.0.1:3"]),
+    ("tls-certificate", ["a.pem", "b.pem", "c.pem"]),
+    ("tls-key", ["a.pem", "b.pem", "c.pem"]),
+    (
+        "run-mode",
+        ["thread-per-core", "multi-thread", "thread-per-core"],
+    ),
+    ("threads", ["1", "2", "3"]),
+    ("drain-timeout", ["1s", "2s", "3s"]),
     ("request-timeout", ["1s", "2s", "3s"]),
     ("header-timeout", ["1s", "2s", "3s"]),
     ("body-limit", ["1KiB", "2KiB", "3KiB"]),
-    ("drain-timeout", ["1s", "2s", "3s"]),
-    ("threads", ["1", "2", "3"]),
+    ("body-budget", ["8MiB", "16MiB", "32MiB"]),
+    ("pooled-bodies", ["off", "on", "off"]),
+    ("zero-copy", ["off", "on", "off"]),
+    ("security-headers", ["off", "on", "off"]),
+    ("access-log", ["json", "common", "json"]),
+    ("access-log-sample", ["10", "20", "30"]),
     ("log", ["warn", "error", "debug"]),
     ("log-format", ["json", "text", "json"]),
+    ("data", ["/a", "/b", "/c"]),
     ("demo-data", ["off", "on", "off"]),
+    ("site", ["/", "/tmp", "/usr"]),
+    ("upload-limit", ["1MiB", "2MiB", "3MiB"]),
+    ("upload-quota", ["1MiB", "2MiB", "3MiB"]),
+    ("proxy-upstream", ["off", "127.0.0.1:1", "127.0.0.1:2"]),
 ];
+
+/// What a setting cannot be without.
+fn needed_with(key: &str) -> &'static [&'static str] {
+    match key {
+        "tls-certificate" => &["--tls-key", "k.pem"],
+        "tls-key" => &["--tls-certificate", "c.pem"],
+        _ => &[],
+    }
+}
+
+/// Of the settings in force all but the free ports, which are of the tests.
+fn without_ports(command: &mut std::process::Command) -> String {
+    for port in ["SERVER_LISTEN", "SERVER_TLS_LISTEN", "SERVER_ADMIN_LISTEN"] {
+        command.env_remove(port);
+    }
+    String::from_utf8(output(command).stdout).unwrap()
+}
 
 fn variable(key: &str) -> String {
     format!("SERVER_{}", key.replace('-', "_").to_uppercase())
@@ -53,7 +89,8 @@ fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
         let file_name = format!("precedence-{key}.toml");
         let config = File::new(&file_name, &format!("# one setting\n{key} = \"{file}\"\n"));
         let shown = |use_flag: bool, use_environment: bool, use_file: bool| {
-            let mut command = program(&["--show-config"]);
+            let mut command = program(&["--print-config"]);
+            command.env_remove(variable(key)).args(needed_with(key));
             if use_flag {
                 command.args([&format!("--{key}"), flag]);
             }
@@ -82,14 +119,16 @@ fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
         assert_eq!(shown(true, true, true), (set(flag), format!("--{key}")));
         assert_eq!(shown(false, true, true), (set(environment), variable(key)));
         assert_eq!(shown(false, false, true), (set(file), from_file));
-        assert_eq!(shown(false, false, false).1, "default", "{key}");
+        if needed_with(key).is_empty() {
+            assert_eq!(shown(false, false, false).1, "default", "{key}");
+        }
     }
 }
 
 #[test]
 fn the_file_can_be_named_by_the_environment() {
     let config = File::new("by-environment.toml", "threads = 3\ndemo-data = false\n");
-    let shown = output(program(&["--show-config"]).env("SERVER_CONFIG", config.path()));
+    let shown = output(program(&["--print-config"]).env("SERVER_CONFIG", config.path()));
     let text = String::from_utf8(shown.stdout).unwrap();
     assert!(
         text.contains("threads = \"3\"") && text.contains("demo-data = \"off\""),
@@ -99,9 +138,9 @@ fn the_file_can_be_named_by_the_environment() {
 
 #[test]
 fn the_shown_configuration_is_a_configuration_file() {
-    let shown = output(&mut program(&["--show-config", "--threads", "2"]));
+    let shown = output(&mut program(&["--print-config", "--threads", "2"]));
     let config = File::new("shown.toml", &String::from_utf8(shown.stdout).unwrap());
-    let again = output(&mut program(&["--show-config", "--config", config.path()]));
+    let again = output(&mut program(&["--print-config", "--config", config.path()]));
     assert!(
         again.status.success(),
         "{}",
@@ -113,10 +152,9 @@ fn the_shown_configuration_is_a_configuration_file() {
 #[test]
 fn the_example_file_holds_the_defaults() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/server.toml");
-    let text = |command| String::from_utf8(output(command).stdout).unwrap();
     let (file, defaults) = (
-        text(&mut program(&["--show-config", "--config", path])),
-        text(&mut program(&["--show-config"])),
+        without_ports(&mut program(&["--print-config", "--config", path])),
+        without_ports(&mut program(&["--print-config"])),
     );
     assert_eq!(file.lines().count(), SETTINGS.len(), "{file}");
     for (from_file, default) in file.lines().zip(defaults.lines()) {
@@ -134,7 +172,7 @@ fn help_names_every_flag_variable_and_default() {
     let help = output(&mut program(&["--help"]));
     assert!(help.status.success());
     let text = String::from_utf8(help.stdout).unwrap();
-    let shown = String::from_utf8(output(&mut program(&["--show-config"])).stdout).unwrap();
+    let shown = without_ports(&mut program(&["--print-config"]));
     assert_eq!(
         shown.lines().count(),
         SETTINGS.len(),
@@ -153,7 +191,8 @@ fn help_names_every_flag_variable_and_default() {
     }
     for want in [
         "--config <FILE>",
-        "--show-config",
+        "--print-config",
+        "--check-config",
         "--help",
         "--version",
         "SERVER_CONFIG",
@@ -240,7 +279,7 @@ async fn the_banner_leads_to_the_server() {
 async fn a_closed_standard_output_does_not_keep_it_from_serving() {
     let (reader, writer) = std::io::pipe().expect("a pipe can be made");
     drop(reader);
-    let mut command = program(&["--listen", "127.0.0.1:0", "--log-format", "json"]);
+    let mut command = program(&["--log-format", "json"]);
     let mut child = command
         .stdout(writer)
         .stderr(Stdio::piped())
@@ -257,4 +296,25 @@ async fn a_closed_standard_output_does_not_keep_it_from_serving() {
     assert_eq!(Client::http1(address).get("/healthz").await.status, 200);
     child.kill().expect("it is still running");
     child.wait().expect("the child is ours");
+}
+
+#[test]
+fn a_configuration_can_be_checked_without_serving() {
+    let good = output(&mut program(&["--check-config"]));
+    assert!(good.status.success(), "{good:?}");
+    assert_eq!(good.stdout, b"the configuration is good\n");
+    let missing = [
+        "--check-config",
+        "--tls-certificate",
+        "/no.pem",
+        "--tls-key",
+        "/no.pem",
+    ];
+    let bad = output(&mut program(&missing));
+    let text = String::from_utf8(bad.stderr).unwrap();
+    assert_eq!(bad.status.code(), Some(1), "{text}");
+    assert!(
+        text.starts_with("error: cannot take PEM from /no.pem: "),
+        "{text}"
+    );
 }

@@ -3,13 +3,22 @@
 mod client;
 mod process;
 
+mod admin;
 mod configuration;
+mod durability;
+mod files;
 mod limits;
+mod live;
 mod orders;
 mod paging;
 mod problems;
 mod protocols;
+mod proxy;
 mod resources;
+mod restart;
 mod routes;
+mod run_modes;
 mod search;
 mod shutdown;
+mod tls;
+mod uploads;

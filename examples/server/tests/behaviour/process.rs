@@ -9,15 +9,20 @@ use std::sync::mpsc::{Receiver, channel};
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// Everything printed before the address was, and that line.
+    tls: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
+    /// Everything printed at the start.
     pub(crate) banner: String,
     log: Receiver<String>,
 }
 
-/// The program with no environment but what the test sets.
+/// The program on free ports, with no environment but that and what the test sets.
 pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
     command.args(arguments).env_clear().stdin(Stdio::null());
+    for port in ["SERVER_LISTEN", "SERVER_TLS_LISTEN", "SERVER_ADMIN_LISTEN"] {
+        command.env(port, "127.0.0.1:0");
+    }
     command
 }
 
@@ -31,9 +36,12 @@ pub(crate) fn output(command: &mut Command) -> Output {
 impl Server {
     /// Starts on a free port and waits until the banner says which.
     pub(crate) fn start(arguments: &[&str]) -> Server {
-        let mut command = program(&["--listen", "127.0.0.1:0"]);
+        Server::run(&mut program(arguments))
+    }
+
+    /// As [`start`](Self::start), of a command that was set up further.
+    pub(crate) fn run(command: &mut Command) -> Server {
         let mut child = command
-            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -50,21 +58,22 @@ impl Server {
 
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let mut banner = String::new();
-        let address = loop {
-            let start = banner.len();
+        while !banner.ends_with("server --help\n") {
             let read = stdout.read_line(&mut banner).expect("the banner is UTF-8");
             assert_ne!(
                 read,
                 0,
-                "no address in the banner {banner:?}; log: {:?}",
+                "no whole banner but {banner:?}; log: {:?}",
                 log.iter().collect::<Vec<_>>()
             );
-            if let Some(rest) = banner[start..].strip_prefix("listening on ") {
-                let address = rest.split(',').next().unwrap_or_default();
-                break address
-                    .parse()
-                    .unwrap_or_else(|_| panic!("{address:?} is no address"));
-            }
+        }
+        let address = |port: &str| {
+            let line = banner
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("listening {port} ")))?;
+            let address = line.split(',').next().unwrap_or_default();
+            let parsed = address.parse();
+            Some(parsed.unwrap_or_else(|_| panic!("{address:?} is no address")))
         };
         std::thread::spawn(move || {
             let mut rest = Vec::new();
@@ -72,10 +81,27 @@ impl Server {
         });
         Server {
             child,
-            address,
+            address: address("on").expect("the banner has the address"),
+            tls: address("for TLS on"),
+            admin: address("for the admin on"),
             banner,
             log,
         }
+    }
+
+    /// Where TLS is spoken.
+    pub(crate) fn tls(&self) -> SocketAddr {
+        self.tls.expect("the TLS port is on")
+    }
+
+    /// Where the dashboard is.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin.expect("the admin port is on")
+    }
+
+    /// The process's id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for a log line that contains `part`, and returns it.
@@ -101,6 +127,24 @@ impl Server {
         assert!(status.success(), "kill -s {name} {id}: {status}");
     }
 
+    /// Ends the process as a crash does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("it is still running");
+        self.child.wait().expect("the child is ours");
+    }
+
+    /// The process that this one has started in its place; it is killed when the value is dropped.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn successor(&mut self) -> Successor {
+        let started = self.logged("listening");
+        let id = started
+            .split("process=")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next());
+        let id = id.and_then(|id| id.trim().parse().ok());
+        Successor(id.unwrap_or_else(|| panic!("no process in {started}")))
+    }
+
     pub(crate) fn wait(mut self) -> ExitStatus {
         self.child.wait().expect("the child is ours")
     }
@@ -111,5 +155,22 @@ impl Drop for Server {
         // After `wait` there is nothing left to kill, which is no error worth a panic in a drop.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A process that was started by one that the test started.
+pub(crate) struct Successor(u32);
+
+impl Successor {
+    pub(crate) fn id(&self) -> u32 {
+        self.0
+    }
+}
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        let _ = Command::new("kill")
+            .args(["-s", "KILL", &self.0.to_string()])
+            .status();
     }
 }

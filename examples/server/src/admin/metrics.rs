@@ -1,0 +1,158 @@
+//! `/metrics` for Prometheus.
+//!
+//! Whatever the server keeps count of anyway is set in the recorder of the `metrics` facade when it is asked for,
+//! which costs a request nothing; the crates' own metrics arrive there too. The durations are written here, as
+//! histograms of an octave a bucket: a recorder would keep every single one until the next scrape.
+
+use std::fmt::Write;
+use std::sync::atomic::Ordering;
+
+use metrics::{counter, gauge};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+
+use crate::app::App;
+use crate::live;
+use crate::observe::{AccessLogger, BUCKETS, Counts, upper_bound};
+use crate::serve::Port;
+use crate::system;
+
+/// The recorder of this process.
+#[derive(Clone)]
+pub(crate) struct Exposition(PrometheusHandle);
+
+impl std::fmt::Debug for Exposition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Exposition")
+    }
+}
+
+impl Exposition {
+    /// Takes all metrics of the process from now on.
+    ///
+    /// # Errors
+    /// When something else does already.
+    pub(crate) fn install() -> Result<Self, BuildError> {
+        PrometheusBuilder::new().install_recorder().map(Exposition)
+    }
+
+    /// The text format 0.0.4.
+    pub(super) fn render(&self, app: &App) -> String {
+        set(app);
+        self.0.run_upkeep();
+        let mut text = self.0.render();
+        write_requests(&mut text, &app.traffic.counts());
+        text
+    }
+}
+
+fn set(app: &App) {
+    gauge!("server_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    gauge!("server_uptime_seconds").set(app.started.elapsed().as_secs_f64());
+    gauge!("process_resident_memory_bytes").set(system::resident_bytes() as f64);
+    gauge!("process_open_fds").set(system::open_descriptors() as f64);
+    gauge!("process_max_fds").set(system::descriptor_limit() as f64);
+    let in_flight = app.traffic.in_flight.load(Ordering::Relaxed);
+    gauge!("server_requests_in_flight").set(in_flight as f64);
+    for port in Port::ALL {
+        gauge!("server_connections_open", "port" => port.name())
+            .set(app.connections.open(port) as f64);
+        counter!("server_connections_accepted_total", "port" => port.name())
+            .absolute(app.connections.accepted(port));
+    }
+    gauge!("server_websockets_open").set(live::open_sockets() as f64);
+    counter!("server_access_log_dropped_total").absolute(AccessLogger::dropped());
+    set_pool(app);
+    set_files(app);
+    if let Some(batches) = app.store.saved_batches() {
+        counter!("server_store_batches_total").absolute(batches);
+    }
+    let uploads = app.uploads.figures();
+    gauge!("server_uploads", "state" => "whole").set(uploads.whole as f64);
+    gauge!("server_uploads", "state" => "partial").set(uploads.partial as f64);
+    gauge!("server_uploads_bytes").set(uploads.bytes as f64);
+    if let Some(proxy) = &app.proxy {
+        let stats = proxy.figures();
+        gauge!("server_upstream_connections", "state" => "idle").set(stats.idle as f64);
+        gauge!("server_upstream_connections", "state" => "in_use").set(stats.in_use as f64);
+        counter!("server_upstream_acquisitions_total", "result" => "hit").absolute(stats.hits);
+        counter!("server_upstream_acquisitions_total", "result" => "miss").absolute(stats.misses);
+    }
+}
+
+fn set_pool(app: &App) {
+    let stats = app.pool.stats();
+    gauge!("server_pool_allocated_bytes").set(stats.allocated as f64);
+    gauge!("server_pool_limit_bytes").set(stats.limit as f64);
+    gauge!("server_pool_waiting").set(stats.waiting as f64);
+    for class in &stats.classes {
+        let size = class.size.to_string();
+        gauge!("server_pool_buffers", "size" => size.clone(), "state" => "idle")
+            .set(class.idle as f64);
+        gauge!("server_pool_buffers", "size" => size.clone(), "state" => "in_use")
+            .set(class.in_use as f64);
+        counter!("server_pool_acquisitions_total", "size" => size.clone(), "result" => "hit")
+            .absolute(class.hits);
+        counter!("server_pool_acquisitions_total", "size" => size, "result" => "miss")
+            .absolute(class.misses);
+    }
+}
+
+fn set_files(app: &App) {
+    let files = app.files.snapshot();
+    for (tier, bytes) in [
+        ("heap", files.heap_bytes),
+        ("sealed", files.sealed_bytes),
+        ("window", files.window_bytes),
+        ("read", files.read_bytes),
+    ] {
+        counter!("server_files_bytes_total", "tier" => tier).absolute(bytes);
+    }
+    counter!("server_files_cache_total", "result" => "hit").absolute(files.cache_hits);
+    counter!("server_files_cache_total", "result" => "miss").absolute(files.cache_misses);
+    counter!("server_files_sendfile_calls_total").absolute(files.sendfile_calls);
+    counter!("server_files_sendfile_bytes_total").absolute(files.sendfile_bytes);
+    counter!("server_files_cold_fills_total").absolute(files.cold_fills);
+}
+
+fn write_requests(text: &mut String, routes: &[(String, Counts)]) {
+    text.push_str("# TYPE server_requests_total counter\n");
+    for (pattern, counts) in routes {
+        let route = escape(pattern);
+        for (class, count) in (1..).zip(counts.statuses) {
+            let _ = writeln!(
+                text,
+                "server_requests_total{{route=\"{route}\",status=\"{class}xx\"}} {count}"
+            );
+        }
+    }
+    text.push_str("\n# TYPE server_request_duration_seconds histogram\n");
+    for (pattern, counts) in routes {
+        let route = escape(pattern);
+        let name = "server_request_duration_seconds";
+        let mut below = 0;
+        for (bucket, count) in counts.durations[..BUCKETS - 1].iter().enumerate() {
+            below += count;
+            if bucket % 4 == 0 {
+                let bound = upper_bound(bucket);
+                let _ = writeln!(
+                    text,
+                    "{name}_bucket{{route=\"{route}\",le=\"{bound}\"}} {below}"
+                );
+            }
+        }
+        let total = counts.total();
+        let _ = writeln!(
+            text,
+            "{name}_bucket{{route=\"{route}\",le=\"+Inf\"}} {total}"
+        );
+        let _ = writeln!(text, "{name}_sum{{route=\"{route}\"}} {}", counts.seconds);
+        let _ = writeln!(text, "{name}_count{{route=\"{route}\"}} {total}");
+    }
+}
+
+/// A label's value in the text format.
+fn escape(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}

@@ -1,0 +1,116 @@
+//! The admin port: dashboard, metrics, health. It has a thread of its own, so that it answers when all others are busy.
+
+mod figures;
+mod metrics;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::routing::get;
+use futures_util::{Stream, StreamExt, stream};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+
+use self::figures::Board;
+pub(crate) use self::metrics::Exposition;
+use crate::app::App;
+use crate::pages;
+
+const PAGE: &str = include_str!("page/dashboard.html");
+const STYLE: &str = include_str!("page/dashboard.css");
+const SCRIPT: &str = include_str!("page/dashboard.js");
+/// The page has its own style and script, and talks to this port alone.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+                      img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+#[derive(Debug, Clone)]
+struct Admin {
+    app: App,
+    board: Arc<Board>,
+    exposition: Exposition,
+}
+
+/// Everything that the admin port serves. Starts taking figures once a second, on the runtime of the caller.
+pub(crate) fn router(app: App, exposition: Exposition) -> Router {
+    let board = Arc::new(Board::default());
+    tokio::spawn(figures::sample(app.clone(), board.clone()));
+    let health = Router::new()
+        .route("/healthz", get(pages::alive))
+        .route("/readyz", get(pages::ready))
+        .with_state(app.clone());
+    Router::new()
+        .route("/", get(dashboard))
+        .route("/dashboard.css", get(style))
+        .route("/dashboard.js", get(script))
+        .route("/figures", get(figures))
+        .route("/metrics", get(metrics))
+        .with_state(Admin {
+            app,
+            board,
+            exposition,
+        })
+        .merge(health)
+}
+
+async fn dashboard() -> impl IntoResponse {
+    (
+        [(CONTENT_SECURITY_POLICY, POLICY)],
+        asset("text/html; charset=utf-8", PAGE),
+    )
+}
+
+async fn style() -> impl IntoResponse {
+    asset("text/css; charset=utf-8", STYLE)
+}
+
+async fn script() -> impl IntoResponse {
+    asset("text/javascript; charset=utf-8", SCRIPT)
+}
+
+/// A part of the page, which may differ after a restart.
+fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
+    (
+        [
+            (CONTENT_TYPE, kind),
+            (CACHE_CONTROL, "no-store"),
+            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ],
+        text,
+    )
+}
+
+/// `GET /figures`: the figures of the last minutes as one event, then those of each second as they come.
+async fn figures(State(admin): State<Admin>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let (past, coming) = admin.board.subscribe();
+    let past = Event::default()
+        .event("past")
+        .data(format!("[{}]", past.join(",")));
+    let mut shutdown = admin.app.shutdown.clone();
+    let coming = stream::unfold(coming, async |mut coming| {
+        loop {
+            match coming.recv().await {
+                Ok(frame) => return Some((Event::default().event("now").data(&*frame), coming)),
+                // A reader that was too slow has missed some seconds, and goes on with the next.
+                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
+                Err(tokio::sync::broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    });
+    let events = stream::once(std::future::ready(past))
+        .chain(coming)
+        .take_until(async move { shutdown.asked().await })
+        .map(Ok);
+    Sse::new(events).keep_alive(KeepAlive::default())
+}
+
+/// `GET /metrics`: for Prometheus.
+async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
+    let text = admin.exposition.render(&admin.app);
+    (
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+}

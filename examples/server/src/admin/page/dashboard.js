@@ -1,0 +1,173 @@
+"use strict";
+
+// Seconds of the heat map; the server keeps as many.
+const SECONDS = 180;
+const frames = [];
+
+const byId = (id) => document.getElementById(id);
+
+function count(value) {
+  return value.toLocaleString("en");
+}
+
+function bytes(value) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  while (value >= 1024 && unit + 1 < units.length) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+function duration(seconds) {
+  if (seconds === 0) return "–";
+  if (seconds < 1e-3) return `${Math.round(seconds * 1e6)} µs`;
+  if (seconds < 1) return `${(seconds * 1e3).toFixed(1)} ms`;
+  return `${seconds.toFixed(2)} s`;
+}
+
+function uptime(seconds) {
+  const parts = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+  const shown = [];
+  for (const [size, unit] of parts) {
+    if (seconds >= size && shown.length < 2) {
+      shown.push(`${Math.floor(seconds / size)} ${unit}`);
+      seconds %= size;
+    }
+  }
+  return shown.join(" ") || "0 s";
+}
+
+// Rows are kept and their cells written only where they differ, so that a reader's selection stays.
+function fill(table, rows) {
+  const body = byId(table).tBodies[0];
+  while (body.rows.length > rows.length) body.deleteRow(-1);
+  rows.forEach((cells, index) => {
+    const row = body.rows[index] ?? body.insertRow();
+    cells.forEach((text, column) => {
+      const cell = row.cells[column] ?? row.insertCell();
+      if (cell.textContent !== String(text)) cell.textContent = text;
+    });
+  });
+}
+
+function cards(entries) {
+  const list = byId("cards");
+  entries.forEach(([name, value], index) => {
+    let card = list.children[index];
+    if (!card) {
+      card = document.createElement("div");
+      card.append(document.createElement("dt"), document.createElement("dd"));
+      list.append(card);
+    }
+    card.firstChild.textContent = name;
+    card.lastChild.textContent = value;
+  });
+}
+
+function show(frame) {
+  const open = frame.ports.reduce((sum, port) => sum + port.open, 0);
+  cards([
+    ["requests a second", count(frame.rate)],
+    ["in flight", count(frame.in_flight)],
+    ["median, last second", duration(frame.p50)],
+    ["99 %, last second", duration(frame.p99)],
+    ["connections", count(open)],
+    ["descriptors", `${count(frame.descriptors.open)} of ${count(frame.descriptors.limit)}`],
+    ["memory", bytes(frame.memory)],
+    ["up for", uptime(frame.uptime)],
+  ]);
+  const routes = [...frame.routes].sort((a, b) => b.total - a.total);
+  fill("routes", routes.map((route) => [
+    route.route, count(route.rate), count(route.total),
+    duration(route.p50), duration(route.p95), duration(route.p99), count(route.errors),
+  ]));
+  [...byId("routes").tBodies[0].rows].forEach((row) => {
+    row.cells[6].className = row.cells[6].textContent === "0" ? "" : "bad";
+  });
+  fill("ports", [
+    ...frame.ports.map((port) => [port.port, count(port.open), count(port.accepted)]),
+    ["WebSockets", count(frame.websockets), ""],
+  ]);
+  byId("budget").textContent =
+    `${bytes(frame.pool.allocated)} of ${bytes(frame.pool.limit)} allocated, ${count(frame.pool.waiting)} waiting`;
+  fill("pool", frame.pool.classes.map((size) => [
+    bytes(size.size), count(size.in_use), count(size.idle), count(size.hits), count(size.misses),
+  ]));
+  fill("files", [
+    ["from the heap cache", bytes(frame.files.heap_bytes)],
+    ["from sealed memory", bytes(frame.files.sealed_bytes)],
+    ["by windows", bytes(frame.files.window_bytes)],
+    ["read", bytes(frame.files.read_bytes)],
+    ["sent by sendfile", bytes(frame.files.sendfile_bytes)],
+    ["calls of sendfile", count(frame.files.sendfile_calls)],
+    ["cache hits", count(frame.files.cache_hits)],
+    ["cache misses", count(frame.files.cache_misses)],
+  ]);
+  const rest = [];
+  if (frame.upstream) {
+    rest.push(["upstream connections in use", count(frame.upstream.in_use)]);
+    rest.push(["upstream connections idle", count(frame.upstream.idle)]);
+    rest.push(["upstream connections made", count(frame.upstream.misses)]);
+  }
+  rest.push(["uploads, whole", count(frame.uploads.whole)]);
+  rest.push(["uploads, partial", count(frame.uploads.partial)]);
+  rest.push(["uploads, size", bytes(frame.uploads.bytes)]);
+  rest.push(["store", frame.store === null ? "in memory" : `${count(frame.store)} batches saved`]);
+  fill("rest", rest);
+  draw();
+}
+
+function draw() {
+  const canvas = byId("heat");
+  const context = canvas.getContext("2d");
+  const heat = getComputedStyle(document.documentElement).getPropertyValue("--heat");
+  const rows = frames[0].heat.length;
+  const width = canvas.width / SECONDS;
+  const height = canvas.height / rows;
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  const most = Math.max(1, ...frames.flatMap((frame) => frame.heat.map(([, number]) => number)));
+  frames.forEach((frame, index) => {
+    const x = canvas.width - (frames.length - index) * width;
+    frame.heat.forEach(([, number], row) => {
+      if (number === 0) return;
+      // A logarithm, so that one slow request among thousands is seen.
+      const shade = 0.2 + 0.8 * Math.log1p(number) / Math.log1p(most);
+      context.fillStyle = `rgba(${heat}, ${shade})`;
+      context.fillRect(x, canvas.height - (row + 1) * height, width, height);
+    });
+  });
+  const last = frames[frames.length - 1];
+  canvas.setAttribute("aria-label",
+    `${count(last.rate)} requests in the last second, median ${duration(last.p50)}, 99 % below ${duration(last.p99)}`);
+}
+
+function add(frame) {
+  frames.push(frame);
+  if (frames.length > SECONDS) frames.shift();
+}
+
+function connect() {
+  const state = byId("state");
+  const events = new EventSource("/figures");
+  events.addEventListener("past", (event) => {
+    frames.length = 0;
+    JSON.parse(event.data).forEach(add);
+    if (frames.length > 0) show(frames[frames.length - 1]);
+    state.textContent = "live";
+    state.className = "";
+  });
+  events.addEventListener("now", (event) => {
+    const frame = JSON.parse(event.data);
+    add(frame);
+    show(frame);
+  });
+  events.addEventListener("error", () => {
+    // The browser tries again by itself.
+    state.textContent = "the server does not answer; trying again";
+    state.className = "lost";
+  });
+}
+
+connect();

@@ -1,0 +1,174 @@
+//! What handlers share: what lives as long as the process, and what a reload replaces.
+
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+use std::{error, fmt, io};
+
+use tempfile::TempDir;
+use tower_pool::{ConfigError, LeakTracking, Pool};
+use tower_zerocopy_fs::Metrics;
+
+use crate::config::Config;
+use crate::observe::Traffic;
+use crate::pages::RouteList;
+use crate::proxy::Proxy;
+use crate::serve::{Connections, Port, Serving};
+use crate::shutdown::Shutdown;
+use crate::site;
+use crate::store::{KeeperError, Store};
+use crate::uploads::Shelf;
+
+/// What lives as long as the process.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) uploads: Arc<Shelf>,
+    /// The memory of all bodies (tower-pool).
+    pub(crate) pool: Pool,
+    /// What left by which way (tower-zerocopy-fs).
+    pub(crate) files: Arc<Metrics>,
+    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) started: Instant,
+    pub(crate) site: PathBuf,
+    /// Holds what is not to outlive the process; removed with it.
+    _scratch: TempDir,
+}
+
+impl Shared {
+    /// Opens everything that the configuration names.
+    ///
+    /// # Errors
+    /// When the data cannot be opened, or another process keeps it for longer than `patience`.
+    pub(crate) fn open(
+        config: &Config,
+        shutdown: Shutdown,
+        patience: Duration,
+    ) -> Result<Self, OpenError> {
+        let scratch = tempfile::Builder::new().prefix("server-").tempdir()?;
+        let site = scratch.path().join("site");
+        site::write(&site)?;
+        let store = match &config.data {
+            Some(folder) => Store::in_folder(folder, patience)?,
+            None => Store::in_memory(),
+        };
+        if config.demo_data.is_on() {
+            store.fill_if_new()?;
+        }
+        let uploads = config
+            .data
+            .as_deref()
+            .unwrap_or(scratch.path())
+            .join("uploads");
+        let files = Arc::new(Metrics::default());
+        let pool = Pool::builder()
+            .limit(config.body_budget)
+            .leak_tracking(LeakTracking::Off)
+            .build()?;
+        // Responses find it without being told (`PooledJson`).
+        let pool = match Pool::set_global(pool.clone()) {
+            Ok(()) => pool,
+            Err(_) => Pool::global().clone(),
+        };
+        Ok(Shared {
+            store,
+            uploads: Arc::new(Shelf::open(&uploads, files.clone())?),
+            pool,
+            files,
+            traffic: Arc::default(),
+            connections: Arc::default(),
+            shutdown,
+            started: Instant::now(),
+            site,
+            _scratch: scratch,
+        })
+    }
+}
+
+/// What the handlers of one configuration see.
+#[derive(Debug, Clone)]
+pub(crate) struct App {
+    shared: Arc<Shared>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) proxy: Option<Arc<Proxy>>,
+    /// Set once the router is complete: the list of routes contains the page that shows it.
+    pub(crate) routes: Arc<OnceLock<RouteList>>,
+}
+
+impl App {
+    pub(crate) fn new(shared: Arc<Shared>, config: Arc<Config>, proxy: Option<Arc<Proxy>>) -> Self {
+        App {
+            shared,
+            config,
+            proxy,
+            routes: Arc::default(),
+        }
+    }
+
+    /// What a listener of a port serves with.
+    pub(crate) fn serving(&self, port: Port) -> Serving {
+        Serving {
+            port,
+            config: self.config.clone(),
+            connections: self.connections.clone(),
+            shutdown: self.shutdown.clone(),
+        }
+    }
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+/// Why the application cannot start.
+#[derive(Debug)]
+pub(crate) enum OpenError {
+    Store(KeeperError),
+    Pool(ConfigError),
+    Files(io::Error),
+}
+
+impl From<KeeperError> for OpenError {
+    fn from(error: KeeperError) -> Self {
+        OpenError::Store(error)
+    }
+}
+
+impl From<ConfigError> for OpenError {
+    fn from(error: ConfigError) -> Self {
+        OpenError::Pool(error)
+    }
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        OpenError::Files(error)
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Store(source) => write!(f, "cannot open the shop: {source}"),
+            OpenError::Pool(source) => write!(f, "cannot make the pool of bodies: {source}"),
+            OpenError::Files(source) => write!(f, "cannot prepare the folders: {source}"),
+        }
+    }
+}
+
+impl error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            OpenError::Store(source) => Some(source),
+            OpenError::Pool(source) => Some(source),
+            OpenError::Files(source) => Some(source),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Listening sockets: taken over from whoever started the process, or bound here.
+//!
+//! systemd (socket activation) and a server that restarts itself (see [`crate::restart`]) hand sockets over by
+//! the same protocol: `LISTEN_FDS` descriptors, named by `LISTEN_FDNAMES` as `http`, `https` and `admin`.
+
+use std::net::{SocketAddr, TcpListener};
+use std::{fmt, io};
+
+use crate::config::settings::{self, Setting};
+use crate::config::{Config, RunMode};
+use crate::serve::Port;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4096;
+
+/// The listening sockets, by port: one, or in thread-per-core mode one a thread.
+#[derive(Debug, Default)]
+pub(crate) struct Sockets([Vec<TcpListener>; 3]);
+
+impl Sockets {
+    /// Takes what was handed over and binds the rest.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on, or what was handed over is not a listening socket.
+    pub(crate) fn open(config: &Config) -> Result<Self, ListenError> {
+        let mut sockets = inherited()?;
+        let data = match config.run_mode {
+            RunMode::MultiThread => 1,
+            RunMode::ThreadPerCore => threads(config),
+        };
+        for (port, address, setting, count) in [
+            (Port::Http, Some(config.listen), &settings::LISTEN, data),
+            (Port::Https, config.tls_listen, &settings::TLS_LISTEN, data),
+            (Port::Admin, config.admin_listen, &settings::ADMIN_LISTEN, 1),
+        ] {
+            let of_port = &mut sockets.0[port as usize];
+            match address {
+                None => of_port.clear(),
+                Some(_) if !of_port.is_empty() => {}
+                Some(address) => {
+                    *of_port = bind_all(address, count)
+                        .map_err(|source| ListenError::bind(config, setting, address, source))?;
+                }
+            }
+        }
+        Ok(sockets)
+    }
+
+    /// Where a port listens; `None` when it is off.
+    pub(crate) fn address(&self, port: Port) -> Option<SocketAddr> {
+        self.0[port as usize].first()?.local_addr().ok()
+    }
+
+    /// The sockets of a port.
+    pub(crate) fn of(&self, port: Port) -> &[TcpListener] {
+        &self.0[port as usize]
+    }
+}
+
+/// How many threads serve requests.
+pub(crate) fn threads(config: &Config) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    config.threads.unwrap_or_else(cores)
+}
+
+/// Several sockets of one address share it by `SO_REUSEPORT`: the kernel spreads connections over them.
+fn bind_all(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
+    let first = bind(address, count > 1)?;
+    // With port 0 the others take the port that the first was given.
+    let address = first.local_addr()?;
+    let mut all = vec![first];
+    for _ in 1..count {
+        all.push(bind(address, true)?);
+    }
+    Ok(all)
+}
+
+#[cfg(unix)]
+fn bind(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    use socket2::{Domain, Protocol, Socket, Type};
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // Connections of an earlier process that linger do not keep the port from being used again.
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+#[cfg(not(unix))]
+fn bind(address: SocketAddr, _shared: bool) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// The sockets that this process was started with.
+#[cfg(unix)]
+fn inherited() -> Result<Sockets, ListenError> {
+    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let mut handed = listenfd::ListenFd::from_env();
+    let mut sockets = Sockets::default();
+    for index in 0..handed.len() {
+        let name = names.split(':').nth(index).filter(|name| !name.is_empty());
+        // Without names they are in the order of the ports.
+        let port = match name {
+            Some(name) => Port::ALL.into_iter().find(|port| port.name() == name),
+            None => Port::ALL.get(index).copied(),
+        };
+        let Some(port) = port else {
+            return Err(ListenError::Inherited(format!(
+                "socket {index} is named {name:?}; the names are http, https and admin"
+            )));
+        };
+        let listener = handed
+            .take_tcp_listener(index)
+            .and_then(|listener| listener.ok_or_else(|| io::ErrorKind::NotFound.into()))
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+            .map_err(|error| {
+                ListenError::Inherited(format!("socket {index} is no TCP listener: {error}"))
+            })?;
+        sockets.0[port as usize].push(listener);
+    }
+    Ok(sockets)
+}
+
+#[cfg(not(unix))]
+fn inherited() -> Result<Sockets, ListenError> {
+    Ok(Sockets::default())
+}
+
+/// Why there is nothing to accept connections from.
+#[derive(Debug)]
+pub(crate) enum ListenError {
+    /// The address cannot be listened on; the text names it and says what to do.
+    Bind { advice: String, source: io::Error },
+    /// What was handed over cannot be used.
+    Inherited(String),
+}
+
+impl ListenError {
+    fn bind(config: &Config, setting: &Setting, address: SocketAddr, source: io::Error) -> Self {
+        let why = match source.kind() {
+            io::ErrorKind::AddrInUse => format!(
+                "another program listens there; stop it, or choose another port ({} 127.0.0.1:0 takes a free one)",
+                setting.flag()
+            ),
+            io::ErrorKind::PermissionDenied => {
+                "this user may not open that port; choose one above 1023".to_owned()
+            }
+            io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
+            _ => "the operating system refused".to_owned(),
+        };
+        let origin = config.origin(setting);
+        ListenError::Bind {
+            advice: format!("cannot listen on {address} ({origin}): {why}"),
+            source,
+        }
+    }
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenError::Bind { advice, source } => write!(f, "{advice} [{source}]"),
+            ListenError::Inherited(message) => write!(f, "cannot take over: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for ListenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ListenError::Bind { source, .. } => Some(source),
+            ListenError::Inherited(_) => None,
+        }
+    }
+}

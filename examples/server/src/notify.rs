@@ -1,0 +1,19 @@
+//! Messages to systemd (`Type=notify`); without systemd they go nowhere.
+
+use sd_notify::NotifyState;
+
+/// The server accepts connections. It may have replaced the process that systemd started.
+pub(crate) fn ready() {
+    send(&[NotifyState::MainPid(std::process::id()), NotifyState::Ready]);
+}
+
+/// The server finishes what it has begun.
+pub(crate) fn stopping() {
+    send(&[NotifyState::Stopping]);
+}
+
+fn send(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "systemd was not told");
+    }
+}

@@ -1,0 +1,196 @@
+//! A line for each request, in the Common Log Format or as JSON, on standard error.
+//!
+//! Lines go through a bounded queue to a thread of their own: a slow terminal or disk delays no request. When
+//! the queue is full lines are dropped, and counted.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use http::{HeaderValue, Method, Request, StatusCode, Version};
+use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::config::AccessLog;
+use crate::serve::Peer;
+
+/// Lines that may wait to be written.
+const QUEUE: usize = 4096;
+
+/// Lines that found the queue full.
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// Which requests are logged, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct AccessLogger {
+    format: AccessLog,
+    sample: u32,
+}
+
+/// What is noted of a request before it is answered.
+#[derive(Debug)]
+pub(super) struct Line {
+    method: Method,
+    path: String,
+    version: Version,
+}
+
+impl AccessLogger {
+    /// Logs one in `sample` requests, and every one that is answered by 500 or above.
+    pub(crate) fn new(format: AccessLog, sample: u32) -> Self {
+        AccessLogger { format, sample }
+    }
+
+    /// Lines lost since the start.
+    pub(crate) fn dropped() -> u64 {
+        DROPPED.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn wanted(&self) -> bool {
+        self.format != AccessLog::Off
+    }
+
+    pub(super) fn write(
+        &self,
+        line: Line,
+        peer: Option<Peer>,
+        status: StatusCode,
+        bytes: Option<u64>,
+        elapsed: Duration,
+        id: &HeaderValue,
+    ) {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let sampled = NEXT
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(self.sample);
+        if !sampled && !status.is_server_error() {
+            return;
+        }
+        let now = OffsetDateTime::now_utc();
+        let text = match self.format {
+            AccessLog::Off => return,
+            AccessLog::Common => common(&line, peer, status, bytes, now),
+            AccessLog::Json => {
+                let entry = json!({
+                    "time": now.format(&Rfc3339).unwrap_or_default(),
+                    "id": id.to_str().unwrap_or_default(),
+                    "peer": peer.map(|peer| peer.address.ip().to_string()),
+                    "port": peer.map(|peer| peer.port.name()),
+                    "method": line.method.as_str(),
+                    "path": line.path,
+                    "version": format!("{:?}", line.version),
+                    "status": status.as_u16(),
+                    "bytes": bytes,
+                    "micros": u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+                });
+                format!("{entry}\n")
+            }
+        };
+        if WRITER.try_send(text).is_err() {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Line {
+    pub(super) fn of<B>(request: &Request<B>) -> Self {
+        let uri = request.uri();
+        Line {
+            method: request.method().clone(),
+            path: uri
+                .path_and_query()
+                .map_or(uri.path(), |path| path.as_str())
+                .to_owned(),
+            version: request.version(),
+        }
+    }
+}
+
+/// `host ident authuser [date] "request" status bytes`
+fn common(
+    line: &Line,
+    peer: Option<Peer>,
+    status: StatusCode,
+    bytes: Option<u64>,
+    now: OffsetDateTime,
+) -> String {
+    let mut text = String::new();
+    match peer {
+        Some(peer) => _ = write!(text, "{}", peer.address.ip()),
+        None => text.push('-'),
+    }
+    let month = &format!("{}", now.month())[..3];
+    let _ = write!(
+        text,
+        " - - [{:02}/{month}/{}:{:02}:{:02}:{:02} +0000] \"{} {} {:?}\" {} ",
+        now.day(),
+        now.year(),
+        now.hour(),
+        now.minute(),
+        now.second(),
+        line.method,
+        // A URI holds neither controls nor quotes that could forge a line.
+        line.path.replace('"', "%22"),
+        line.version,
+        status.as_u16(),
+    );
+    match bytes {
+        Some(bytes) => _ = writeln!(text, "{bytes}"),
+        None => text.push_str("-\n"),
+    }
+    text
+}
+
+/// The thread that writes, started by the first line.
+static WRITER: LazyLock<SyncSender<String>> = LazyLock::new(|| {
+    let (sender, lines) = sync_channel(QUEUE);
+    if let Err(error) = thread::Builder::new()
+        .name("access-log".into())
+        .spawn(move || write_all(&lines))
+    {
+        // The receiver is gone with the closure, so that every line counts as dropped.
+        tracing::error!(%error, "no access log: its thread cannot be started");
+    }
+    sender
+});
+
+fn write_all(lines: &Receiver<String>) {
+    while let Ok(first) = lines.recv() {
+        let mut text = first;
+        for line in lines.try_iter().take(QUEUE) {
+            text.push_str(&line);
+        }
+        // Whoever closed standard error does not want the log.
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_common_format_is_the_common_format() {
+        let request = Request::get("/a%20b?q=%22x%22")
+            .body(())
+            .expect("it is valid");
+        let line = Line::of(&request);
+        let now = OffsetDateTime::from_unix_timestamp(971_211_336).unwrap();
+        let peer = Peer {
+            address: ([127, 0, 0, 1], 9).into(),
+            port: crate::serve::Port::Http,
+        };
+        let text = common(&line, Some(peer), StatusCode::OK, Some(2326), now);
+        assert!(
+            text.starts_with("127.0.0.1 - - [10/Oct/2000:20:55:36 +0000] \"GET "),
+            "{text}"
+        );
+        assert!(text.ends_with(" HTTP/1.1\" 200 2326\n"), "{text}");
+        assert_eq!(text.matches('"').count(), 2, "{text}");
+    }
+}

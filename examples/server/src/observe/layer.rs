@@ -1,0 +1,131 @@
+//! The layer around everything that answers requests.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use http::{HeaderValue, Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower::{Layer, Service};
+use tower_pool::context;
+
+use super::access_log::{AccessLogger, Line};
+use super::request_id::{self, REQUEST_ID};
+use super::traffic::{Counters, Traffic};
+use crate::facts::Facts;
+use crate::serve::Peer;
+
+/// Counts, times and logs requests, and gives each an id.
+#[derive(Debug, Clone)]
+pub(crate) struct ObserveLayer {
+    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) counters: Counters,
+    pub(crate) log: AccessLogger,
+}
+
+impl<S> Layer<S> for ObserveLayer {
+    type Service = Observe<S>;
+
+    fn layer(&self, inner: S) -> Observe<S> {
+        Observe {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// The service of [`ObserveLayer`].
+#[derive(Debug, Clone)]
+pub(crate) struct Observe<S> {
+    inner: S,
+    layer: ObserveLayer,
+}
+
+impl<S, A, B> Service<Request<A>> for Observe<S>
+where
+    S: Service<Request<A>, Response = Response<B>>,
+    B: Body,
+{
+    type Response = Response<B>;
+    type Error = S::Error;
+    type Future = ObserveFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<A>) -> Self::Future {
+        let id = request_id::of(request.headers());
+        let peer = request.extensions().get::<Peer>().copied();
+        let line = self.layer.log.wanted().then(|| Line::of(&request));
+        self.layer.traffic.in_flight.fetch_add(1, Ordering::Relaxed);
+        ObserveFuture {
+            inner: self.inner.call(request),
+            seen: Seen {
+                layer: self.layer.clone(),
+                started: Instant::now(),
+                id,
+                peer,
+                line,
+            },
+        }
+    }
+}
+
+/// What is kept until the response; dropping it ends the request, answered or not.
+struct Seen {
+    layer: ObserveLayer,
+    started: Instant,
+    id: HeaderValue,
+    peer: Option<Peer>,
+    line: Option<Line>,
+}
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        self.layer.traffic.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+pin_project! {
+    pub(crate) struct ObserveFuture<F> {
+        #[pin]
+        inner: F,
+        seen: Seen,
+    }
+}
+
+impl<F, B, E> Future for ObserveFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+{
+    type Output = Result<Response<B>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = ready!(this.inner.poll(context))?;
+        let seen = this.seen;
+        let elapsed = seen.started.elapsed();
+        let status = response.status();
+        let record = |pattern: Option<&str>| {
+            seen.layer.counters.of(pattern).record(status, elapsed);
+        };
+        // Without the context layer, or under a reader that keeps the context, the route is unknown.
+        let route = context::update(|facts: &mut Facts| facts.route.take())
+            .ok()
+            .flatten();
+        record(route.as_ref().map(tower_trie_router::RouteMatch::pattern));
+        if let Some(line) = seen.line.take() {
+            let bytes = response.body().size_hint().exact();
+            seen.layer
+                .log
+                .write(line, seen.peer, status, bytes, elapsed, &seen.id);
+        }
+        response.headers_mut().insert(REQUEST_ID, seen.id.clone());
+        Poll::Ready(Ok(response))
+    }
+}

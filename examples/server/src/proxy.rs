@@ -1,0 +1,262 @@
+//! `/proxy/*`: a reverse proxy whose upstream connections come from tower-pool's `ObjectPool`.
+//!
+//! A connection is out for as long as a response is read from it, and comes home with the end of the body.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use std::{error, fmt, io};
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{StatusCode, Uri, Version};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tower_pool::{Manage, ObjectPool, ObjectStats, PooledObject};
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::serve::Peer;
+
+/// How this server calls itself in `Via`, where it recognises its own requests.
+const PSEUDONYM: &str = "tower-example";
+/// How long a request waits for a connection, and for the head of a response.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Headers that concern one connection and are not passed on (RFC 9110 §7.6.1).
+const HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+type Connection = SendRequest<Body>;
+
+/// Makes connections to one upstream.
+#[derive(Debug)]
+struct Upstream(SocketAddr);
+
+impl Manage<Connection> for Upstream {
+    type Error = ConnectError;
+
+    async fn create(&self) -> Result<Connection, ConnectError> {
+        let stream = TcpStream::connect(self.0)
+            .await
+            .map_err(ConnectError::Tcp)?;
+        stream.set_nodelay(true).map_err(ConnectError::Tcp)?;
+        let (sender, connection) = handshake(TokioIo::new(stream))
+            .await
+            .map_err(ConnectError::Http)?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "an upstream connection ended");
+            }
+        });
+        Ok(sender)
+    }
+
+    async fn validate(&self, connection: &mut Connection) -> bool {
+        // Ready only when the response before was read to its end and the upstream has not closed.
+        connection.ready().await.is_ok()
+    }
+}
+
+/// The proxy to one upstream.
+pub(crate) struct Proxy {
+    connections: ObjectPool<Connection, Upstream>,
+    authority: HeaderValue,
+}
+
+impl Proxy {
+    /// A proxy to the upstream at this address.
+    pub(crate) fn new(upstream: SocketAddr) -> Self {
+        Proxy {
+            connections: ObjectPool::builder(Upstream(upstream))
+                .limit(256)
+                .max_idle(Duration::from_secs(20))
+                .max_age(Duration::from_secs(3600))
+                .build(),
+            authority: HeaderValue::try_from(upstream.to_string())
+                .expect("an address is visible ASCII"),
+        }
+    }
+
+    pub(crate) fn figures(&self) -> ObjectStats {
+        self.connections.stats()
+    }
+
+    async fn forward(&self, request: Request) -> Result<Response, Problem> {
+        let mut connection = self
+            .connections
+            .acquire_timeout(PATIENCE)
+            .await
+            .map_err(|error| bad_gateway(&error))?;
+        let sent = tokio::time::timeout(PATIENCE, connection.send_request(request)).await;
+        let Ok(response) = sent else {
+            let detail = "the upstream did not answer in time";
+            return Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, detail));
+        };
+        let (mut parts, body) = response.map_err(|error| bad_gateway(&error))?.into_parts();
+        remove_hop_by_hop(&mut parts.headers);
+        parts.headers.append(header::VIA, via(parts.version));
+        let body = ProxyBody {
+            body,
+            connection: Some(connection),
+        };
+        Ok(Response::from_parts(parts, Body::new(body)))
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy")
+            .field("authority", &self.authority)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `/proxy/{*path}`: the same request, to the upstream.
+pub(crate) async fn forward(State(app): State<App>, mut request: Request) -> Response {
+    let Some(proxy) = &app.proxy else {
+        let detail = "there is no upstream; the setting proxy-upstream names one";
+        return Problem::new(StatusCode::NOT_FOUND, detail).into_response();
+    };
+    if let Err(problem) = prepare(&mut request, &proxy.authority) {
+        return problem.into_response();
+    }
+    proxy
+        .forward(request)
+        .await
+        .unwrap_or_else(IntoResponse::into_response)
+}
+
+/// Turns a request to this server into one to the upstream.
+fn prepare(request: &mut Request, authority: &HeaderValue) -> Result<(), Problem> {
+    let was_here = |value: &HeaderValue| {
+        let text = value.to_str().unwrap_or_default();
+        text.split(',').any(|hop| hop.trim().ends_with(PSEUDONYM))
+    };
+    if request.headers().get_all(header::VIA).iter().any(was_here) {
+        let detail = "the request came from this proxy";
+        return Err(Problem::new(StatusCode::LOOP_DETECTED, detail));
+    }
+    let whole = request
+        .uri()
+        .path_and_query()
+        .map_or("/", PathAndQuery::as_str);
+    let path = whole.strip_prefix("/proxy").unwrap_or(whole);
+    *request.uri_mut() = Uri::try_from(path)
+        .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "what follows /proxy is not a path"))?;
+    let version = request.version();
+    let peer = request.extensions().get::<Peer>().copied();
+    let headers = request.headers_mut();
+    remove_hop_by_hop(headers);
+    headers.insert(header::HOST, authority.clone());
+    headers.append(header::VIA, via(version));
+    if let Some(peer) = peer {
+        let address = HeaderValue::try_from(peer.address.ip().to_string());
+        headers.append(
+            "x-forwarded-for",
+            address.expect("an address is visible ASCII"),
+        );
+        headers.insert(
+            "x-forwarded-proto",
+            HeaderValue::from_static(peer.port.name()),
+        );
+    }
+    *request.version_mut() = Version::HTTP_11;
+    Ok(())
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    // `Connection` names more of them.
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in HOP_BY_HOP.iter().chain(&named) {
+        headers.remove(name);
+    }
+    headers.remove("keep-alive");
+}
+
+/// RFC 9110 §7.6.3
+fn via(version: Version) -> HeaderValue {
+    let number = match version {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2.0",
+        _ => "1.1",
+    };
+    HeaderValue::try_from(format!("{number} {PSEUDONYM}")).expect("it is visible ASCII")
+}
+
+fn bad_gateway(error: &(dyn error::Error + 'static)) -> Problem {
+    tracing::warn!(error, "the upstream could not be asked");
+    Problem::new(StatusCode::BAD_GATEWAY, "the upstream could not be asked")
+}
+
+/// The body of an upstream's response; it holds the connection until its end.
+struct ProxyBody {
+    body: Incoming,
+    connection: Option<PooledObject<Connection, Upstream>>,
+}
+
+impl HttpBody for ProxyBody {
+    type Data = bytes::Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if frame.is_none() {
+            self.connection = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Why there is no connection to the upstream.
+#[derive(Debug)]
+enum ConnectError {
+    Tcp(io::Error),
+    Http(hyper::Error),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot connect to the upstream")
+    }
+}
+
+impl error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            ConnectError::Tcp(source) => Some(source),
+            ConnectError::Http(source) => Some(source),
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! The folder of uploads: `ID` is a whole one, `ID.part` one that is being received, of `ID.length` bytes.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use http::StatusCode;
+use tower_zerocopy_fs::{Disposition, Metrics, ServeFiles};
+use uuid::Uuid;
+
+use crate::problem::Problem;
+
+/// When nothing came for so long, an upload that is not whole may be removed.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[derive(Debug, Clone)]
+struct Upload {
+    /// Bytes on the disk.
+    offset: u64,
+    /// Bytes there will be.
+    length: u64,
+    changed: SystemTime,
+    /// Whether a request writes it.
+    busy: bool,
+}
+
+/// Every upload, whole or not.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    folder: PathBuf,
+    uploads: Mutex<HashMap<String, Upload>>,
+    files: ServeFiles,
+}
+
+/// What is on the shelf.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ShelfFigures {
+    pub(crate) whole: usize,
+    pub(crate) partial: usize,
+    /// On the disk.
+    pub(crate) bytes: u64,
+}
+
+impl Shelf {
+    /// Opens the folder and takes stock of what is in it.
+    ///
+    /// # Errors
+    /// When it cannot be made or read.
+    pub(crate) fn open(folder: &Path, metrics: Arc<Metrics>) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let mut uploads = HashMap::new();
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            let metadata = entry.metadata()?;
+            let (id, length) = match name.strip_suffix(".part") {
+                Some(id) => (id, announced(folder, id)),
+                None if name.contains('.') => continue,
+                None => (name.as_str(), Some(metadata.len())),
+            };
+            // A part whose announcement did not reach the disk cannot be resumed.
+            let Some(length) = length else {
+                fs::remove_file(entry.path())?;
+                continue;
+            };
+            let upload = Upload {
+                offset: metadata.len(),
+                length,
+                changed: metadata.modified().unwrap_or_else(|_| SystemTime::now()),
+                busy: false,
+            };
+            uploads.insert(id.to_owned(), upload);
+        }
+        let files = ServeFiles::try_new(folder)?
+            .metrics(metrics)
+            // Whatever somebody uploaded is not shown as a page of this server.
+            .content_disposition("*", Disposition::Attachment);
+        Ok(Shelf {
+            folder: folder.to_owned(),
+            uploads: Mutex::new(uploads),
+            files,
+        })
+    }
+
+    /// Serves the whole ones by their ids.
+    pub(super) fn files(&self) -> &ServeFiles {
+        &self.files
+    }
+
+    pub(crate) fn figures(&self) -> ShelfFigures {
+        let uploads = self.lock();
+        let whole = uploads
+            .values()
+            .filter(|upload| upload.offset == upload.length)
+            .count();
+        ShelfFigures {
+            whole,
+            partial: uploads.len() - whole,
+            bytes: uploads.values().map(|upload| upload.offset).sum(),
+        }
+    }
+
+    /// Makes room for an upload and returns its id.
+    pub(super) fn create(&self, length: u64, quota: u64) -> Result<String, Problem> {
+        self.remove_abandoned();
+        let id = Uuid::new_v4().simple().to_string();
+        let upload = Upload {
+            offset: 0,
+            length,
+            changed: SystemTime::now(),
+            busy: false,
+        };
+        {
+            // Reserved under the lock, so that two cannot take the same room.
+            let mut uploads = self.lock();
+            let taken: u64 = uploads.values().map(|upload| upload.length).sum();
+            if taken.saturating_add(length) > quota {
+                let detail =
+                    format!("uploads may take {quota} bytes together, and {taken} are taken");
+                return Err(Problem::new(StatusCode::INSUFFICIENT_STORAGE, detail));
+            }
+            uploads.insert(id.clone(), upload);
+        }
+        let made = fs::write(self.folder.join(format!("{id}.length")), length.to_string())
+            .and_then(|()| File::create(self.part(&id)).map(|_| ()));
+        if let Err(error) = made {
+            self.lock().remove(&id);
+            return Err(disk(error));
+        }
+        if length == 0 {
+            self.make_whole(&id).map_err(disk)?;
+        }
+        Ok(id)
+    }
+
+    /// How much is here, and how much there will be.
+    pub(super) fn progress(&self, id: &str) -> Result<(u64, u64), Problem> {
+        let uploads = self.lock();
+        let upload = uploads.get(id).ok_or_else(|| missing(id))?;
+        Ok((upload.offset, upload.length))
+    }
+
+    /// Takes the right to write an upload, from where it ends.
+    pub(super) fn begin(self: &Arc<Self>, id: &str, from: u64) -> Result<Busy, Problem> {
+        let mut uploads = self.lock();
+        let upload = uploads.get_mut(id).ok_or_else(|| missing(id))?;
+        if upload.busy {
+            let detail = format!("upload {id} is being received by another request");
+            return Err(Problem::new(StatusCode::LOCKED, detail));
+        }
+        if upload.offset != from {
+            let detail = format!("upload {id} goes on at {}, not at {from}", upload.offset);
+            return Err(Problem::conflict(detail));
+        }
+        upload.busy = true;
+        Ok(Busy {
+            shelf: self.clone(),
+            id: id.to_owned(),
+        })
+    }
+
+    pub(super) fn remove(&self, id: &str) -> Result<(), Problem> {
+        {
+            let mut uploads = self.lock();
+            match uploads.get(id) {
+                None => return Err(missing(id)),
+                Some(upload) if upload.busy => {
+                    let detail = format!("upload {id} is being received");
+                    return Err(Problem::new(StatusCode::LOCKED, detail));
+                }
+                Some(_) => uploads.remove(id),
+            };
+        }
+        for name in [id.to_owned(), format!("{id}.part"), format!("{id}.length")] {
+            match fs::remove_file(self.folder.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(disk(error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_abandoned(&self) {
+        let is_abandoned = |upload: &Upload| {
+            let idle = upload.changed.elapsed().unwrap_or_default();
+            upload.offset < upload.length && !upload.busy && idle > ABANDONED
+        };
+        let uploads = self.lock().clone();
+        for (id, _) in uploads.iter().filter(|(_, upload)| is_abandoned(upload)) {
+            if let Err(error) = self.remove(id) {
+                tracing::warn!(?error, id, "an abandoned upload could not be removed");
+            }
+        }
+    }
+
+    fn make_whole(&self, id: &str) -> io::Result<()> {
+        fs::rename(self.part(id), self.folder.join(id))?;
+        fs::remove_file(self.folder.join(format!("{id}.length")))
+    }
+
+    fn part(&self, id: &str) -> PathBuf {
+        self.folder.join(format!("{id}.part"))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Upload>> {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to write one upload; dropping it gives the right back.
+pub(super) struct Busy {
+    shelf: Arc<Shelf>,
+    id: String,
+}
+
+impl Busy {
+    pub(super) fn open(&self) -> Result<File, Problem> {
+        let path = self.shelf.part(&self.id);
+        OpenOptions::new()
+            .append(true)
+            .open(path)
+            .map_err(|error| match error.kind() {
+                // It is whole, and there is nothing left to write.
+                io::ErrorKind::NotFound => {
+                    Problem::conflict(format!("upload {} is whole", self.id))
+                }
+                _ => disk(error),
+            })
+    }
+
+    /// Bytes that are still to come.
+    pub(super) fn remaining(&self) -> u64 {
+        let uploads = self.shelf.lock();
+        uploads
+            .get(&self.id)
+            .map_or(0, |upload| upload.length - upload.offset)
+    }
+
+    /// Counts bytes that are on the disk now.
+    pub(super) fn advance(&self, bytes: u64) {
+        if let Some(upload) = self.shelf.lock().get_mut(&self.id) {
+            upload.offset += bytes;
+            upload.changed = SystemTime::now();
+        }
+    }
+
+    /// Syncs what was written and, if that is all, makes the upload a whole one. Returns how much is here.
+    pub(super) fn finish(self, file: File) -> Result<u64, Problem> {
+        file.sync_data().map_err(disk)?;
+        let (offset, length) = self.shelf.progress(&self.id)?;
+        if offset == length {
+            self.shelf.make_whole(&self.id).map_err(disk)?;
+        }
+        Ok(offset)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if let Some(upload) = self.shelf.lock().get_mut(&self.id) {
+            upload.busy = false;
+        }
+    }
+}
+
+fn announced(folder: &Path, id: &str) -> Option<u64> {
+    let text = fs::read_to_string(folder.join(format!("{id}.length"))).ok()?;
+    text.parse().ok()
+}
+
+fn missing(id: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, format!("there is no upload {id}"))
+}
+
+/// 507 when the disk is full, otherwise 500; what the system said is for the log.
+pub(super) fn disk(error: io::Error) -> Problem {
+    tracing::error!(%error, "an upload could not be written");
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Problem::new(StatusCode::INSUFFICIENT_STORAGE, "the disk is full")
+        }
+        _ => Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the upload could not be written",
+        ),
+    }
+}

@@ -1,0 +1,135 @@
+//! The admin port: dashboard, figures, metrics, and that it is a port of its own.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::process::Server;
+
+/// Reads server-sent events of `path` until `wanted` finds what it wants in one's name and data.
+pub(crate) fn event<T>(
+    server: std::net::SocketAddr,
+    path: &str,
+    mut wanted: impl FnMut(&str, Value) -> Option<T>,
+) -> T {
+    let mut stream = TcpStream::connect(server).unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut name = String::new();
+    for line in BufReader::new(stream).lines() {
+        let line = line.unwrap();
+        if let Some(event) = line.strip_prefix("event: ") {
+            name = event.to_owned();
+        } else if let Some(data) = line.strip_prefix("data: ") {
+            let data = serde_json::from_str(data).unwrap_or_else(|error| panic!("{error}: {data}"));
+            if let Some(found) = wanted(&name, data) {
+                return found;
+            }
+        }
+    }
+    panic!("the events of {path} ended");
+}
+
+#[tokio::test]
+async fn the_dashboard_is_whole_without_the_outside() {
+    let server = Server::start(&[]);
+    let admin = Client::http1(server.admin());
+    let page = admin.get("/").await;
+    assert_eq!(page.status, 200);
+    assert!(
+        page.header("content-security-policy")
+            .starts_with("default-src 'none'")
+    );
+    for (path, kind) in [
+        ("/dashboard.css", "text/css; charset=utf-8"),
+        ("/dashboard.js", "text/javascript; charset=utf-8"),
+    ] {
+        assert!(page.body.contains(path), "{path} is not in the page");
+        let part = admin.get(path).await;
+        assert_eq!(part.header("content-type"), kind);
+        for foreign in ["http://", "https://", "import "] {
+            assert!(!part.body.contains(foreign), "{path} has {foreign}");
+        }
+    }
+    assert!(!page.body.contains("https://"), "{}", page.body);
+}
+
+#[test]
+fn figures_follow_what_happens() {
+    let server = Server::start(&[]);
+    let before = event(server.admin(), "/figures", |name, data| {
+        (name == "now").then_some(data)
+    });
+    assert_eq!(before["routes"], serde_json::json!([]), "{before}");
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream
+        .write_all(b"GET /hello/ada HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    std::io::copy(&mut stream, &mut std::io::sink()).unwrap();
+    let route = event(server.admin(), "/figures", |name, data| {
+        let route = data["routes"].get(0)?.clone();
+        (name == "now").then_some(route)
+    });
+    assert_eq!(
+        (&route["route"], &route["total"]),
+        (&"/hello/{name}".into(), &1.into()),
+        "{route}"
+    );
+    assert!(route["p99"].as_f64().unwrap() > 0.0, "{route}");
+}
+
+#[tokio::test]
+async fn metrics_are_in_the_text_format_and_count() {
+    let server = Server::start(&[]);
+    let client = Client::http1(server.address);
+    for _ in 0..3 {
+        client.get("/api/v1/books/1").await;
+    }
+    client.get("/nowhere").await;
+    let metrics = Client::http1(server.admin()).get("/metrics").await;
+    assert_eq!(
+        metrics.header("content-type"),
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    for line in [
+        "server_requests_total{route=\"/api/v1/books/{id:u64}\",status=\"2xx\"} 3",
+        "server_requests_total{route=\"unmatched\",status=\"4xx\"} 1",
+        "server_request_duration_seconds_count{route=\"/api/v1/books/{id:u64}\"} 3",
+        "server_request_duration_seconds_bucket{route=\"unmatched\",le=\"+Inf\"} 1",
+        "server_connections_accepted_total{port=\"http\"} 1",
+    ] {
+        assert!(
+            metrics.body.contains(line),
+            "no {line} in\n{}",
+            metrics.body
+        );
+    }
+    for line in metrics
+        .body
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+    {
+        let (_, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("{line:?}"));
+        value
+            .parse::<f64>()
+            .unwrap_or_else(|error| panic!("{error}: {line:?}"));
+    }
+}
+
+#[tokio::test]
+async fn the_admin_port_serves_no_shop_and_the_shop_no_admin() {
+    let server = Server::start(&[]);
+    for path in ["/metrics", "/figures", "/dashboard.js"] {
+        assert_eq!(
+            Client::http1(server.address).get(path).await.status,
+            404,
+            "{path}"
+        );
+    }
+    let admin = Client::http1(server.admin());
+    assert_eq!(admin.get("/api/v1/books").await.status, 404);
+    assert_eq!(admin.get("/healthz").await.status, 200);
+    assert_eq!(admin.get("/readyz").await.json()["status"], "ready");
+}

@@ -1,0 +1,65 @@
+//! The static site, and that its files leave by `sendfile` where they can.
+
+use http::Method;
+
+use crate::client::Client;
+use crate::process::Server;
+
+#[tokio::test]
+async fn ranges_are_of_the_file() {
+    let server = Server::start(&[]);
+    let client = Client::http1(server.address);
+    let index = client.get("/site/").await;
+    assert_eq!(index.header("content-type"), "text/html; charset=utf-8");
+    let etag = index.header("etag").to_owned();
+    let same = client
+        .send(Method::GET, "/site/", &[("if-none-match", &etag)], None)
+        .await;
+    assert_eq!(same.status, 304);
+    // Each eight bytes of the sample are their own offset, and these are valid UTF-8.
+    let range = client
+        .send(
+            Method::GET,
+            "/site/sample.bin",
+            &[("range", "bytes=16-31")],
+            None,
+        )
+        .await;
+    assert_eq!(range.status, 206);
+    assert_eq!(range.header("content-range"), "bytes 16-31/4194304");
+    let mut want = 16_u64.to_be_bytes().to_vec();
+    want.extend(24_u64.to_be_bytes());
+    assert_eq!(range.body.as_bytes(), want);
+    for path in ["/site/../server.toml", "/site/%2e%2e/x", "/site/nothing"] {
+        assert_eq!(client.get(path).await.status, 404, "{path}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn large_files_leave_by_sendfile_in_the_clear() {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    let sent = |server: &Server| {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        stream
+            .write_all(b"GET /site/sample.bin HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let body = answer.split_off(answer.len() - (4 << 20));
+        for (index, chunk) in body.chunks_exact(8).enumerate() {
+            assert_eq!(chunk, (index as u64 * 8).to_be_bytes(), "at {}", index * 8);
+        }
+        crate::admin::event(server.admin(), "/figures", |name, data| {
+            (name == "now").then(|| data["files"]["sendfile_bytes"].as_u64().unwrap())
+        })
+    };
+    let on = Server::start(&[]);
+    // The content is served once before the kernel sends it from a sealed copy.
+    let bytes = sent(&on).max(sent(&on));
+    assert!(bytes >= 2 << 20, "{bytes} bytes by sendfile");
+    let off = Server::start(&["--zero-copy", "off"]);
+    assert_eq!(sent(&off).max(sent(&off)), 0);
+}

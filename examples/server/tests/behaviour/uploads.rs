@@ -1,0 +1,165 @@
+//! Uploads: resumed after anything, within their limits, and read back in ranges.
+
+use std::io::Write;
+use std::net::TcpStream;
+
+use http::{Method, Request};
+use http_body_util::Full;
+use hyper::body::Bytes;
+
+use crate::client::{Answer, Client};
+use crate::process::Server;
+
+const PIECE: &str = "application/offset+octet-stream";
+
+async fn create(client: &Client, server: &Server, length: usize) -> Answer {
+    let request = Request::post(format!("http://{}/uploads", server.address))
+        .header("upload-length", length)
+        .body(Full::default());
+    client.send_raw(request.unwrap()).await
+}
+
+async fn append(
+    client: &Client,
+    server: &Server,
+    path: &str,
+    offset: usize,
+    piece: &[u8],
+) -> Answer {
+    let request = Request::patch(format!("http://{}{path}", server.address))
+        .header("upload-offset", offset)
+        .header("content-type", PIECE)
+        .body(Full::from(Bytes::copy_from_slice(piece)));
+    client.send_raw(request.unwrap()).await
+}
+
+async fn offset(client: &Client, path: &str) -> usize {
+    let status = client.send(Method::HEAD, path, &[], None).await;
+    status.header("upload-offset").parse().unwrap()
+}
+
+/// Bytes that say where they are, in ASCII.
+fn content(length: usize) -> Vec<u8> {
+    (0..length)
+        .map(|index| b'a' + (index / 7 % 26) as u8)
+        .collect()
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_after_a_broken_connection_and_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--data", folder.path().to_str().unwrap()];
+    let mut server = Server::start(&arguments);
+    let client = Client::http1(server.address);
+    let whole = content(1_000_000);
+    let path = create(&client, &server, whole.len())
+        .await
+        .header("location")
+        .to_owned();
+    let done = append(&client, &server, &path, 0, &whole[..300_000]).await;
+    assert_eq!(
+        (done.status.as_u16(), done.header("upload-offset")),
+        (204, "300000")
+    );
+
+    // A client that breaks off: it announces more than it sends.
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    let head = format!(
+        "PATCH {path} HTTP/1.1\r\nHost: x\r\nUpload-Offset: 300000\r\nContent-Type: {PIECE}\r\nContent-Length: 500000\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&whole[300_000..600_000]).unwrap();
+    drop(stream);
+    // Whatever of it arrived has been kept, once the server has noticed.
+    let mut there = offset(&client, &path).await;
+    let mut retried;
+    loop {
+        retried = append(&client, &server, &path, there, &whole[there..there + 10]).await;
+        if retried.status == 204 {
+            break;
+        }
+        // It is still being received, or went on meanwhile.
+        assert!(
+            [409, 423].contains(&retried.status.as_u16()),
+            "{}",
+            retried.body
+        );
+        there = offset(&client, &path).await;
+    }
+    assert!((300_000..=600_000).contains(&there), "{there}");
+
+    server.kill();
+    drop(server);
+    let server = Server::start(&arguments);
+    let client = Client::http1(server.address);
+    let there = offset(&client, &path).await;
+    client.get(&path).await.problem(409);
+    let done = append(&client, &server, &path, there, &whole[there..]).await;
+    assert_eq!(done.status, 204, "{}", done.body);
+    let read = client.get(&path).await;
+    assert!(read.body.as_bytes() == whole, "what came back differs");
+    let range = client
+        .send(
+            Method::GET,
+            &path,
+            &[("range", "bytes=299990-300009")],
+            None,
+        )
+        .await;
+    assert_eq!(range.status, 206);
+    assert_eq!(range.body.as_bytes(), &whole[299_990..300_010]);
+    assert!(
+        range
+            .header("content-disposition")
+            .starts_with("attachment")
+    );
+
+    assert_eq!(
+        client.send(Method::DELETE, &path, &[], None).await.status,
+        204
+    );
+    client.get(&path).await.problem(404);
+    assert_eq!(
+        std::fs::read_dir(folder.path().join("uploads"))
+            .unwrap()
+            .count(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn limits_are_kept() {
+    let server = Server::start(&["--upload-limit", "1KiB", "--upload-quota", "2KiB"]);
+    let client = Client::http1(server.address);
+    create(&client, &server, 1025).await.problem(413);
+    let path = create(&client, &server, 1024)
+        .await
+        .header("location")
+        .to_owned();
+    create(&client, &server, 1024).await;
+    let full = create(&client, &server, 1).await.problem(507);
+    assert!(full.contains("2048 bytes together"), "{full}");
+    append(&client, &server, &path, 1, b"x").await.problem(409);
+    append(&client, &server, &path, 0, &content(1025))
+        .await
+        .problem(413);
+    let wrong_type = client
+        .send(
+            Method::PATCH,
+            &path,
+            &[("upload-offset", "0")],
+            Some(serde_json::json!(1)),
+        )
+        .await;
+    wrong_type.problem(415);
+    client
+        .send(Method::POST, "/uploads", &[], None)
+        .await
+        .problem(400);
+    let version = [("tus-resumable", "0.2.2"), ("upload-length", "1")];
+    client
+        .send(Method::POST, "/uploads", &version, None)
+        .await
+        .problem(412);
+    client.get("/uploads/0123").await.problem(404);
+}
