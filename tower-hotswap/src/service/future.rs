@@ -1,0 +1,152 @@
+//! The response of a generation.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+use tower_service::Service;
+
+use super::HotBody;
+use crate::{
+    InFlight,
+    automatic::{Side, Trial},
+    store::{Stamp, Store},
+};
+
+pin_project! {
+    /// The future of [`HotSwap`](super::HotSwap).
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        #[pin]
+        state: State<S, B, S::Future>,
+        in_flight: Option<InFlight>,
+        observation: Option<Box<Observation<S>>>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, B, F> {
+        /// The generation was ready when the request came.
+        Called {
+            #[pin]
+            future: F,
+        },
+        /// The request goes to another generation than the one that was ready. Boxed, since it is seldom.
+        Waiting {
+            call: Option<Box<(S, Request<B>)>>,
+        },
+    }
+}
+
+/// An answer to be recorded for an automatic canary.
+pub(super) struct Observation<S> {
+    pub(super) store: Arc<Store<S>>,
+    pub(super) trial: Arc<Trial>,
+    pub(super) stamp: Stamp,
+    pub(super) side: Side,
+    pub(super) start: Instant,
+}
+
+impl<S> Observation<S> {
+    fn record(&self, failed: bool) {
+        if let Some(verdict) = self.trial.record(self.side, self.start.elapsed(), failed) {
+            // Another answer, or somebody by hand, may have been faster.
+            let _ = self.store.settle(verdict, Some(self.stamp));
+        }
+    }
+}
+
+impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
+    #[inline]
+    pub(super) fn called(future: S::Future, in_flight: InFlight) -> Self {
+        Self {
+            state: State::Called { future },
+            in_flight: Some(in_flight),
+            observation: None,
+        }
+    }
+
+    pub(super) fn waiting(service: S, request: Request<B>, in_flight: InFlight) -> Self {
+        let call = Some(Box::new((service, request)));
+        Self {
+            state: State::Waiting { call },
+            in_flight: Some(in_flight),
+            observation: None,
+        }
+    }
+
+    pub(super) fn observed(mut self, observation: Option<Box<Observation<S>>>) -> Self {
+        self.observation = observation;
+        self
+    }
+}
+
+impl<S, B, C> Future for ResponseFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<C>>,
+{
+    type Output = Result<Response<HotBody<C>>, S::Error>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let state = this.state;
+        let result = ready!(InFlight::with(this.in_flight, || state.poll(cx)));
+        if let Some(observation) = this.observation.take() {
+            let failed = result
+                .as_ref()
+                .map_or(true, |response| response.status().is_server_error());
+            observation.record(failed);
+        }
+        let in_flight = this.in_flight.take();
+        Poll::Ready(result.map(|response| response.map(|body| HotBody::new(body, in_flight))))
+    }
+}
+
+impl<S, B> State<S, B, S::Future>
+where
+    S: Service<Request<B>>,
+{
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<S::Response, S::Error>> {
+        loop {
+            match self.as_mut().project() {
+                StateProjection::Called { future } => return future.poll(cx),
+                StateProjection::Waiting { call } => {
+                    if let Some((service, _)) = call.as_deref_mut() {
+                        ready!(service.poll_ready(cx))?;
+                    }
+                    let Some((mut service, request)) = call.take().map(|call| *call) else {
+                        // Polled after it was ready with an error.
+                        return Poll::Pending;
+                    };
+                    let future = service.call(request);
+                    self.set(Self::Called { future });
+                }
+            }
+        }
+    }
+}
+
+impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Called { .. } => "Called",
+            State::Waiting { .. } => "Waiting",
+        };
+        f.debug_struct("ResponseFuture")
+            .field("state", &state)
+            .field("in_flight", &self.in_flight)
+            .finish_non_exhaustive()
+    }
+}
