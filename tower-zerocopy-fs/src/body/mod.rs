@@ -92,6 +92,18 @@ impl Body {
         Self(Kind::Foreign(body.map_err(io::Error::other).boxed_unsync()))
     }
 
+    /// One range of `file`.
+    pub(crate) fn range(
+        file: &Arc<OpenFile>,
+        range: ByteRange,
+        delivering: &Arc<Delivering>,
+    ) -> Self {
+        match file.resident() {
+            Some(content) => Self::bytes(slice(file, content, range, delivering)),
+            None => Self::parts(file, vec![Part::Range(range)], delivering),
+        }
+    }
+
     /// Parts of `file` and bytes between them. What is in memory is sliced, the rest is read as it is asked for.
     pub(crate) fn parts(
         file: &Arc<OpenFile>,
@@ -104,22 +116,10 @@ impl Body {
         };
         let mut queue: VecDeque<_> = parts.into_iter().filter(|part| length(part) > 0).collect();
         if let Some(content) = file.resident() {
-            let counter = if file.heap.is_some() {
-                Counter::heap_bytes
-            } else {
-                Counter::sealed_bytes
-            };
             for part in &mut queue {
-                if let Part::Range(range) = part {
-                    delivering.count(counter, range.len());
-                    *part = Part::Bytes(content.slice(range.start as usize..range.end as usize));
+                if let Part::Range(range) = *part {
+                    *part = Part::Bytes(slice(file, content, range, delivering));
                 }
-            }
-            if queue.len() <= 1 {
-                return match queue.pop_front() {
-                    Some(Part::Bytes(bytes)) => Self::bytes(bytes),
-                    _ => Self::empty(),
-                };
             }
         }
         let remaining = queue.iter().map(length).sum();
@@ -131,6 +131,17 @@ impl Body {
             remaining,
         })))
     }
+}
+
+/// A range of what is in memory.
+fn slice(file: &OpenFile, content: &Bytes, range: ByteRange, delivering: &Delivering) -> Bytes {
+    let counter = if file.heap.is_some() {
+        Counter::heap_bytes
+    } else {
+        Counter::sealed_bytes
+    };
+    delivering.count(counter, range.len());
+    content.slice(range.start as usize..range.end as usize)
 }
 
 impl Parts {

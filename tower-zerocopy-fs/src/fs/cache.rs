@@ -10,8 +10,8 @@
 use std::{
     collections::HashMap,
     fmt,
-    hash::{BuildHasher, RandomState},
-    sync::{Mutex, PoisonError},
+    hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -33,11 +33,14 @@ pub(crate) struct Cache<V> {
 }
 
 struct Shard<V> {
-    slots: HashMap<Box<str>, Slot<V>>,
+    /// By the hash of the name, which is keyed, so that no visitor can find two names of one hash. Should two meet, the
+    /// later one takes the slot.
+    slots: HashMap<u64, Slot<V>, BuildHasherDefault<Hashed>>,
     clock: u64,
 }
 
 struct Slot<V> {
+    name: Box<str>,
     value: V,
     checked: Instant,
     used: u64,
@@ -49,7 +52,7 @@ impl<V: Clone> Cache<V> {
         Self {
             shards: std::array::from_fn(|_| {
                 Mutex::new(Shard {
-                    slots: HashMap::new(),
+                    slots: HashMap::default(),
                     clock: 0,
                 })
             }),
@@ -60,10 +63,10 @@ impl<V: Clone> Cache<V> {
     }
 
     pub(crate) fn get(&self, key: &str, now: Instant) -> Lookup<V> {
-        let mut shard = self.shard(key);
+        let (hash, mut shard) = self.shard(key);
         shard.clock += 1;
         let clock = shard.clock;
-        let Some(slot) = shard.slots.get_mut(key) else {
+        let Some(slot) = shard.slots.get_mut(&hash).filter(|slot| *slot.name == *key) else {
             return Lookup::Absent;
         };
         slot.used = clock;
@@ -78,35 +81,62 @@ impl<V: Clone> Cache<V> {
         if self.capacity == 0 {
             return;
         }
-        let mut shard = self.shard(key);
+        let (hash, mut shard) = self.shard(key);
         shard.clock += 1;
         let slot = Slot {
+            name: key.into(),
             value,
             checked: now,
             used: shard.clock,
         };
-        if !shard.slots.contains_key(key) && shard.slots.len() >= self.capacity {
+        if !shard.slots.contains_key(&hash) && shard.slots.len() >= self.capacity {
             let oldest = shard
                 .slots
                 .iter()
                 .min_by_key(|(_, slot)| slot.used)
-                .map(|(key, _)| key.clone());
+                .map(|(hash, _)| *hash);
             if let Some(oldest) = oldest {
                 shard.slots.remove(&oldest);
             }
         }
-        shard.slots.insert(key.into(), slot);
+        shard.slots.insert(hash, slot);
     }
 
     pub(crate) fn remove(&self, key: &str) {
-        self.shard(key).slots.remove(key);
+        let (hash, mut shard) = self.shard(key);
+        if shard
+            .slots
+            .get(&hash)
+            .is_some_and(|slot| *slot.name == *key)
+        {
+            shard.slots.remove(&hash);
+        }
     }
 
-    fn shard(&self, key: &str) -> std::sync::MutexGuard<'_, Shard<V>> {
-        let index = self.hasher.hash_one(key) as usize % SHARDS;
-        self.shards[index]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn shard(&self, key: &str) -> (u64, MutexGuard<'_, Shard<V>>) {
+        let hash = self.hasher.hash_one(key);
+        let shard = &self.shards[hash as usize % SHARDS];
+        (hash, shard.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Passes a hash on as it is, with the bits that chose the shard moved out of the way.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0.rotate_right(SHARDS.trailing_zeros())
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 }
 

@@ -50,6 +50,16 @@ pub(crate) struct FileName<'a> {
     pub(crate) directory: bool,
 }
 
+impl FileName<'_> {
+    /// The same name on the heap.
+    pub(crate) fn into_owned(self) -> FileName<'static> {
+        FileName {
+            name: Cow::Owned(self.name.into_owned()),
+            directory: self.directory,
+        }
+    }
+}
+
 /// Why a target names no file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {

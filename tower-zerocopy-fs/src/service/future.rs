@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body::Body as HttpBody;
 use pin_project_lite::pin_project;
 use tokio::task::JoinHandle;
@@ -37,20 +37,18 @@ pin_project! {
         F: Service<Request<B>>,
     {
         state: State,
-        run: Option<Run<F, B>>,
+        // Nothing where the response was there at once.
+        run: Option<Box<Run<F, B>>>,
         #[pin]
         fallback: Option<F::Future>,
     }
 }
 
-/// What all states need.
+/// What the states that wait for something need.
 struct Run<F, B> {
     site: Arc<Site>,
     fallback: Option<F>,
-    /// The request for the fallback.
-    request: Option<Request<B>>,
-    question: Question,
-    name: FileName<'static>,
+    request: Request<B>,
 }
 
 enum State {
@@ -72,163 +70,142 @@ impl<F, B> ResponseFuture<F, B>
 where
     F: Service<Request<B>>,
 {
-    pub(super) fn new(site: &Arc<Site>, fallback: Option<F>, request: Request<B>) -> Self {
-        let question = Question {
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            headers: HeaderMap::new(),
+    pub(super) fn new(site: &Arc<Site>, fallback: Option<&F>, request: Request<B>) -> Self
+    where
+        F: Clone,
+    {
+        let state = Course::new(site, fallback.is_some(), &request).begin();
+        let run = match state {
+            State::Ready(_) => None,
+            _ => Some(Box::new(Run {
+                site: Arc::clone(site),
+                fallback: fallback.cloned(),
+                request,
+            })),
         };
-        // The fallback gets the request as it came; without one the fields need no copy.
-        let (headers, request) = match fallback {
-            Some(_) => (request.headers().clone(), Some(request)),
-            None => (request.into_parts().0.headers, None),
-        };
-        let mut run = Run {
-            site: Arc::clone(site),
-            fallback,
-            request,
-            question: Question {
-                headers,
-                ..question
-            },
-            name: FileName {
-                name: "".into(),
-                directory: false,
-            },
-        };
-        let state = run.begin();
         Self {
             state,
-            run: Some(run),
+            run,
             fallback: None,
         }
     }
 }
 
 impl<F, B> Run<F, B> {
-    fn begin(&mut self) -> State {
-        match self.question.method {
+    fn course(&self) -> Course<'_> {
+        Course::new(&self.site, self.fallback.is_some(), &self.request)
+    }
+}
+
+/// Finds the way from one state to the next.
+struct Course<'a> {
+    site: &'a Arc<Site>,
+    has_fallback: bool,
+    question: Question<'a>,
+}
+
+impl<'a> Course<'a> {
+    fn new<B>(site: &'a Arc<Site>, has_fallback: bool, request: &'a Request<B>) -> Self {
+        Self {
+            site,
+            has_fallback,
+            question: Question {
+                method: request.method(),
+                uri: request.uri(),
+                headers: request.headers(),
+            },
+        }
+    }
+
+    fn begin(&self) -> State {
+        match *self.question.method {
             Method::GET | Method::HEAD => {}
             Method::OPTIONS => return State::Ready(Some(allow(StatusCode::NO_CONTENT))),
-            _ if self.site.options.fallback_on_method && self.fallback.is_some() => {
+            _ if self.site.options.fallback_on_method && self.has_fallback => {
                 return State::Calling;
             }
             _ => return self.fail(allow(StatusCode::METHOD_NOT_ALLOWED)),
         }
-        let site = Arc::clone(&self.site);
-        let uri = self.question.uri.clone();
-        let name = match &site.options.single {
-            Some(single) => FileName {
-                name: single.as_str().into(),
-                directory: false,
-            },
-            None => match path::parse(uri.path()) {
-                Ok(name) => name,
-                Err(Refusal::Malformed) => {
-                    return self.fail(respond::status(StatusCode::BAD_REQUEST));
-                }
-                Err(Refusal::NoFile) => return State::Missing,
-            },
+        let name = match self.name() {
+            Ok(name) => name,
+            Err(Refusal::Malformed) => return self.fail(respond::status(StatusCode::BAD_REQUEST)),
+            Err(Refusal::NoFile) => return State::Missing,
         };
-        match site.cached(&name) {
-            Lookup::Fresh(resolution) => {
-                if matches!(resolution, Resolution::Directory) {
-                    self.name = owned(&name);
-                }
-                self.answer(resolution)
-            }
-            Lookup::Stale(resolution) => {
-                self.name = owned(&name);
-                State::Looking(look(&site, &self.name, Some(resolution)))
-            }
-            Lookup::Absent => {
-                self.name = owned(&name);
-                State::Looking(look(&site, &self.name, None))
-            }
+        match self.site.cached(&name) {
+            Lookup::Fresh(resolution) => self.answer(resolution),
+            Lookup::Stale(resolution) => State::Looking(look(self.site, name, Some(resolution))),
+            Lookup::Absent => State::Looking(look(self.site, name, None)),
         }
     }
 
-    fn answer(&mut self, resolution: Resolution) -> State {
+    fn name(&self) -> Result<FileName<'_>, Refusal> {
+        match &self.site.options.single {
+            Some(single) => Ok(file(single)),
+            None => path::parse(self.question.uri.path()),
+        }
+    }
+
+    fn answer(&self, resolution: Resolution) -> State {
         match self.site.answer(&self.question, &resolution) {
             Answer::Response(response) => self.fail(response),
             Answer::Missing => State::Missing,
             #[cfg(target_os = "linux")]
             Answer::Seal(file) => {
-                let site = Arc::clone(&self.site);
+                let site = Arc::clone(self.site);
                 State::Sealing(
                     tokio::task::spawn_blocking(move || site.seal(&file)),
                     resolution,
                 )
             }
-            Answer::List(style) => State::Listing(self.list(style)),
+            Answer::List(style) => self.list(style),
         }
     }
 
-    fn list(&self, style: Style) -> JoinHandle<io::Result<Response<Body>>> {
-        let (site, name) = (Arc::clone(&self.site), self.name.clone());
-        tokio::task::spawn_blocking(move || site.list(&name.name, style))
+    fn list(&self, style: Style) -> State {
+        let Ok(name) = self.name() else {
+            return State::Missing;
+        };
+        let (site, name) = (Arc::clone(self.site), name.name.into_owned());
+        State::Listing(tokio::task::spawn_blocking(move || site.list(&name, style)))
     }
 
     /// Nothing for this name: the single page, the fallback, or 404, in this order.
-    fn missing(&mut self) -> State {
-        if let Some(page) = &self.site.options.single_page
-            && self.wants_page()
-        {
-            let page = FileName {
-                name: page.clone().into(),
-                directory: false,
-            };
-            return State::Page(known_or_look(&self.site, page));
+    fn missing(&self) -> State {
+        match &self.site.options.single_page {
+            Some(page) if self.wants_page() => State::Page(known_or_look(self.site, page)),
+            _ => self.missing_page(),
         }
-        self.missing_page()
     }
 
-    fn missing_page(&mut self) -> State {
-        if self.fallback.is_some() {
+    fn missing_page(&self) -> State {
+        if self.has_fallback {
             return State::Calling;
         }
         self.fail(respond::status(StatusCode::NOT_FOUND))
     }
 
     fn wants_page(&self) -> bool {
-        let last = self
-            .question
-            .uri
-            .path()
-            .rsplit('/')
-            .next()
-            .unwrap_or_default();
+        let path = self.question.uri.path();
+        let last = path.rsplit('/').next().unwrap_or_default();
         let html = |field: &http::HeaderValue| {
-            let field = field.as_bytes();
-            field
-                .windows(9)
-                .any(|w| w.eq_ignore_ascii_case(b"text/html"))
+            let mut types = field.as_bytes().windows(9);
+            types.any(|w| w.eq_ignore_ascii_case(b"text/html"))
         };
-        !last.contains('.')
-            && self
-                .question
-                .headers
-                .get_all(header::ACCEPT)
-                .iter()
-                .any(html)
+        let mut accepted = self.question.headers.get_all(header::ACCEPT).iter();
+        !last.contains('.') && accepted.any(html)
     }
 
     /// The response as it is, or on the way to get its error page.
-    fn fail(&mut self, response: Response<Body>) -> State {
-        let pages = &self.site.options.error_pages;
-        let page = pages
-            .iter()
-            .find(|(status, _)| *status == response.status());
-        match page {
-            Some((_, name)) => {
-                let name = FileName {
-                    name: name.clone().into(),
-                    directory: false,
-                };
-                State::ErrorPage(known_or_look(&self.site, name), Some(response))
-            }
+    fn fail(&self, response: Response<Body>) -> State {
+        let mut pages = self.site.options.error_pages.iter();
+        match pages.find(|(status, _)| *status == response.status()) {
+            Some((_, page)) => State::ErrorPage(known_or_look(self.site, page), Some(response)),
             None => State::Ready(Some(response)),
         }
+    }
+
+    fn fail_by(&self, error: &io::Error) -> State {
+        self.fail(respond::status(of_error(error)))
     }
 
     fn with_page(
@@ -247,7 +224,7 @@ impl<F, B> Run<F, B> {
                     response.headers_mut().insert(name, value.clone());
                 }
             }
-            if self.question.method != Method::HEAD {
+            if *self.question.method != Method::HEAD {
                 *response.body_mut() = body;
             }
         }
@@ -266,94 +243,88 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let Some(run) = this.run.as_mut() else {
-                // A finished future that is polled again stays finished.
-                return Poll::Pending;
-            };
-            *this.state = match this.state {
-                State::Ready(response) => {
-                    let response = response.take();
-                    *this.run = None;
-                    return match response {
+            // A finished future that is polled again stays finished: it has neither a response nor a run.
+            *this.state = match (&mut *this.state, this.run.as_mut()) {
+                (State::Ready(response), _) => {
+                    return match response.take() {
                         Some(response) => Poll::Ready(Ok(response)),
                         None => Poll::Pending,
                     };
                 }
-                State::Looking(task) => match ready!(poll_task(task, cx)) {
-                    Ok(resolution) => run.answer(resolution),
-                    Err(error) => run.fail(respond::status(of_error(&error))),
-                },
-                #[cfg(target_os = "linux")]
-                State::Sealing(task, resolution) => {
-                    // Whatever became of it, the file can be served.
-                    let _ = ready!(Pin::new(task).poll(cx));
-                    let resolution = resolution.clone();
-                    run.answer(resolution)
-                }
-                State::Listing(task) => match ready!(poll_task(task, cx)) {
-                    Ok(mut response) => {
-                        if run.question.method == Method::HEAD {
-                            *response.body_mut() = Body::empty();
-                        }
-                        State::Ready(Some(response))
-                    }
-                    Err(error) => run.fail(respond::status(of_error(&error))),
-                },
-                State::Page(task) => match ready!(poll_task(task, cx)) {
-                    Ok(Resolution::Missing) => run.missing_page(),
-                    Ok(resolution) => run.answer(resolution),
-                    Err(error) => run.fail(respond::status(of_error(&error))),
-                },
-                State::ErrorPage(task, response) => {
-                    let page = ready!(poll_task(task, cx));
-                    State::Ready(
-                        response
-                            .take()
-                            .map(|response| run.with_page(response, page)),
-                    )
-                }
-                State::Missing => run.missing(),
-                State::Calling => {
-                    let Some(fallback) = &mut run.fallback else {
-                        return Poll::Pending;
-                    };
-                    let Ok(()) = ready!(fallback.poll_ready(cx));
-                    let request = run.request.take();
-                    this.fallback
-                        .set(request.map(|request| fallback.call(request)));
-                    State::Fallback
-                }
-                State::Fallback => match this.fallback.as_mut().as_pin_mut() {
+                (State::Fallback, _) => match this.fallback.as_mut().as_pin_mut() {
                     None => return Poll::Pending,
                     Some(future) => {
                         let Ok(response) = ready!(future.poll(cx));
                         State::Ready(Some(response.map(Body::foreign)))
                     }
                 },
+                (_, None) => return Poll::Pending,
+                (State::Looking(task), Some(run)) => match ready!(poll_task(task, cx)) {
+                    Ok(resolution) => run.course().answer(resolution),
+                    Err(error) => run.course().fail_by(&error),
+                },
+                #[cfg(target_os = "linux")]
+                (State::Sealing(task, resolution), Some(run)) => {
+                    // Whatever became of it, the file can be served.
+                    let _ = ready!(Pin::new(task).poll(cx));
+                    run.course().answer(resolution.clone())
+                }
+                (State::Listing(task), Some(run)) => match ready!(poll_task(task, cx)) {
+                    Ok(mut response) => {
+                        if run.request.method() == Method::HEAD {
+                            *response.body_mut() = Body::empty();
+                        }
+                        State::Ready(Some(response))
+                    }
+                    Err(error) => run.course().fail_by(&error),
+                },
+                (State::Page(task), Some(run)) => match ready!(poll_task(task, cx)) {
+                    Ok(Resolution::Missing) => run.course().missing_page(),
+                    Ok(resolution) => run.course().answer(resolution),
+                    Err(error) => run.course().fail_by(&error),
+                },
+                (State::ErrorPage(task, response), Some(run)) => {
+                    let page = ready!(poll_task(task, cx));
+                    let response = response.take();
+                    State::Ready(response.map(|response| run.course().with_page(response, page)))
+                }
+                (State::Missing, Some(run)) => run.course().missing(),
+                (State::Calling, Some(run)) => {
+                    let Some(fallback) = &mut run.fallback else {
+                        return Poll::Pending;
+                    };
+                    let Ok(()) = ready!(fallback.poll_ready(cx));
+                    if let Some(mut run) = this.run.take() {
+                        let fallback = run.fallback.take();
+                        this.fallback.set(fallback.map(|mut f| f.call(run.request)));
+                    }
+                    State::Fallback
+                }
             };
         }
     }
 }
 
-fn owned(name: &FileName<'_>) -> FileName<'static> {
+/// The name of a file that the site itself names.
+fn file(name: &str) -> FileName<'_> {
     FileName {
-        name: name.name.clone().into_owned().into(),
-        directory: name.directory,
+        name: name.into(),
+        directory: false,
     }
 }
 
 fn look(
     site: &Arc<Site>,
-    name: &FileName<'static>,
+    name: FileName<'_>,
     previous: Option<Resolution>,
 ) -> JoinHandle<io::Result<Resolution>> {
-    let (site, name) = (Arc::clone(site), name.clone());
+    let (site, name) = (Arc::clone(site), name.into_owned());
     tokio::task::spawn_blocking(move || site.resolve(&name, previous.as_ref()))
 }
 
 /// Pages are rare enough to go by the pool always.
-fn known_or_look(site: &Arc<Site>, name: FileName<'static>) -> JoinHandle<io::Result<Resolution>> {
-    let site = Arc::clone(site);
+fn known_or_look(site: &Arc<Site>, page: &str) -> JoinHandle<io::Result<Resolution>> {
+    let (site, name) = (Arc::clone(site), file(page).into_owned());
     tokio::task::spawn_blocking(move || match site.cached(&name) {
         Lookup::Fresh(resolution) => Ok(resolution),
         Lookup::Stale(previous) => site.resolve(&name, Some(&previous)),

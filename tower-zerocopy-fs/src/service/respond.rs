@@ -27,11 +27,11 @@ use crate::{
 };
 
 /// The part of a request that decides about the response.
-#[derive(Debug)]
-pub(super) struct Question {
-    pub(super) method: Method,
-    pub(super) uri: Uri,
-    pub(super) headers: HeaderMap,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question<'a> {
+    pub(super) method: &'a Method,
+    pub(super) uri: &'a Uri,
+    pub(super) headers: &'a HeaderMap,
 }
 
 /// What is to be done next.
@@ -52,21 +52,25 @@ pub(super) enum Style {
 
 impl Site {
     /// Answers a GET or HEAD. Does not block.
-    pub(super) fn answer(&self, question: &Question, resolution: &Resolution) -> Answer {
+    pub(super) fn answer(&self, question: &Question<'_>, resolution: &Resolution) -> Answer {
         match resolution {
             Resolution::Missing => Answer::Missing,
-            Resolution::Redirect => Answer::Response(redirect(&question.uri)),
-            Resolution::Directory => Answer::List(self.listing_style(&question.headers)),
+            Resolution::Redirect => Answer::Response(redirect(question.uri)),
+            Resolution::Directory => Answer::List(self.listing_style(question.headers)),
             Resolution::File(representations) => {
-                let coding = encoding::negotiate(&question.headers, |c| {
-                    representations.get(Some(c)).is_some()
-                });
+                let coding = if self.options.codings.is_empty() {
+                    None
+                } else {
+                    encoding::negotiate(question.headers, |c| {
+                        representations.get(Some(c)).is_some()
+                    })
+                };
                 let Some(file) = representations.get(coding) else {
                     // Only coded files, none of which this client takes.
                     return Answer::Missing;
                 };
                 #[cfg(target_os = "linux")]
-                if question.method == Method::GET && self.is_to_be_sealed(file) {
+                if *question.method == Method::GET && self.is_to_be_sealed(file) {
                     return Answer::Seal(Arc::clone(file));
                 }
                 Answer::Response(self.respond(question, file))
@@ -95,16 +99,16 @@ impl Site {
         }
     }
 
-    fn respond(&self, question: &Question, file: &Arc<OpenFile>) -> Response<Body> {
-        let validators = Validators {
+    fn respond(&self, question: &Question<'_>, file: &Arc<OpenFile>) -> Response<Body> {
+        let outcome = condition::evaluate(question.headers, || Validators {
             etag: file.headers.get(header::ETAG).map(HeaderValue::as_bytes),
             modified: file
                 .headers
                 .get(header::LAST_MODIFIED)
                 .and(file.original.version.modified)
                 .map(seconds),
-        };
-        let outcome = condition::evaluate(&question.headers, validators, SystemTime::now());
+            now: SystemTime::now(),
+        });
         match outcome {
             Outcome::Failed => return status(StatusCode::PRECONDITION_FAILED),
             Outcome::NotModified => {
@@ -116,11 +120,11 @@ impl Site {
             Outcome::Proceed | Outcome::ProceedWhole => {}
         }
         // Range is defined for GET alone (RFC 9110 §14.2).
-        if question.method == Method::HEAD {
+        if *question.method == Method::HEAD {
             return with_headers(Body::empty(), file.headers.clone());
         }
         let len = file.original.version.len;
-        let selection = match single_field(&question.headers) {
+        let selection = match single_field(question.headers) {
             Some(field) if outcome == Outcome::Proceed => {
                 range::select(field, len, self.options.max_ranges)
             }
@@ -149,7 +153,7 @@ impl Site {
             start: 0,
             end: file.original.version.len,
         };
-        let body = Body::parts(file, vec![Part::Range(range)], &self.delivering);
+        let body = Body::range(file, range, &self.delivering);
         let mut response = with_headers(body, file.headers.clone());
         *response.status_mut() = status;
         response
@@ -162,7 +166,7 @@ impl Site {
             header::CONTENT_RANGE,
             text(content_range(range, file.original.version.len)),
         );
-        let body = Body::parts(file, vec![Part::Range(range)], &self.delivering);
+        let body = Body::range(file, range, &self.delivering);
         let mut response = with_headers(body, headers);
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         response

@@ -277,7 +277,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ResponseFuture::new(&self.site, self.fallback.clone(), request)
+        ResponseFuture::new(&self.site, self.fallback.as_ref(), request)
     }
 }
 
