@@ -83,7 +83,7 @@ pub(crate) fn poll_join(
     *wait = None;
     let (lease, block) = Core::lease_granted(&pool.root, fit.class, fit.size, granted?)?;
     Poll::Ready(match block {
-        Some(block) => Ok(PooledBuf::new(lease, block, location)),
+        Some(block) => Ok(PooledBuf::new(lease, fit.class, block, location)),
         None => pool.make(lease, fit, location),
     })
 }

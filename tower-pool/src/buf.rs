@@ -37,11 +37,15 @@ impl PooledBuf {
     #[inline(always)]
     pub(crate) fn new(
         lease: Lease<Block, Shared>,
+        class: Option<usize>,
         block: Block,
         location: &'static Location<'static>,
     ) -> Self {
-        let mut held = Held::new(lease, block);
-        if held.lease().extra.tracker.is_some() {
+        let mut held = Held::new(lease, class, block);
+        // By the new owner, which will write to it anyway, rather than by the last one, whose thread
+        // may be another: that would take the cache line there and back.
+        held.forget_contents();
+        if held.core().extra.tracker.is_some() {
             track(&mut held, location);
         }
         Self { held }
@@ -109,7 +113,7 @@ impl PooledBuf {
         let Some(fit) = self.growth(additional)? else {
             return Ok(());
         };
-        let block = self.held.lease().take_more(fit.class, fit.size)?;
+        let block = self.held.core().take_more(fit.class, fit.size)?;
         self.move_to(block, fit)
     }
 
@@ -126,8 +130,8 @@ impl PooledBuf {
             return Ok(None);
         }
         // Beyond the classes double, unless that breaks the limit.
-        let limit = self.held.lease().limit();
-        let shared = &self.held.lease().extra;
+        let limit = self.held.core().limit();
+        let shared = &self.held.core().extra;
         let mut fit = shared.fit(needed.max(size.saturating_add(1)));
         if fit.class.is_none() {
             let doubled = shared.fit(needed.max(size.saturating_mul(2)));
@@ -146,25 +150,26 @@ impl PooledBuf {
 
     /// Moves the readable bytes to `block`, or a new one; its cost was charged and its use counted.
     pub(crate) fn move_to(&mut self, block: Option<Block>, fit: Fit) -> Result<(), AcquireError> {
-        let Some(mut block) = block.or_else(|| Block::new(fit.size, fit.class)) else {
-            let lease = self.held.lease();
+        let Some(mut block) = block.or_else(|| Block::new(fit.size)) else {
+            let core = self.held.core();
             if let Some(class) = fit.class {
-                lease.uncount_use(class);
+                core.uncount_use(class);
             }
-            lease.uncharge(fit.size);
+            core.uncharge(fit.size);
             return Err(AcquireError::OutOfMemory);
         };
+        block.forget_contents();
         block.append(self.held.bytes());
         block.set_ticket(self.held.ticket());
-        let mut old = std::mem::replace(&mut *self.held, block);
-        let lease = self.held.lease();
-        lease.extra.clean(&mut old);
-        match old.class() {
-            Some(class) => lease.give_slowly(class, old),
+        let (old_class, mut old) = self.held.replace(fit.class, block);
+        let core = self.held.core();
+        core.extra.clean(&mut old);
+        match old_class {
+            Some(class) => core.give_slowly(class, old),
             None => {
                 let size = old.size();
                 drop(old);
-                lease.uncharge(size);
+                core.uncharge(size);
             }
         }
         Ok(())
@@ -172,7 +177,7 @@ impl PooledBuf {
 
     /// Counts the use of a block that the queue granted for growth.
     pub(crate) fn count_growth(&self, fit: Fit) {
-        self.held.lease().count_use(fit.class);
+        self.held.core().count_use(fit.class);
     }
 
     /// The readable bytes as [`Bytes`], without a copy; the memory comes home when the last clone or
@@ -192,7 +197,7 @@ impl PooledBuf {
 
 #[cold]
 fn track(held: &mut Held<Block, Shared>, location: &'static Location<'static>) {
-    if let Some(tracker) = &held.lease().extra.tracker {
+    if let Some(tracker) = &held.core().extra.tracker {
         let ticket = tracker.note(location);
         held.set_ticket(ticket);
     }
@@ -200,12 +205,11 @@ fn track(held: &mut Held<Block, Shared>, location: &'static Location<'static>) {
 
 impl Home<Block> for Shared {
     #[inline(always)]
-    fn take_back(lease: Lease<Block, Self>, mut block: Block) {
+    fn take_back(lease: Lease<Block, Self>, class: Option<usize>, mut block: Block) {
         if lease.extra.keeps_account {
             settle(&lease, &mut block);
         }
-        block.forget_contents();
-        match block.class() {
+        match class {
             Some(class) => Core::give(lease, class, block),
             None => free(lease, block),
         }

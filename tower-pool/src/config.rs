@@ -6,6 +6,7 @@ use crate::{
     leak::{LeakTracking, Tracker},
     lifecycle::Lifecycle,
     pool::{Pool, Shared},
+    raw::held::CLASSES,
 };
 
 /// 4 KiB, 16 KiB, 64 KiB, 256 KiB and 1 MiB.
@@ -63,7 +64,7 @@ impl Default for PoolBuilder {
 }
 
 impl PoolBuilder {
-    /// The sizes of buffers in bytes, rising.
+    /// The sizes of buffers in bytes, rising; at most 127 of them.
     pub fn classes(mut self, sizes: impl IntoIterator<Item = usize>) -> Self {
         self.classes = sizes.into_iter().collect();
         self
@@ -109,10 +110,16 @@ impl PoolBuilder {
     /// Builds the pool.
     ///
     /// # Errors
-    /// A [`ConfigError`] when there is no class, classes do not rise, the limit is below the largest
+    /// A [`ConfigError`] when there is no class or more than 127, classes do not rise, the limit is below the largest
     /// class, or buffers of an unknown class were to be made in advance.
     pub fn build(self) -> Result<Pool, ConfigError> {
         let largest = *self.classes.last().ok_or(ConfigError::NoClasses)?;
+        if self.classes.len() > CLASSES {
+            return Err(ConfigError::TooManyClasses {
+                given: self.classes.len(),
+                most: CLASSES,
+            });
+        }
         let mut last = 0;
         for &class in &self.classes {
             if class <= last || class > isize::MAX as usize / 2 {

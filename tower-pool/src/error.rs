@@ -57,6 +57,13 @@ impl From<AcquireError> for io::Error {
 pub enum ConfigError {
     /// No size class was given.
     NoClasses,
+    /// There are more size classes than a pool can tell apart.
+    TooManyClasses {
+        /// The classes given.
+        given: usize,
+        /// The most there can be.
+        most: usize,
+    },
     /// A size class is 0 or not larger than the one before.
     Unordered {
         /// The offending class in bytes.
@@ -80,6 +87,12 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoClasses => f.write_str("a pool needs at least one size class"),
+            Self::TooManyClasses { given, most } => {
+                write!(
+                    f,
+                    "{given} size classes were given, but a pool has at most {most}"
+                )
+            }
             Self::Unordered { class } => write!(
                 f,
                 "size class {class} is out of order: classes must rise and be greater than 0"

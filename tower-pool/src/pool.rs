@@ -95,11 +95,10 @@ impl Shared {
         }
     }
 
-    /// Makes a block that comes home fit for its next owner.
+    /// Overwrites a block that comes home, where that is asked for.
     pub(crate) fn clean(&self, block: &mut Block) {
-        match self.wipe {
-            Wipe::Never => block.forget_contents(),
-            Wipe::OnRelease => block.zero(),
+        if self.wipe == Wipe::OnRelease {
+            block.zero();
         }
     }
 }
@@ -152,7 +151,7 @@ impl Pool {
             let size = self.root.extra.classes[class];
             for number in 0..count {
                 let stocked = self.root.stock(class, number, || {
-                    let mut block = Block::new(size, Some(class))?;
+                    let mut block = Block::new(size)?;
                     block.zero();
                     Some(block)
                 });
@@ -184,7 +183,7 @@ impl Pool {
         if let Some(class) = classes.iter().position(|&size| capacity <= size)
             && let Some((lease, block)) = self.root.take_at_hand(class)
         {
-            return Ok(PooledBuf::new(lease, block, location));
+            return Ok(PooledBuf::new(lease, Some(class), block, location));
         }
         self.try_acquire_slowly(capacity, location)
     }
@@ -205,7 +204,7 @@ impl Pool {
             }
         };
         match block {
-            Some(block) => Ok(PooledBuf::new(lease, block, location)),
+            Some(block) => Ok(PooledBuf::new(lease, fit.class, block, location)),
             None => self.make(lease, fit, location),
         }
     }
@@ -228,8 +227,8 @@ impl Pool {
         location: &'static Location<'static>,
     ) -> Result<PooledBuf, AcquireError> {
         self.root.extra.lifecycle.advance(State::Active);
-        match Block::new(fit.size, fit.class) {
-            Some(block) => Ok(PooledBuf::new(lease, block, location)),
+        match Block::new(fit.size) {
+            Some(block) => Ok(PooledBuf::new(lease, fit.class, block, location)),
             None => {
                 Core::give_nothing(lease, fit.class, fit.size);
                 Err(AcquireError::OutOfMemory)

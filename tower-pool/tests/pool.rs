@@ -40,6 +40,14 @@ fn a_configuration_that_cannot_work_is_refused() {
             ConfigError::Unordered { class: 4 },
         ),
         (
+            "too many",
+            Pool::builder().classes(1..=128).build().unwrap_err(),
+            ConfigError::TooManyClasses {
+                given: 128,
+                most: 127,
+            },
+        ),
+        (
             "limit",
             Pool::builder().limit(KIB).build().unwrap_err(),
             ConfigError::LimitTooSmall {
@@ -56,6 +64,23 @@ fn a_configuration_that_cannot_work_is_refused() {
     for (name, got, wanted) in cases {
         assert_eq!(got, wanted, "case {name}");
     }
+}
+
+#[test]
+fn as_many_classes_as_can_be_told_apart_are_told_apart() {
+    let pool = Pool::builder().classes(1..=127).build().unwrap();
+    let out: Vec<_> = (1..=128)
+        .map(|size| pool.try_acquire(size).unwrap())
+        .collect();
+    assert!((1..=127).all(|size| out[size - 1].capacity() == size));
+    assert_eq!(out[127].capacity(), 254, "beyond the classes");
+    drop(out);
+    let stats = pool.stats();
+    assert!(
+        stats.classes.iter().all(|class| class.idle == 1),
+        "{stats:?}"
+    );
+    assert_eq!(stats.allocated, stats.idle_bytes());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{Core, LaneState, ORPHANED};
 use crate::{
-    raw::local::Visit,
+    raw::slot::Hand,
     sync::{Ordering, lock},
 };
 
@@ -16,9 +16,8 @@ impl<T, X> Core<T, X> {
         let mut register = lock(&self.register);
         register.inspect(
             |number, hands| {
-                let idle = |hand: &crate::raw::slot::Hand<T>| {
-                    hand.items.is_empty() && hand.taken == 0 && hand.given == 0
-                };
+                let idle =
+                    |hand: &Hand<T>| hand.items.is_empty() && hand.taken == 0 && hand.given == 0;
                 if hands.iter().all(idle) {
                     return;
                 }
@@ -77,21 +76,17 @@ impl<T: Send + 'static, X> Core<T, X> {
 
     /// Makes sure that the thread has a slot, and may use it, next time.
     pub(super) fn settle_in(&self) {
-        match self.at_hand(|_| ()) {
-            Visit::Done(()) => {}
-            Visit::Barred(refused) => {
-                if refused >= PATIENCE {
-                    let mut register = lock(&self.register);
-                    // Whoever sets a mode gathers after that, so it bars again what is opened here.
-                    if self.mode.load(Ordering::SeqCst) == 0 {
-                        register.reopen();
-                    }
+        match self.refused() {
+            Some(0..PATIENCE) => {}
+            Some(_) => {
+                let mut register = lock(&self.register);
+                // Whoever sets a mode gathers after that, so it bars again what is opened here.
+                if self.mode.load(Ordering::SeqCst) == 0 {
+                    register.reopen();
                 }
             }
-            Visit::None => {
-                if self.at_hand.iter().all(|&capacity| capacity == 0) {
-                    return;
-                }
+            None if self.at_hand.iter().all(|&capacity| capacity == 0) => {}
+            None => {
                 let mut register = lock(&self.register);
                 // As above: a mode that is set after this will find the slot in the register.
                 if self.mode.load(Ordering::SeqCst) == 0

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The most items that one steal moves.
-const STEAL: usize = 16;
+const STEAL: usize = 64;
 
 /// Room for items on a shelf made in advance, so that the steady state does not grow the list.
 const SHELF: usize = 8;

@@ -64,8 +64,10 @@ pub(crate) enum Refusal {
 }
 
 /// What is shared by all handles of a pool; `X` is what the kind of pool adds.
+///
+/// The alignment leaves low bits of its address free for [`Held`](crate::raw::held::Held).
+#[repr(align(128))]
 pub(crate) struct Core<T, X> {
-    /// First, for it is what every acquisition and release reads.
     pub(crate) id: Id,
     pub(crate) extra: X,
     pub(crate) lanes: Lanes<T>,

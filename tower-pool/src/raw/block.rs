@@ -4,7 +4,7 @@
 //! [`Block::layout`], owned by this value alone; the first `written` bytes are initialised;
 //! `consumed <= written`. [`Block::bytes`] shows the part written and not consumed and nothing else, so
 //! what an earlier owner left behind cannot be read: [`Block::forget_contents`] sets both back to 0
-//! before a block changes hands.
+//! when a block gets a new one.
 //!
 //! A block is one word, with its particulars in an allocation of their own, made and freed with it:
 //! acquiring and releasing moves one word, not six.
@@ -27,7 +27,6 @@ struct Inner {
     size: usize,
     written: usize,
     consumed: usize,
-    class: Option<u32>,
     ticket: u64,
 }
 
@@ -42,15 +41,11 @@ impl Block {
     }
 
     /// Allocates `size` bytes, or `None` when that is 0, the allocator has none, or it overflows `isize`.
-    pub(crate) fn new(size: usize, class: Option<usize>) -> Option<Self> {
+    pub(crate) fn new(size: usize) -> Option<Self> {
         if size == 0 {
             return None;
         }
         let layout = Self::layout(size)?;
-        let class = match class {
-            Some(class) => Some(u32::try_from(class).ok()?),
-            None => None,
-        };
         // SAFETY: the layout's size is not 0.
         let data = NonNull::new(unsafe { alloc(layout) })?;
         Some(Self(Box::new(Inner {
@@ -58,7 +53,6 @@ impl Block {
             size,
             written: 0,
             consumed: 0,
-            class,
             ticket: 0,
         })))
     }
@@ -67,12 +61,6 @@ impl Block {
     #[inline]
     pub(crate) fn size(&self) -> usize {
         self.0.size
-    }
-
-    /// The size class; `None` beyond the largest.
-    #[inline]
-    pub(crate) fn class(&self) -> Option<usize> {
-        self.0.class.map(|class| class as usize)
     }
 
     /// What leak tracking calls this acquisition; 0 without.

@@ -1,37 +1,76 @@
 //! An item that is out, with the lease to bring it home by.
 //!
-//! Invariant: both fields are whole until `drop`, which takes them and is the end of the value.
+//! It is two words, so that acquiring moves little, and it knows its class without looking at the item,
+//! whose particulars may be in another core's cache. For that the class is kept in the low bits of the
+//! pointer to the core, which its alignment leaves free.
+//!
+//! Invariant: `core` is the pointer of one lease with [`CLASSES`] or a smaller number in its low bits, and
+//! `item` is whole, until `drop`, which takes both and is the end of the value.
 
 use std::{
     mem::ManuallyDrop,
     ops::{Deref, DerefMut},
+    ptr::NonNull,
 };
 
 use super::shared::Lease;
+use crate::core::Core;
+
+/// The most size classes: their numbers fit below the alignment of a core, and one stands for none.
+pub(crate) const CLASSES: usize = align_of::<Core<(), ()>>() - 1;
 
 /// Where an item goes when its holder drops it.
 pub(crate) trait Home<T>: Sized {
-    fn take_back(lease: Lease<T, Self>, item: T);
+    fn take_back(lease: Lease<T, Self>, class: Option<usize>, item: T);
 }
 
-/// Two words, so that acquiring moves little: dropping takes both without marking them as taken.
 pub(crate) struct Held<T, X: Home<T>> {
     item: ManuallyDrop<T>,
-    lease: ManuallyDrop<Lease<T, X>>,
+    core: *mut Core<T, X>,
+}
+
+// SAFETY: it is an item and a lease, both of which may be sent.
+unsafe impl<T: Send, X: Home<T> + Send + Sync> Send for Held<T, X> {}
+// SAFETY: shared, it gives `&T` and `&Core`.
+unsafe impl<T: Send + Sync, X: Home<T> + Send + Sync> Sync for Held<T, X> {}
+
+/// The low bits for `class`.
+#[inline(always)]
+fn tag(class: Option<usize>) -> usize {
+    class.unwrap_or(CLASSES) & CLASSES
+}
+
+#[inline(always)]
+fn with_tag<P>(pointer: *mut P, tag: usize) -> *mut P {
+    pointer.map_addr(|address| (address & !CLASSES) | tag)
 }
 
 impl<T, X: Home<T>> Held<T, X> {
     #[inline(always)]
-    pub(crate) fn new(lease: Lease<T, X>, item: T) -> Self {
+    pub(crate) fn new(lease: Lease<T, X>, class: Option<usize>, item: T) -> Self {
         Self {
             item: ManuallyDrop::new(item),
-            lease: ManuallyDrop::new(lease),
+            core: with_tag(lease.into_raw().as_ptr(), tag(class)),
         }
     }
 
     #[inline(always)]
-    pub(crate) fn lease(&self) -> &Lease<T, X> {
-        &self.lease
+    pub(crate) fn core(&self) -> &Core<T, X> {
+        // SAFETY: without its tag it is the pointer of a lease (invariant), which keeps the core alive.
+        unsafe { &*with_tag(self.core, 0) }
+    }
+
+    /// Exchanges the item for one of another class; the lease stays. Returns the old ones.
+    pub(crate) fn replace(&mut self, class: Option<usize>, item: T) -> (Option<usize>, T) {
+        let old = self.class();
+        self.core = with_tag(self.core, tag(class));
+        (old, std::mem::replace(&mut *self.item, item))
+    }
+
+    #[inline(always)]
+    fn class(&self) -> Option<usize> {
+        let tag = self.core.addr() & CLASSES;
+        (tag != CLASSES).then_some(tag)
     }
 }
 
@@ -54,14 +93,15 @@ impl<T, X: Home<T>> DerefMut for Held<T, X> {
 impl<T, X: Home<T>> Drop for Held<T, X> {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: the fields are whole (invariant) and not touched again: the value ends here, and
-        // `ManuallyDrop` keeps them from being dropped after this.
+        let class = self.class();
+        // SAFETY: the pointer without its tag came from a lease, so it is not null; it and the item are taken once: the
+        // value ends here, and neither has a drop of its own.
         let (lease, item) = unsafe {
             (
-                ManuallyDrop::take(&mut self.lease),
+                Lease::from_raw(NonNull::new_unchecked(with_tag(self.core, 0))),
                 ManuallyDrop::take(&mut self.item),
             )
         };
-        X::take_back(lease, item);
+        X::take_back(lease, class, item);
     }
 }

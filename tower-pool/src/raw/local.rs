@@ -105,29 +105,27 @@ pub(super) unsafe fn push<T>(id: &Id, class: usize, item: T) -> Result<(), T> {
     }
 }
 
-/// What [`visit`] found.
-pub(crate) enum Visit<R> {
-    /// This thread has no slot for the pool.
-    None,
-    /// It has, but was refused so many times in a row.
-    Barred(u32),
-    Done(R),
-}
-
-/// Runs `work` on the shelves of the calling thread's slot for the pool `id`.
+/// Runs `work` on the shelves of the calling thread's slot for the pool `id`, unless it has none, or it
+/// is barred.
 ///
 /// # Safety
 /// The items of pool `id` are `T`s. `work` does not call [`adopt`].
-pub(super) unsafe fn visit<T, R>(id: &Id, work: impl FnOnce(&mut [Hand<T>]) -> R) -> Visit<R> {
-    let Some(slot) = find::<T>(id).or_else(|| find_in_list(id)) else {
-        return Visit::None;
-    };
+pub(super) unsafe fn visit<T, R>(id: &Id, work: impl FnOnce(&mut [Hand<T>]) -> R) -> Option<R> {
+    let slot = find::<T>(id)?;
     // SAFETY: as in `pop`; a second entry is refused by `enter` itself, and `work` does not change the
     // list.
-    match unsafe { (*slot).enter(work) } {
-        Ok(result) => Visit::Done(result),
-        Err(refused) => Visit::Barred(refused),
-    }
+    unsafe { (*slot).enter(work) }
+}
+
+/// How often in a row the calling thread found its slot for the pool `id` barred, by this account; `None`
+/// without a slot.
+///
+/// # Safety
+/// The items of pool `id` are `T`s.
+pub(super) unsafe fn refused<T>(id: &Id) -> Option<u32> {
+    let slot = find::<T>(id).or_else(|| find_in_list(id))?;
+    // SAFETY: as in `pop`.
+    Some(unsafe { (*slot).refused() })
 }
 
 /// Looks through the list, and puts what it finds into the table.

@@ -27,7 +27,7 @@ use std::{fmt, ops::Deref, ptr::NonNull, sync::Arc};
 use crate::{
     core::{Core, LaneState},
     raw::{
-        local::{self, Visit},
+        local,
         slot::{Hand, Slot},
     },
     sync::{AtomicIsize, AtomicUsize, Ordering, thread_number},
@@ -68,10 +68,16 @@ unsafe fn leave<T, X>(core: NonNull<Core<T, X>>, count: isize) {
 
 impl<T: Send + 'static, X> Core<T, X> {
     /// Runs `work` on what the calling thread has at hand.
-    pub(crate) fn at_hand<R>(&self, work: impl FnOnce(&mut [Hand<T>]) -> R) -> Visit<R> {
+    pub(crate) fn at_hand<R>(&self, work: impl FnOnce(&mut [Hand<T>]) -> R) -> Option<R> {
         // SAFETY: the id is this core's, whose items are `T`s. `adopt` below is never called from within
         // `work`: this module's callers only move items.
         unsafe { local::visit(&self.id, work) }
+    }
+
+    /// How often in a row the calling thread was refused its slot; `None` when it has none.
+    pub(crate) fn refused(&self) -> Option<u32> {
+        // SAFETY: the id is this core's, whose items are `T`s.
+        unsafe { local::refused::<T>(&self.id) }
     }
 
     /// Gives the calling thread a slot; `None` when it is ending.
@@ -165,6 +171,21 @@ unsafe impl<T: Send, X: Send + Sync> Send for Lease<T, X> {}
 unsafe impl<T: Send, X: Send + Sync> Sync for Lease<T, X> {}
 
 impl<T, X> Lease<T, X> {
+    /// The core's address, for [`Self::from_raw`]. The lease goes on.
+    #[inline(always)]
+    pub(super) fn into_raw(self) -> NonNull<Core<T, X>> {
+        std::mem::ManuallyDrop::new(self).0
+    }
+
+    /// The lease again.
+    ///
+    /// # Safety
+    /// `core` came from [`Self::into_raw`], and is used so once.
+    #[inline(always)]
+    pub(super) unsafe fn from_raw(core: NonNull<Core<T, X>>) -> Self {
+        Self(core)
+    }
+
     /// Ends the lease and keeps its item at the calling thread's hand, if there is room.
     #[inline(always)]
     pub(crate) fn give_to_hand(self, class: usize, item: T) -> Result<(), (Self, T)> {

@@ -103,26 +103,32 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Runs `work` on the shelves, unless the slot is barred: then the error says how often in a row.
+    /// Runs `work` on the shelves unless the slot is barred, or entered already.
     ///
     /// # Safety
     /// The caller is the slot's owner.
-    pub(super) unsafe fn enter<R>(&self, work: impl FnOnce(&mut [Hand<T>]) -> R) -> Result<R, u32> {
+    pub(super) unsafe fn enter<R>(&self, work: impl FnOnce(&mut [Hand<T>]) -> R) -> Option<R> {
         // The owner alone writes it, so this is exact. `work` that came here again would be refused.
         if self.busy.load(Ordering::Relaxed) {
-            return Err(0);
+            return None;
         }
         // SAFETY: the caller is the owner and, as checked, not inside.
-        let inside = unsafe { self.begin() };
-        let refused = match inside {
-            Some(_) => 0,
-            None => self.refused.load(Ordering::Relaxed).saturating_add(1),
+        let mut inside = unsafe { self.begin() }?;
+        Some(work(inside.shelves()))
+    }
+
+    /// How often in a row this was asked while the slot was barred. By the owner alone.
+    pub(super) fn refused(&self) -> u32 {
+        let before = self.refused.load(Ordering::Relaxed);
+        let refused = if self.is_barred() {
+            before.saturating_add(1)
+        } else {
+            0
         };
-        self.refused.store(refused, Ordering::Relaxed);
-        match inside {
-            Some(mut inside) => Ok(work(inside.shelves())),
-            None => Err(refused),
+        if refused != before {
+            self.refused.store(refused, Ordering::Relaxed);
         }
+        refused
     }
 
     /// # Safety
