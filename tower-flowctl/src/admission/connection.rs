@@ -66,7 +66,27 @@ impl Connection {
     }
 
     /// Waits until a graceful end is asked for. A serve loop of one's own awaits it beside the connection and then calls
-    /// hyper's `graceful_shutdown`, which for HTTP/2 is a GOAWAY.
+    /// hyper's `graceful_shutdown`, which for HTTP/2 is a GOAWAY; the stream then leaves the end to it. With
+    /// `tower_flowctl::serve` (feature `serve`):
+    ///
+    /// ```no_run
+    /// # #[cfg(all(feature = "axum", feature = "serve"))]
+    /// # async fn run(admission: tower_flowctl::admission::Admission, app: axum::Router) -> std::io::Result<()> {
+    /// use tokio::net::{TcpListener, TcpStream};
+    /// use tower_flowctl::admission::{AdmittedStream, Counted};
+    ///
+    /// type Io = AdmittedStream<TcpStream>;
+    /// let listener = admission.listener(TcpListener::bind("[::]:8080").await?);
+    /// tower_flowctl::serve_with(listener, move |io: &Io, _: &_| Counted::new(app.clone(), io.connection()))
+    ///     .close_when(|io: &Io| {
+    ///         let connection = io.connection();
+    ///         Some(async move { connection.closing().await })
+    ///     })
+    ///     .run()
+    ///     .await;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Cancellation
     /// Nothing is lost: whoever asks again is told at once.

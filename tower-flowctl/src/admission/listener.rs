@@ -20,7 +20,8 @@ use super::{
 };
 use crate::reclaim::make_room;
 
-/// Refused clients that are waited for until they have read their answer. The next ones are reset.
+/// Refused clients that are waited for until they have read their answer, and never more than half of the headroom: each
+/// has a descriptor. The next ones are reset.
 const LINGERING: usize = 16;
 
 /// Connections whose proxy's header is under way. The next ones wait in the kernel's queue.
@@ -188,7 +189,8 @@ impl<A: Accept> AdmissionListener<A> {
 
     fn refuse(&mut self, core: &Core, io: A::Io, refusal: Refusal, limits: &Limits) {
         core.counters.refused(refusal);
-        let lingers = self.work.refusals.len() < LINGERING;
+        let room = (core.descriptors.headroom() as usize / 2).min(LINGERING);
+        let lingers = self.work.refusals.len() < room;
         if limits.at_limit == AtLimit::Unavailable && lingers {
             // Spread over a few seconds, so that they do not all come back at once.
             let retry_after = 1 + (core.counters.all_refused().iter().sum::<u64>() % 4) as u32;

@@ -31,6 +31,8 @@ const UPGRADED: u32 = 1 << 4;
 const MULTIPLEXED: u32 = 1 << 5;
 /// The last write found no room in the socket.
 const BLOCKED: u32 = 1 << 6;
+/// A serve loop awaits the close and brings it about, so that the stream does not.
+const HANDED: u32 = 1 << 7;
 
 pub(crate) struct Shared {
     pub(crate) core: Arc<Core>,
@@ -186,6 +188,7 @@ impl Shared {
 
     /// Waits until a graceful end is asked for.
     pub(crate) async fn closing(&self) {
+        self.flags.fetch_or(HANDED, Relaxed);
         let mut notified = pin!(self.closing.notified());
         notified.as_mut().enable();
         if !self.is_closing() {
@@ -207,9 +210,9 @@ impl Shared {
         self.has(CLOSE)
     }
 
-    /// Whether a close was asked for and nothing stands against it any more.
+    /// Whether the stream shall end by itself: a close was asked for and nothing stands against it.
     pub(crate) fn may_close(&self) -> bool {
-        self.is_closing() && !self.is_busy()
+        self.is_closing() && !self.has(HANDED) && !self.is_busy()
     }
 
     /// Whether ending it would lose something: a request, a response, an upgraded protocol. True as well if nobody

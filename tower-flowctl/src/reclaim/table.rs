@@ -63,7 +63,14 @@ struct Slot {
 pub(crate) struct Table {
     slots: Vec<Slot>,
     free: u32,
-    lists: [BTreeMap<u32, u32>; 2],
+    lists: [BTreeMap<u32, List>; 2],
+}
+
+/// The entries of one key, those that came first first.
+#[derive(Clone, Copy)]
+struct List {
+    head: u32,
+    tail: u32,
 }
 
 impl Table {
@@ -112,14 +119,14 @@ impl Table {
 
     /// The first entry of an order, with its key.
     pub(crate) fn first(&self, order: Order) -> Option<(u32, u32)> {
-        let (&key, &index) = self.lists[order as usize].first_key_value()?;
-        Some((key, index))
+        let (&key, list) = self.lists[order as usize].first_key_value()?;
+        Some((key, list.head))
     }
 
     /// The last key of an order, with one of its entries.
     pub(crate) fn last(&self, order: Order) -> Option<(u32, u32)> {
-        let (&key, &index) = self.lists[order as usize].last_key_value()?;
-        Some((key, index))
+        let (&key, list) = self.lists[order as usize].last_key_value()?;
+        Some((key, list.tail))
     }
 
     pub(crate) fn get(&mut self, index: u32) -> Option<(&Arc<Shared>, &mut Mark)> {
@@ -141,16 +148,21 @@ impl Table {
             return;
         }
         self.take(order, index);
-        let next = self.lists[order as usize]
-            .insert(key, index)
-            .unwrap_or(NONE);
-        if next != NONE {
-            self.slots[next as usize].links[order as usize].previous = index;
+        let mut previous = NONE;
+        self.lists[order as usize]
+            .entry(key)
+            .and_modify(|list| previous = std::mem::replace(&mut list.tail, index))
+            .or_insert(List {
+                head: index,
+                tail: index,
+            });
+        if previous != NONE {
+            self.link(order, previous).next = index;
         }
-        self.slots[index as usize].links[order as usize] = Link {
+        *self.link(order, index) = Link {
             key,
-            previous: NONE,
-            next,
+            previous,
+            next: NONE,
             linked: true,
         };
     }
@@ -161,24 +173,33 @@ impl Table {
         if !link.linked {
             return;
         }
-        if link.next != NONE {
-            self.slots[link.next as usize].links[order as usize].previous = link.previous;
-        }
         if link.previous != NONE {
-            self.slots[link.previous as usize].links[order as usize].next = link.next;
-        } else if link.next != NONE {
-            self.lists[order as usize].insert(link.key, link.next);
-        } else {
-            self.lists[order as usize].remove(&link.key);
+            self.link(order, link.previous).next = link.next;
         }
-        self.slots[index as usize].links[order as usize] = UNLINKED;
+        if link.next != NONE {
+            self.link(order, link.next).previous = link.previous;
+        }
+        let lists = &mut self.lists[order as usize];
+        if link.previous == NONE && link.next == NONE {
+            lists.remove(&link.key);
+        } else if let Some(list) = lists.get_mut(&link.key) {
+            if link.previous == NONE {
+                list.head = link.next;
+            }
+            if link.next == NONE {
+                list.tail = link.previous;
+            }
+        }
+        *self.link(order, index) = UNLINKED;
+    }
+
+    fn link(&mut self, order: Order, index: u32) -> &mut Link {
+        &mut self.slots[index as usize].links[order as usize]
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -220,13 +241,13 @@ mod tests {
     }
 
     proptest! {
-        /// Against two sets of (key, index).
+        /// Against two vectors of (key, index), sorted by key, those of one key as they came.
         #[test]
-        fn agrees_with_sets(steps in proptest::collection::vec(step(), 0..200)) {
+        fn agrees_with_vectors(steps in proptest::collection::vec(step(), 0..200)) {
             let admission = Admission::builder().build().unwrap();
             let shared = || Arc::new(Shared::new(Arc::clone(admission.core()), 0, None, None));
             let mut table = Table::new();
-            let mut model: [BTreeSet<(u32, u32)>; 2] = Default::default();
+            let mut model: [Vec<(u32, u32)>; 2] = Default::default();
             let mut open: Vec<u32> = Vec::new();
             for step in steps {
                 match step {
@@ -234,20 +255,23 @@ mod tests {
                         let index = table.insert(shared(), activity, check);
                         prop_assert!(!open.contains(&index));
                         open.push(index);
-                        model[0].insert((activity, index));
-                        model[1].insert((check, index));
+                        model[0].push((activity, index));
+                        model[1].push((check, index));
                     }
                     Step::Remove(which) if !open.is_empty() => {
                         let index = open.swap_remove(which % open.len());
                         table.remove(index);
-                        model.iter_mut().for_each(|set| set.retain(|entry| entry.1 != index));
+                        model.iter_mut().for_each(|entries| entries.retain(|entry| entry.1 != index));
                     }
                     Step::Move(activity, which, key) if !open.is_empty() => {
                         let index = open[which % open.len()];
                         table.put(order(activity), index, key);
-                        let set = &mut model[order(activity) as usize];
-                        set.retain(|entry| entry.1 != index);
-                        set.insert((key, index));
+                        let entries = &mut model[order(activity) as usize];
+                        // What is where it belongs keeps its turn.
+                        if !entries.contains(&(key, index)) {
+                            entries.retain(|entry| entry.1 != index);
+                            entries.push((key, index));
+                        }
                     }
                     Step::Unlink(activity, which) if !open.is_empty() => {
                         let index = open[which % open.len()];
@@ -260,10 +284,9 @@ mod tests {
             }
             for activity in [true, false] {
                 let drained = drain(&mut table, order(activity));
-                prop_assert!(drained.is_sorted_by_key(|entry| entry.0));
-                let set: BTreeSet<_> = drained.iter().copied().collect();
-                prop_assert_eq!(set.len(), drained.len());
-                prop_assert_eq!(&set, &model[order(activity) as usize]);
+                let mut expected = model[order(activity) as usize].clone();
+                expected.sort_by_key(|entry| entry.0);
+                prop_assert_eq!(drained, expected);
             }
         }
     }

@@ -84,14 +84,29 @@ impl Response {
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self {
-            io: TcpStream::connect(address).await.unwrap(),
+        Self::try_connect(address).await.expect("a connection")
+    }
+
+    /// Connects, if the server lets it.
+    pub(crate) async fn try_connect(address: SocketAddr) -> Option<Self> {
+        Some(Self {
+            io: TcpStream::connect(address).await.ok()?,
             read: Vec::new(),
-        }
+        })
     }
 
     pub(crate) async fn send(&mut self, bytes: &str) {
         self.io.write_all(bytes.as_bytes()).await.unwrap();
+    }
+
+    /// As [`send`](Self::send); false if the server has ended the connection.
+    pub(crate) async fn try_send(&mut self, bytes: &str) -> bool {
+        self.io.write_all(bytes.as_bytes()).await.is_ok()
+    }
+
+    /// Whether the server has ended the connection by now.
+    pub(crate) fn has_ended(&self) -> bool {
+        !matches!(self.io.try_read(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Response {
