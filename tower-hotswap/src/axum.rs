@@ -3,7 +3,9 @@
 use std::{
     convert::Infallible,
     fmt,
+    ops::Deref,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -11,7 +13,7 @@ use axum::{
     ServiceExt,
     body::Body,
     extract::connect_info::IntoMakeServiceWithConnectInfo,
-    extract::{FromRequestParts, OptionalFromRequestParts, Request},
+    extract::{FromRef, FromRequestParts, OptionalFromRequestParts, Request},
     http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
     routing::IntoMakeService,
@@ -19,15 +21,15 @@ use axum::{
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::{HotSwap, InFlight, ResponseFuture};
+use crate::{HotConfig, HotSwap, InFlight, ResponseFuture, Snapshot};
 
 /// A [`HotSwap`] whose responses have axum's body, as `axum::serve` and routes want them.
 ///
 /// A body that is not empty is boxed once more, which is what this costs over [`HotSwap`] itself.
 #[derive(Debug)]
-pub struct AxumHotSwap<S>(HotSwap<S>);
+pub struct AxumHotSwap<S: Clone + Send + Sync + 'static>(HotSwap<S>);
 
-impl<S> Clone for AxumHotSwap<S> {
+impl<S: Clone + Send + Sync + 'static> Clone for AxumHotSwap<S> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
@@ -61,7 +63,7 @@ where
 
 impl<S> Service<Request> for AxumHotSwap<S>
 where
-    S: Service<Request, Response = Response> + Clone,
+    S: Service<Request, Response = Response> + Clone + Send + Sync + 'static,
 {
     type Response = Response;
     type Error = S::Error;
@@ -147,5 +149,55 @@ impl<S: Sync> OptionalFromRequestParts<S> for InFlight {
 
     async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
         Ok(Self::current())
+    }
+}
+
+/// Extracts the request's version of a configuration; the first look pins it. See [`HotConfig`].
+///
+/// The [`HotConfig`] is the router's state, or a part of it by axum's `FromRef`.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tower_hotswap::{Hot, HotConfig, Version};
+///
+/// async fn greeting(text: Hot<String>) -> String {
+///     format!("{} ({})", text.value(), text.version.short())
+/// }
+///
+/// # fn main() -> Result<(), tower_hotswap::SwapError> {
+/// let config = HotConfig::new("hello".to_owned(), Version::parse("1.0.0", b"hello")?);
+/// let app: Router = Router::new().route("/", get(greeting)).with_state(config.clone());
+/// config.handle().swap("good day".to_owned(), Version::parse("1.1.0", b"good day")?)?;
+/// # drop(app);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Hot<T>(pub Arc<Snapshot<T>>);
+
+impl<T> Clone for Hot<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Deref for Hot<T> {
+    type Target = Snapshot<T>;
+
+    fn deref(&self) -> &Snapshot<T> {
+        &self.0
+    }
+}
+
+impl<T, S> FromRequestParts<S> for Hot<T>
+where
+    T: Send + Sync + 'static,
+    HotConfig<T>: FromRef<S>,
+    S: Sync,
+{
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        Ok(Self(HotConfig::from_ref(state).of(parts)))
     }
 }

@@ -10,8 +10,8 @@ use std::{
 use tokio::sync::broadcast;
 
 use crate::{
-    Builder, Canary, Changes, Draft, Event, HotSwap, Selector, Snapshot, SnapshotId, SnapshotInfo,
-    SwapError, Version,
+    Builder, Canary, Changes, Draft, Event, HotLayer, HotSwap, Selector, Snapshot, SnapshotId,
+    SnapshotInfo, SwapError, Version,
     automatic::Verdict,
     draft::Description,
     generation::{Flight, Generation},
@@ -53,8 +53,21 @@ impl<T> Handle<T> {
 
     /// A service that passes each request to the generation of its time.
     #[must_use]
-    pub fn service(&self) -> HotSwap<T> {
+    pub fn service(&self) -> HotSwap<T>
+    where
+        T: Clone + Send + Sync + 'static,
+    {
         HotSwap::from_store(self.store.clone())
+    }
+
+    /// A layer that wraps services in the layer of the time.
+    #[must_use]
+    pub fn layer(&self) -> HotLayer<T> {
+        HotLayer::from_store(self.store.clone())
+    }
+
+    pub(crate) fn store(&self) -> &Arc<Store<T>> {
+        &self.store
     }
 
     /// Builds the draft, puts it to the checks, and lets it take all requests from now on.

@@ -30,7 +30,7 @@ impl InFlight {
     /// A mark of the request whose handler runs on this thread now, if it came through a
     /// [`HotSwap`](crate::HotSwap) or a `HotLayer`.
     ///
-    /// It is known while the future of the response is polled, and not in a task that a handler spawned, nor behind
+    /// It is known while the service is called and the future of the response is polled, and not in a task that a handler spawned, nor behind
     /// a layer that polls the handler in another task.
     #[must_use]
     pub fn current() -> Option<Self> {

@@ -13,6 +13,7 @@
 //!
 //! - [`HotSwap`] is the service, [`Handle`] replaces what is in it: [`publish`](Handle::publish),
 //!   [`rollback`](Handle::rollback), [`canary`](Handle::canary), [`drained`](Handle::drained).
+//! - [`HotLayer`] replaces middleware around a service that stays, [`HotConfig`] typed configuration; with the same handle.
 //! - A [`Snapshot`] is immutable and has a [`Version`]: a semantic version and the hash of its content.
 //! - [`checks`] say what a candidate has to pass before it may take requests.
 //! - [`InFlight`] lets what outlives its response, a WebSocket say, count as in flight.
@@ -50,7 +51,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `axum` | no | `HotSwap` under `axum::serve`; the extractor of [`InFlight`] |
+//! | `axum` | no | `HotSwap` under `axum::serve`; extractors of [`InFlight`] and of a [`HotConfig`]'s version |
 //!
 //! [tower]: https://docs.rs/tower
 //! [axum]: https://docs.rs/axum
@@ -64,12 +65,16 @@ mod builder;
 mod canary;
 mod changes;
 pub mod checks;
+mod config;
 mod draft;
 mod error;
 mod event;
 mod generation;
 mod handle;
 mod in_flight;
+mod layer;
+#[cfg(all(test, hotswap_loom))]
+mod model;
 mod review;
 mod service;
 mod snapshot;
@@ -79,16 +84,18 @@ mod version;
 
 pub use automatic::Automatic;
 #[cfg(feature = "axum")]
-pub use axum::{AxumHotSwap, AxumResponseFuture, NotHotSwapped};
+pub use axum::{AxumHotSwap, AxumResponseFuture, Hot, NotHotSwapped};
 pub use builder::Builder;
 pub use canary::Canary;
 pub use changes::Changes;
 pub use checks::Check;
+pub use config::{ConfigReader, HotConfig, PinConfig, PinConfigLayer};
 pub use draft::Draft;
 pub use error::{BoxError, Stage, SwapError};
 pub use event::Event;
 pub use handle::{Drained, Handle, InService, Published, Role};
 pub use in_flight::InFlight;
+pub use layer::{HotLayer, HotLayered};
 pub use service::{HotBody, HotSwap, ResponseFuture};
 pub use snapshot::{Selector, Snapshot, SnapshotInfo};
 pub use version::{ContentHash, SnapshotId, Version};

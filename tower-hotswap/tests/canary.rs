@@ -60,12 +60,8 @@ async fn a_user_stays_on_one_side_until_promotion() {
     for user in 0..500 {
         first.push(ask(&mut app, user).await);
     }
-    for user in 0..500 {
-        assert_eq!(
-            ask(&mut app.clone(), user).await,
-            first[user],
-            "user {user}"
-        );
+    for (user, side) in first.iter().enumerate() {
+        assert_eq!(ask(&mut app.clone(), user).await, *side, "user {user}");
     }
     let taken = first
         .iter()

@@ -3,24 +3,18 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use tokio::time::Instant;
 use tower_service::Service;
 
 use super::HotBody;
-use crate::{
-    InFlight,
-    automatic::{Side, Trial},
-    store::{Stamp, Store},
-};
+use crate::InFlight;
 
 pin_project! {
-    /// The future of [`HotSwap`](super::HotSwap).
+    /// The future of [`HotSwap`](super::HotSwap) and [`HotLayered`](crate::HotLayered).
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, B>
     where
@@ -29,7 +23,7 @@ pin_project! {
         #[pin]
         state: State<S, B, S::Future>,
         in_flight: Option<InFlight>,
-        observation: Option<Box<Observation<S>>>,
+        observation: Option<Observation>,
     }
 }
 
@@ -48,30 +42,18 @@ pin_project! {
     }
 }
 
-/// An answer to be recorded for an automatic canary.
-pub(super) struct Observation<S> {
-    pub(super) store: Arc<Store<S>>,
-    pub(super) trial: Arc<Trial>,
-    pub(super) stamp: Stamp,
-    pub(super) side: Side,
-    pub(super) start: Instant,
-}
-
-impl<S> Observation<S> {
-    fn record(&self, failed: bool) {
-        if let Some(verdict) = self.trial.record(self.side, self.start.elapsed(), failed) {
-            // Another answer, or somebody by hand, may have been faster.
-            let _ = self.store.settle(verdict, Some(self.stamp));
-        }
-    }
-}
+/// Records, for an automatic canary, whether the answer was a failure.
+pub(super) type Observation = Box<dyn FnOnce(bool) + Send>;
 
 impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
+    /// Calls a service that is ready.
     #[inline]
-    pub(super) fn called(future: S::Future, in_flight: InFlight) -> Self {
+    pub(super) fn call(service: &mut S, request: Request<B>, in_flight: InFlight) -> Self {
+        let mut in_flight = Some(in_flight);
+        let future = InFlight::with(&mut in_flight, || service.call(request));
         Self {
             state: State::Called { future },
-            in_flight: Some(in_flight),
+            in_flight,
             observation: None,
         }
     }
@@ -85,7 +67,7 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
         }
     }
 
-    pub(super) fn observed(mut self, observation: Option<Box<Observation<S>>>) -> Self {
+    pub(super) fn observed(mut self, observation: Option<Observation>) -> Self {
         self.observation = observation;
         self
     }
@@ -106,7 +88,7 @@ where
             let failed = result
                 .as_ref()
                 .map_or(true, |response| response.status().is_server_error());
-            observation.record(failed);
+            observation(failed);
         }
         let in_flight = this.in_flight.take();
         Poll::Ready(result.map(|response| response.map(|body| HotBody::new(body, in_flight))))

@@ -3,5 +3,7 @@
 mod body;
 mod future;
 mod hot_swap;
+mod switch;
 
 pub use self::{body::HotBody, future::ResponseFuture, hot_swap::HotSwap};
+pub(crate) use switch::{Provide, Switch};

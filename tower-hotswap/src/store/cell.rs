@@ -37,11 +37,25 @@ impl<T> Cell<T> {
         Self(loom::sync::Mutex::new(value))
     }
 
-    pub(crate) fn load(&self) -> Arc<T> {
-        crate::sync::lock(&self.0).clone()
+    pub(crate) fn load(&self) -> Guard<T> {
+        Guard(crate::sync::lock(&self.0).clone())
     }
 
     pub(crate) fn store(&self, value: Arc<T>) {
         *crate::sync::lock(&self.0) = value;
+    }
+}
+
+/// Dereferences to an `Arc`, as arc-swap's guard does.
+#[cfg(hotswap_loom)]
+#[derive(Debug)]
+pub(crate) struct Guard<T>(Arc<T>);
+
+#[cfg(hotswap_loom)]
+impl<T> std::ops::Deref for Guard<T> {
+    type Target = Arc<T>;
+
+    fn deref(&self) -> &Arc<T> {
+        &self.0
     }
 }

@@ -15,9 +15,11 @@ mod history;
 
 use std::sync::Arc;
 
+use http::request::Parts;
 use tokio::sync::{broadcast, watch};
 
-use self::{cell::Cell, history::History};
+pub(crate) use self::cell::Cell;
+use self::history::History;
 use crate::{
     Canary, ContentHash, Event, Selector, Snapshot, SnapshotId, SnapshotInfo, SwapError,
     automatic::{Side, Trial, Verdict},
@@ -340,6 +342,14 @@ impl<T> Store<T> {
 }
 
 impl<T> Table<T> {
+    /// Which side takes the request.
+    pub(crate) fn pick(&self, request: &Parts) -> Side {
+        match &self.canary {
+            Some(canary) if canary.takes(request) => Side::Canary,
+            _ => Side::Primary,
+        }
+    }
+
     /// The generation on that side; the primary where there is no canary.
     pub(crate) fn side(&self, side: Side) -> &Arc<Generation<T>> {
         match (&self.canary, side) {
@@ -367,6 +377,11 @@ impl<T> Table<T> {
 }
 
 impl<T> Trialled<T> {
+    fn takes(&self, request: &Parts) -> bool {
+        let content = self.generation.snapshot().version.hash();
+        self.rule.takes(request, content)
+    }
+
     fn running(&self) -> SwapError {
         SwapError::CanaryRunning {
             version: self.generation.snapshot().version.clone(),
