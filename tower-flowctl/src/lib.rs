@@ -10,6 +10,7 @@ pub mod admission;
 pub mod descriptors;
 #[cfg(feature = "admission")]
 pub mod drain;
+pub mod http2;
 #[cfg(feature = "admission")]
 pub mod management;
 #[cfg(feature = "admission")]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::serve::Listener;
-use bytes::Buf;
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -20,6 +20,10 @@ use hyper_util::{
 };
 use tokio::sync::watch;
 use tower_service::Service;
+
+use crate::http2::{Connection, Http2Config, PriorityService, PriorityStream};
+#[cfg(unix)]
+use crate::http2::{SocketOf, of_tokio};
 
 use super::{
     Exec, Http2Tuning,
@@ -48,16 +52,19 @@ enum Phase {
 /// A server in the making; made by [`serve`](super::serve) and [`serve_with`](super::serve_with). Run it with
 /// [`run`](Self::run) or [`run_until`](Self::run_until).
 #[must_use = "a server does nothing until it is run"]
-pub struct Serve<L, M, C = NeverClose> {
+pub struct Serve<L: Listener, M, C = NeverClose> {
     listener: L,
+    #[cfg(unix)]
+    socket: SocketOf<L::Io>,
     make: M,
     close: C,
     settings: Settings,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Settings {
     tuning: Http2Tuning,
+    http2: Http2Config,
     exec: Exec,
     header_timeout: Duration,
     drain_timeout: Duration,
@@ -96,14 +103,17 @@ impl<Io> CloseWhen<Io> for NeverClose {
     }
 }
 
-impl<L, M> Serve<L, M> {
+impl<L: Listener, M> Serve<L, M> {
     pub(super) fn new(listener: L, make: M) -> Self {
         Self {
             listener,
+            #[cfg(unix)]
+            socket: of_tokio,
             make,
             close: NeverClose,
             settings: Settings {
                 tuning: Http2Tuning::default(),
+                http2: Http2Config::default(),
                 exec: Exec::default(),
                 header_timeout: Duration::from_secs(30),
                 drain_timeout: Duration::from_secs(30),
@@ -129,11 +139,12 @@ impl<L, M> Serve<L, M> {
     /// ```
     pub fn close_when<C>(self, close: C) -> Serve<L, M, C>
     where
-        L: Listener,
         C: CloseWhen<L::Io>,
     {
         Serve {
             listener: self.listener,
+            #[cfg(unix)]
+            socket: self.socket,
             make: self.make,
             close,
             settings: self.settings,
@@ -141,16 +152,30 @@ impl<L, M> Serve<L, M> {
     }
 }
 
-impl<L, M, C> Serve<L, M, C> {
+impl<L: Listener, M, C> Serve<L, M, C> {
     /// Sets the knobs of HTTP/2.
     pub fn tuning(mut self, tuning: Http2Tuning) -> Self {
         self.settings.tuning = tuning;
         self
     }
 
+    /// Sets what HTTP/2 connections do besides: limits against abuse, counters, the low-water mark of sockets.
+    pub fn http2(mut self, config: Http2Config) -> Self {
+        self.settings.http2 = config;
+        self
+    }
+
     /// Sets where HTTP/2 handlers run; [`Exec::Local`] by default.
     pub fn exec(mut self, exec: Exec) -> Self {
         self.settings.exec = exec;
+        self
+    }
+
+    /// Says where the socket below a stream is, for [`LowWaterMark`](crate::http2::LowWaterMark). A
+    /// `tokio::net::TcpStream` is found without help.
+    #[cfg(unix)]
+    pub fn socket(mut self, socket: fn(&L::Io) -> Option<std::os::fd::BorrowedFd<'_>>) -> Self {
+        self.socket = socket;
         self
     }
 
@@ -176,8 +201,7 @@ where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<BoxError>,
-    B: Body + Send + 'static,
-    B::Data: Buf + Send,
+    B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     /// Serves for ever.
@@ -192,13 +216,16 @@ where
     pub async fn run_until<T>(self, signal: impl Future<Output = T> + Send) -> End {
         let Self {
             mut listener,
+            #[cfg(unix)]
+            socket,
             mut make,
             mut close,
             settings,
         } = self;
         let mut signal = pin!(signal);
         let (phase, _) = watch::channel(Phase::Serve);
-        let protocols = Arc::new(settings);
+        let drain_timeout = settings.drain_timeout;
+        let settings = Arc::new(settings);
         loop {
             let (io, address) = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -206,17 +233,22 @@ where
             };
             let service = make(&io, &address);
             let asked = close.close_when(&io);
+            let shared = Arc::new(Connection::new(settings.http2.clone()));
+            let io = PriorityStream::with_connection(io, shared.clone());
+            #[cfg(unix)]
+            let io = io.socket(socket);
+            let service = PriorityService::new(service, Arc::default(), Some(shared));
             tokio::spawn(connection(
                 io,
                 service,
-                *protocols,
+                settings.clone(),
                 asked,
                 phase.subscribe(),
             ));
         }
         drop(listener);
         phase.send_replace(Phase::Drain);
-        if tokio::time::timeout(settings.drain_timeout, phase.closed())
+        if tokio::time::timeout(drain_timeout, phase.closed())
             .await
             .is_ok()
         {
@@ -231,7 +263,7 @@ where
 async fn connection<Io, S, B>(
     io: Io,
     service: S,
-    settings: Settings,
+    settings: Arc<Settings>,
     asked: Option<impl Future<Output = ()>>,
     mut phase: watch::Receiver<Phase>,
 ) where
@@ -239,8 +271,7 @@ async fn connection<Io, S, B>(
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<BoxError>,
-    B: Body + Send + 'static,
-    B::Data: Buf + Send,
+    B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     let executor = Executor::new(settings.exec);
@@ -279,7 +310,7 @@ async fn connection<Io, S, B>(
     driver.await;
 }
 
-impl<L: fmt::Debug, M, C> fmt::Debug for Serve<L, M, C> {
+impl<L: Listener + fmt::Debug, M, C> fmt::Debug for Serve<L, M, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Serve")
             .field("listener", &self.listener)

@@ -1,0 +1,301 @@
+//! What the stream adapter and the responses of one connection share.
+//!
+//! One lock over sans-io parts. It is held for a few table look-ups at a time and never while anything is polled or
+//! woken. With connection-local execution it is never contended.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use super::{
+    Http2Config, Priority, PriorityOverride, Reason,
+    flood::Flood,
+    frame::{Event, setting},
+    scheduler::{Answer, Handle, Scheduler},
+};
+
+/// A connection's shared part.
+pub(crate) struct Connection {
+    key: u64,
+    config: Http2Config,
+    state: Mutex<State>,
+}
+
+/// What is under the lock.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) scheduler: Scheduler,
+    pub(crate) flood: Flood,
+    /// Whom to wake when a response may ask again, by slot.
+    wakers: Vec<Option<Waker>>,
+    /// The connection's own task.
+    pub(crate) task: Option<Waker>,
+    /// Why the connection is to be closed.
+    pub(crate) abuse: Option<Reason>,
+}
+
+impl Connection {
+    pub(crate) fn new(config: Http2Config) -> Self {
+        static KEYS: AtomicU64 = AtomicU64::new(0);
+        Self {
+            // 48 bits go with each request: at a million connections a second they last nine years.
+            key: KEYS.fetch_add(1, Ordering::Relaxed) & 0xffff_ffff_ffff,
+            state: Mutex::new(State {
+                scheduler: Scheduler::default(),
+                flood: Flood::new(config.limits),
+                wakers: Vec::new(),
+                task: None,
+                abuse: None,
+            }),
+            config,
+        }
+    }
+
+    pub(crate) fn key(&self) -> u64 {
+        self.key
+    }
+
+    pub(crate) fn config(&self) -> &Http2Config {
+        &self.config
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes something, and then wakes who is next.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let (result, waker) = {
+            let mut state = self.lock();
+            let result = change(&mut state);
+            (result, state.next())
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        result
+    }
+
+    /// A response with `available` bytes asks how many it may send. `last` says that it will not ask again.
+    pub(crate) fn poll_send(
+        &self,
+        handle: Handle,
+        available: usize,
+        last: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<usize> {
+        let mut state = self.lock();
+        let (poll, waker) = match state.scheduler.request(handle, available) {
+            // Whoever is next is not woken yet: hyper asks for the next piece of this response at once.
+            Answer::Grant(bytes) if last && bytes == available => {
+                (Poll::Ready(bytes), state.next())
+            }
+            Answer::Grant(bytes) => (Poll::Ready(bytes), None),
+            Answer::Gone => (Poll::Ready(available), None),
+            Answer::Wait => {
+                state.keep_waker(handle, cx.waker());
+                let watcher = if state.flood.is_watching() {
+                    None
+                } else {
+                    state.task.take()
+                };
+                // Both are to be woken at most: who is next, and who looks after stalls.
+                if let Some(watcher) = watcher {
+                    let next = state.next();
+                    drop(state);
+                    watcher.wake();
+                    if let Some(next) = next {
+                        next.wake();
+                    }
+                    return Poll::Pending;
+                }
+                (Poll::Pending, state.next())
+            }
+        };
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        poll
+    }
+
+    /// A response does not ask any more, for now or for good.
+    pub(crate) fn withdraw(&self, handle: Handle) {
+        self.change(|state| state.scheduler.withdraw(handle));
+    }
+
+    /// The priority in force.
+    pub(crate) fn priority(&self, handle: Handle) -> Option<Priority> {
+        self.lock().scheduler.priority(handle)
+    }
+
+    /// The server's word on a response, and the application's.
+    pub(crate) fn decide(
+        &self,
+        handle: Handle,
+        server: PriorityOverride,
+        application: PriorityOverride,
+    ) {
+        if !server.is_empty() || !application.is_empty() {
+            self.change(|state| state.scheduler.decided(handle, server, application));
+        }
+    }
+
+    /// A response is on its way: its header's word, its type's, and the application's.
+    pub(crate) fn respond(
+        &self,
+        handle: Handle,
+        header: PriorityOverride,
+        typed: PriorityOverride,
+        application: PriorityOverride,
+    ) {
+        if !(header.is_empty() && typed.is_empty() && application.is_empty()) {
+            self.change(|state| {
+                state
+                    .scheduler
+                    .responded(handle, header, typed, application);
+            });
+        }
+    }
+
+    /// A request reached the service: its place, and the word of its header.
+    pub(crate) fn seat(&self, stream: u32, field: Option<PriorityOverride>) -> Option<Handle> {
+        self.change(|state| {
+            let handle = state.scheduler.find(stream)?;
+            state.scheduler.requested(handle, field);
+            Some(handle)
+        })
+    }
+}
+
+impl State {
+    /// The waker of who should ask now, unless it was woken already.
+    fn next(&mut self) -> Option<Waker> {
+        let slot = self.scheduler.next()?;
+        self.wakers.get_mut(slot as usize)?.take()
+    }
+
+    fn keep_waker(&mut self, handle: Handle, waker: &Waker) {
+        let slot = handle.slot as usize;
+        if self.wakers.len() <= slot {
+            self.wakers.resize(slot + 1, None);
+        }
+        match &mut self.wakers[slot] {
+            Some(kept) if kept.will_wake(waker) => {}
+            kept => *kept = Some(waker.clone()),
+        }
+    }
+
+    /// Takes in what passed.
+    pub(crate) fn on(&mut self, config: &Http2Config, event: Event<'_>) {
+        let counted = match event {
+            Event::Opened { stream, dependency } => {
+                self.flood.credit(Reason::Priorities, 4);
+                if let Some(handle) = self.scheduler.open(stream, dependency)
+                    && let Some(waker) = self.wakers.get_mut(handle.slot as usize)
+                {
+                    *waker = None;
+                }
+                Ok(())
+            }
+            Event::Named(named) => {
+                config.metrics.requested(named);
+                Ok(())
+            }
+            Event::Received { length, end, .. } if length < 64 && !end => {
+                self.flood.count(Reason::SmallData)
+            }
+            Event::Received { .. } => Ok(()),
+            Event::Depends { stream, dependency } => {
+                self.scheduler.depends(stream, dependency);
+                self.flood.count(Reason::Priorities)
+            }
+            Event::Updated { stream, field } => {
+                config.metrics.updated();
+                if let Some(field) = PriorityOverride::parse(field) {
+                    self.scheduler.updated(stream, field);
+                }
+                self.flood.count(Reason::Priorities)
+            }
+            Event::ClientReset { stream } => {
+                self.close(stream);
+                self.flood.count(Reason::ClientResets)
+            }
+            Event::Setting { id, value } => {
+                match id {
+                    setting::INITIAL_WINDOW_SIZE if value <= i32::MAX as u32 => {
+                        self.scheduler.set_initial_window(value);
+                    }
+                    setting::NO_RFC7540_PRIORITIES if value == 1 => self.scheduler.without_tree(),
+                    _ => {}
+                }
+                Ok(())
+            }
+            Event::Settings => self.flood.count(Reason::Settings),
+            Event::Ping { answer: None } => self.flood.count(Reason::Pings),
+            Event::Ping { answer: Some(_) } => Ok(()),
+            Event::Window { stream, increment } => {
+                self.scheduler.window_grows(stream, increment);
+                if increment < 256 {
+                    self.flood.count(Reason::WindowUpdates)
+                } else {
+                    Ok(())
+                }
+            }
+            Event::Sent { stream, length } => {
+                self.scheduler.sent(stream, length as usize);
+                self.flood.sent(length);
+                Ok(())
+            }
+            Event::SentFrame => {
+                self.flood.credit(Reason::WindowUpdates, 2);
+                Ok(())
+            }
+            Event::Finished { stream, reset } => {
+                self.close(stream);
+                if reset {
+                    self.flood.count(Reason::ServerResets)
+                } else {
+                    Ok(())
+                }
+            }
+            Event::GoAway { last } => {
+                self.scheduler.set_last_served(last);
+                Ok(())
+            }
+        };
+        if let Err(reason) = counted
+            && self.abuse.is_none()
+        {
+            self.abuse = Some(reason);
+            config.metrics.closed(reason);
+        }
+    }
+
+    fn close(&mut self, stream: u32) {
+        self.scheduler.close(stream);
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut f = f.debug_struct("Connection");
+        f.field("key", &self.key);
+        if let Ok(state) = self.state.try_lock() {
+            f.field("streams", &state.scheduler.open_streams());
+        }
+        f.finish_non_exhaustive()
+    }
+}
+
+/// A response's connection and its place there.
+#[derive(Clone, Debug)]
+pub(crate) struct Seat {
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) handle: Handle,
+}

@@ -1,0 +1,212 @@
+//! What a client may cost by frames that carry nothing.
+//!
+//! h2 closes connections for some of it: streams reset before they were looked at (the batches of CVE-2023-44487), more than
+//! 1,024 resets that the client's faults made necessary (CVE-2025-8671), CONTINUATION without end (CVE-2024-27316), empty DATA
+//! (CVE-2019-9518). It takes without limit: resets one at a time, PING, SETTINGS, tiny WINDOW_UPDATE and DATA, PRIORITY, and
+//! readers that never read. Those are counted here, in windows of a second.
+
+use std::{fmt, time::Duration};
+
+use tokio::time::Instant;
+
+/// Why a connection was closed on the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Too many streams that the client itself reset (CVE-2023-44487).
+    ClientResets,
+    /// Too many streams that the server had to reset (CVE-2025-8671).
+    ServerResets,
+    /// Too many PING frames (CVE-2019-9512).
+    Pings,
+    /// Too many SETTINGS frames (CVE-2019-9515).
+    Settings,
+    /// Too many small WINDOW_UPDATE frames (CVE-2019-9511).
+    WindowUpdates,
+    /// Too many PRIORITY and PRIORITY_UPDATE frames (CVE-2019-9513).
+    Priorities,
+    /// Too many small DATA frames (CVE-2019-9518, but with a byte in each).
+    SmallData,
+    /// A response could not go on for too long, since the client takes nothing (CVE-2019-9517).
+    Stalled,
+}
+
+impl Reason {
+    /// All reasons.
+    pub const ALL: [Self; 8] = [
+        Self::ClientResets,
+        Self::ServerResets,
+        Self::Pings,
+        Self::Settings,
+        Self::WindowUpdates,
+        Self::Priorities,
+        Self::SmallData,
+        Self::Stalled,
+    ];
+
+    /// As it stands in GOAWAY's debug data and in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ClientResets => "client_resets",
+            Self::ServerResets => "server_resets",
+            Self::Pings => "pings",
+            Self::Settings => "settings",
+            Self::WindowUpdates => "window_updates",
+            Self::Priorities => "priorities",
+            Self::SmallData => "small_data",
+            Self::Stalled => "stalled",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What the stream fails with when its connection was closed on the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Abuse(pub(crate) Reason);
+
+impl fmt::Display for Abuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the client exceeded a limit of HTTP/2: {}", self.0)
+    }
+}
+
+impl std::error::Error for Abuse {}
+
+/// How many frames that carry nothing a client may send in a second, and how long it may take nothing.
+///
+/// The connection of a client that exceeds one is closed by GOAWAY with ENHANCE_YOUR_CALM and the [`Reason`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Http2Limits {
+    /// Resets by the client: 300 a second. A page that is left resets all its streams, and hyper allows 200 at once.
+    pub client_resets: u32,
+    /// Resets by the server: 300 a second. Its handlers' own count, too.
+    pub server_resets: u32,
+    /// PING: 100 a second.
+    pub pings: u32,
+    /// SETTINGS: 50 a second.
+    pub settings: u32,
+    /// WINDOW_UPDATE by less than 256 bytes: 1,000 a second, and two more for each frame of a response sent.
+    pub small_window_updates: u32,
+    /// PRIORITY and PRIORITY_UPDATE: 200 a second, and four more for each request.
+    pub priorities: u32,
+    /// DATA of less than 64 bytes that is not the last of its stream: 20,000 a second. Streams of small messages
+    /// are made of them.
+    pub small_data: u32,
+    /// How long a response may wait for the client to take some of it, by reading or by opening windows: 30 seconds. What counts
+    /// is progress by 16 KiB.
+    pub stall: Duration,
+}
+
+impl Default for Http2Limits {
+    fn default() -> Self {
+        Self {
+            client_resets: 300,
+            server_resets: 300,
+            pings: 100,
+            settings: 50,
+            small_window_updates: 1_000,
+            priorities: 200,
+            small_data: 20_000,
+            stall: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Progress that shows a client is there.
+const PROGRESS: u64 = 16 << 10;
+
+/// The counters of one connection.
+#[derive(Debug)]
+pub(crate) struct Flood {
+    limits: Http2Limits,
+    begun: Option<Instant>,
+    counts: [u32; Reason::ALL.len()],
+    /// The time from which a response waits for the client, and what had been sent by then.
+    stalled: Option<(Instant, u64)>,
+    sent: u64,
+}
+
+impl Flood {
+    pub(crate) fn new(limits: Http2Limits) -> Self {
+        Self {
+            limits,
+            begun: None,
+            counts: [0; Reason::ALL.len()],
+            stalled: None,
+            sent: 0,
+        }
+    }
+
+    /// Counts a frame. `Err` if it is one too many.
+    pub(crate) fn count(&mut self, reason: Reason) -> Result<(), Reason> {
+        let limit = match reason {
+            Reason::ClientResets => self.limits.client_resets,
+            Reason::ServerResets => self.limits.server_resets,
+            Reason::Pings => self.limits.pings,
+            Reason::Settings => self.limits.settings,
+            Reason::WindowUpdates => self.limits.small_window_updates,
+            Reason::Priorities => self.limits.priorities,
+            Reason::SmallData => self.limits.small_data,
+            Reason::Stalled => return Ok(()),
+        };
+        let count = &mut self.counts[reason as usize];
+        *count += 1;
+        // The clock is read only when a limit is reached within what may be one second or many.
+        if *count <= limit {
+            return Ok(());
+        }
+        let now = Instant::now();
+        match self.begun {
+            Some(begun) if now.duration_since(begun) < Duration::from_secs(1) => Err(reason),
+            _ => {
+                self.begun = Some(now);
+                self.counts = [0; Reason::ALL.len()];
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives credit for frames that belong to something useful.
+    pub(crate) fn credit(&mut self, reason: Reason, frames: u32) {
+        let count = &mut self.counts[reason as usize];
+        *count = count.saturating_sub(frames);
+    }
+
+    pub(crate) fn sent(&mut self, bytes: u32) {
+        self.sent += u64::from(bytes);
+    }
+
+    /// Looks whether the client holds up a response, which `depends` says it could. Returns when to look again.
+    pub(crate) fn check_stall(&mut self, depends: bool) -> Result<Option<Instant>, Reason> {
+        if !depends {
+            self.stalled = None;
+            return Ok(None);
+        }
+        match self.stalled {
+            Some((since, sent)) if self.sent - sent < PROGRESS => {
+                let end = since + self.limits.stall;
+                if Instant::now() >= end {
+                    return Err(Reason::Stalled);
+                }
+                Ok(Some(end))
+            }
+            _ => {
+                let now = Instant::now();
+                self.stalled = Some((now, self.sent));
+                Ok(Some(now + self.limits.stall))
+            }
+        }
+    }
+
+    /// Whether somebody looks after responses that wait.
+    pub(crate) fn is_watching(&self) -> bool {
+        self.stalled.is_some()
+    }
+}

@@ -1,0 +1,298 @@
+//! What the client sends, frame by frame.
+//!
+//! All bytes go on to hyper as they are, but for one thing: to the headers of each request one field is appended that
+//! says which stream it is, since hyper tells nobody. It goes into the frame that ends the block, if
+//! - the stream is a new one: trailers and faulty repetitions are left alone;
+//! - the block is whole there ([`Walk`]): otherwise the field would become part of a literal that was cut short;
+//! - the frame stays within 16,384 bytes, which everybody has to take.
+//!
+//! So a request has the field of its own stream or none, whatever else is wrong with it. A frame of headers is held
+//! until it is complete; the frame decoder behind would do the same.
+
+use super::{
+    frame::{Dependency, Event, HEAD, Head, PREFACE, SMALLEST_MAX_PAYLOAD, flag, kind},
+    hpack::{self, Walk},
+    identity::{self, FIELD_VALUE},
+};
+
+/// What is to be done with the front of the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// So many bytes go on as they are; never 0.
+    Pass(usize),
+    /// The frame at the front goes on with its stream's number appended.
+    Name(Named),
+    /// More bytes are needed to tell.
+    More,
+}
+
+/// A frame that gets its stream's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    head: Head,
+    /// Where the block's fragment ends, from the frame's begin.
+    at: usize,
+}
+
+impl Named {
+    /// Bytes of the frame as it came.
+    pub(crate) fn length(self) -> usize {
+        HEAD + self.head.length
+    }
+
+    /// Writes the frame as it goes on.
+    pub(crate) fn write(self, key: u64, frame: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(&frame[..self.at]);
+        hpack::append_field(out, &identity::value(key, self.head.stream));
+        out.extend_from_slice(&frame[self.at..]);
+        let head = Head {
+            length: out.len() - start - HEAD,
+            ..self.head
+        };
+        out[start..start + HEAD].copy_from_slice(&head.bytes());
+    }
+}
+
+/// Bytes by which a frame grows.
+const GROWTH: usize = 3 + FIELD_VALUE;
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// So many bytes of the preface have come.
+    Preface(usize),
+    Frames,
+    /// Not HTTP/2.
+    Opaque,
+}
+
+/// A header block that goes on in CONTINUATION frames.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    stream: u32,
+    walk: Walk,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    phase: Phase,
+    /// What is left of a payload that passes.
+    left: usize,
+    newest: u32,
+    block: Option<Block>,
+}
+
+impl Default for Inbound {
+    fn default() -> Self {
+        Self {
+            phase: Phase::Preface(0),
+            left: 0,
+            newest: 0,
+            block: None,
+        }
+    }
+}
+
+impl Inbound {
+    /// Whether the connection turned out to be something else than HTTP/2.
+    pub(crate) fn is_opaque(&self) -> bool {
+        matches!(self.phase, Phase::Opaque)
+    }
+
+    /// Looks at the front of what has come, which is not empty.
+    pub(crate) fn step(&mut self, bytes: &[u8], tell: &mut impl FnMut(Event<'_>)) -> Step {
+        match self.phase {
+            Phase::Opaque => return Step::Pass(bytes.len()),
+            Phase::Preface(seen) => {
+                let rest = &PREFACE[seen..];
+                let length = rest.len().min(bytes.len());
+                if bytes[..length] != rest[..length] {
+                    self.phase = Phase::Opaque;
+                } else if length == rest.len() {
+                    self.phase = Phase::Frames;
+                } else {
+                    self.phase = Phase::Preface(seen + length);
+                }
+                return Step::Pass(length);
+            }
+            Phase::Frames => {}
+        }
+        if self.left > 0 {
+            let length = self.left.min(bytes.len());
+            self.left -= length;
+            return Step::Pass(length);
+        }
+        let Some(head) = Head::parse(bytes) else {
+            return Step::More;
+        };
+        if !is_read(head) {
+            if head.kind == kind::DATA {
+                tell(Event::Received {
+                    stream: head.stream,
+                    length: head.length as u32,
+                    end: head.has(flag::END_STREAM),
+                });
+            } else if head.kind == kind::HEADERS {
+                // It stays without a number, and what follows on its stream are trailers.
+                self.newest = self.newest.max(head.stream);
+            }
+            self.left = head.length;
+            return Step::Pass(HEAD);
+        }
+        let Some(payload) = bytes[HEAD..].get(..head.length) else {
+            return Step::More;
+        };
+        let named = match head.kind {
+            kind::HEADERS => self.headers(head, payload, tell),
+            kind::CONTINUATION => self.continuation(head, payload, tell),
+            _ => {
+                read(head, payload, tell);
+                None
+            }
+        };
+        match named {
+            Some(named) => Step::Name(named),
+            None => Step::Pass(HEAD + head.length),
+        }
+    }
+
+    fn headers(
+        &mut self,
+        head: Head,
+        payload: &[u8],
+        tell: &mut impl FnMut(Event<'_>),
+    ) -> Option<Named> {
+        let is_new = head.stream % 2 == 1 && head.stream > self.newest && self.block.is_none();
+        if !is_new {
+            return None;
+        }
+        self.newest = head.stream;
+        let (dependency, start, end) = fragment(head, payload)?;
+        tell(Event::Opened {
+            stream: head.stream,
+            dependency,
+        });
+        let mut walk = Walk::default();
+        walk.feed(&payload[start..end]);
+        let block = Block {
+            stream: head.stream,
+            walk,
+        };
+        if head.has(flag::END_HEADERS) {
+            name(head, block, HEAD + end, tell)
+        } else {
+            self.block = Some(block);
+            None
+        }
+    }
+
+    fn continuation(
+        &mut self,
+        head: Head,
+        payload: &[u8],
+        tell: &mut impl FnMut(Event<'_>),
+    ) -> Option<Named> {
+        let block = self.block.as_mut()?;
+        if block.stream != head.stream {
+            return None;
+        }
+        block.walk.feed(payload);
+        if head.has(flag::END_HEADERS) {
+            let block = *block;
+            self.block = None;
+            name(head, block, HEAD + payload.len(), tell)
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether a frame's payload is looked into. Those that are longer than any of them may be are errors, and h2's to find.
+fn is_read(head: Head) -> bool {
+    head.length <= SMALLEST_MAX_PAYLOAD
+        && matches!(
+            head.kind,
+            kind::HEADERS
+                | kind::PRIORITY
+                | kind::RST_STREAM
+                | kind::SETTINGS
+                | kind::PING
+                | kind::WINDOW_UPDATE
+                | kind::CONTINUATION
+                | kind::PRIORITY_UPDATE
+        )
+}
+
+/// Where in a HEADERS payload the fragment is (RFC 9113 §6.2); `None` if the padding is longer than the frame.
+fn fragment(head: Head, payload: &[u8]) -> Option<(Option<Dependency>, usize, usize)> {
+    let mut start = 0;
+    let mut padding = 0;
+    if head.has(flag::PADDED) {
+        padding = usize::from(*payload.first()?);
+        start = 1;
+    }
+    let mut dependency = None;
+    if head.has(flag::PRIORITY) {
+        dependency = Some(Dependency::parse(payload.get(start..)?)?);
+        start += 5;
+    }
+    let end = payload.len().checked_sub(padding)?;
+    (start <= end).then_some((dependency, start, end))
+}
+
+fn name(head: Head, block: Block, at: usize, tell: &mut impl FnMut(Event<'_>)) -> Option<Named> {
+    let fits = head.length + GROWTH <= SMALLEST_MAX_PAYLOAD;
+    let named = (block.walk.is_between_fields() && fits).then_some(Named { head, at });
+    tell(Event::Named(named.is_some()));
+    named
+}
+
+/// Tells of a small frame. Those of a wrong length or on a wrong stream are connection errors, and h2's to raise.
+fn read(head: Head, payload: &[u8], tell: &mut impl FnMut(Event<'_>)) {
+    let stream = head.stream;
+    let word = |bytes: &[u8; 4]| u32::from_be_bytes(*bytes);
+    match head.kind {
+        kind::PRIORITY if stream != 0 && payload.len() == 5 => {
+            if let Some(dependency) = Dependency::parse(payload) {
+                tell(Event::Depends { stream, dependency });
+            }
+        }
+        kind::RST_STREAM if stream != 0 && payload.len() == 4 => {
+            tell(Event::ClientReset { stream });
+        }
+        kind::SETTINGS
+            if stream == 0 && !head.has(flag::ACK) && payload.len().is_multiple_of(6) =>
+        {
+            tell(Event::Settings);
+            for entry in payload.chunks_exact(6) {
+                tell(Event::Setting {
+                    id: u16::from_be_bytes([entry[0], entry[1]]),
+                    value: u32::from_be_bytes([entry[2], entry[3], entry[4], entry[5]]),
+                });
+            }
+        }
+        kind::PING if stream == 0 => {
+            if let Ok(opaque) = <[u8; 8]>::try_from(payload) {
+                let answer = head.has(flag::ACK).then_some(opaque);
+                tell(Event::Ping { answer });
+            }
+        }
+        kind::WINDOW_UPDATE if payload.len() == 4 => {
+            if let Some(bytes) = payload.first_chunk::<4>() {
+                let increment = word(bytes) & 0x7fff_ffff;
+                tell(Event::Window { stream, increment });
+            }
+        }
+        kind::PRIORITY_UPDATE if stream == 0 => {
+            if let Some((id, field)) = payload.split_first_chunk::<4>() {
+                let stream = word(id) & 0x7fff_ffff;
+                // Only a client's streams have responses to prioritise.
+                if stream % 2 == 1 {
+                    tell(Event::Updated { stream, field });
+                }
+            }
+        }
+        _ => {}
+    }
+}

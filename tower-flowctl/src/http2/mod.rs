@@ -1,0 +1,62 @@
+//! Response priority for HTTP/2 under an unmodified hyper.
+//!
+//! The h2 crate sends the frames of all responses in turn. Here a response waits until it is due: by urgency, by
+//! RFC 9218 or RFC 7540, and by what the application says.
+//!
+//! ```text
+//!  client ──► PriorityStream ──► hyper ──► PriorityService ──► handlers
+//!               │ reads frames:              │ headers, rules
+//!               │ signals, windows           ▼
+//!               └───────────► scheduler ◄─── PriorityBody: "may I?"
+//!                               ▲
+//!  client ◄── PriorityStream ◄──┼─── hyper ◄──┘ a few kilobytes at a time
+//!               └─ counts what the socket took
+//! ```
+//!
+//! hyper sends what a body yields; so a body that yields nothing before its turn decides what hyper sends. What is on
+//! its way beyond that, in hyper and in the socket, is kept to about two milliseconds of the connection's bandwidth.
+//!
+//! Which stream a request belongs to hyper does not tell. The adapter appends it to the request's headers as it passes,
+//! and the service takes it off.
+
+mod body;
+mod config;
+mod connection;
+mod fields;
+mod flood;
+mod frame;
+mod heap;
+mod hpack;
+mod identity;
+mod ids;
+mod inbound;
+mod layer;
+#[cfg(feature = "axum")]
+mod listener;
+mod metrics;
+mod outbound;
+mod pace;
+mod priority;
+mod rules;
+mod scheduler;
+mod service;
+mod socket;
+mod stream;
+mod tree;
+
+#[cfg(feature = "serve")]
+pub(crate) use self::connection::Connection;
+#[cfg(feature = "axum")]
+pub use self::listener::PriorityListener;
+#[cfg(all(feature = "serve", unix))]
+pub(crate) use self::socket::{SocketOf, of_tokio};
+pub use self::{
+    body::PriorityBody,
+    config::{Http2Config, LowWaterMark},
+    flood::{Http2Limits, Reason},
+    layer::PriorityLayer,
+    metrics::{Http2Metrics, Http2Snapshot},
+    priority::{Priority, PriorityOverride},
+    service::{PriorityFuture, PriorityService, StreamPriority},
+    stream::PriorityStream,
+};

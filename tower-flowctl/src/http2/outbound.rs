@@ -1,0 +1,122 @@
+//! What the server sends, frame by frame.
+//!
+//! It counts which response's bytes the socket took.
+
+use super::frame::{Event, HEAD, Head, flag, kind};
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(crate) struct Outbound {
+    /// The header of the frame under way, and how much of it has passed.
+    head: [u8; HEAD],
+    have: usize,
+    /// What the frame under way is, and how much of its payload has to come.
+    frame: Option<Head>,
+    left: usize,
+    /// The first bytes of a GOAWAY.
+    prefix: [u8; 4],
+}
+
+impl Outbound {
+    /// Whether the next byte begins a frame, so that one of ours may go before it.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        self.have == 0 && self.left == 0
+    }
+
+    /// Accounts for bytes that the socket took.
+    pub(crate) fn passed(&mut self, mut bytes: &[u8], tell: &mut impl FnMut(Event<'_>)) {
+        while !bytes.is_empty() {
+            if self.left == 0 {
+                let wanted = (HEAD - self.have).min(bytes.len());
+                let (front, rest) = bytes.split_at(wanted);
+                self.head[self.have..self.have + wanted].copy_from_slice(front);
+                self.have += wanted;
+                bytes = rest;
+                if self.have < HEAD {
+                    return;
+                }
+                self.have = 0;
+                self.begin(tell);
+            } else {
+                let length = self.left.min(bytes.len());
+                let (front, rest) = bytes.split_at(length);
+                bytes = rest;
+                self.go_on(front, tell);
+            }
+        }
+    }
+
+    fn begin(&mut self, tell: &mut impl FnMut(Event<'_>)) {
+        let Some(head) = Head::parse(&self.head) else {
+            return;
+        };
+        self.left = head.length;
+        self.frame = Some(head);
+        match head.kind {
+            kind::DATA => tell(Event::SentFrame),
+            kind::RST_STREAM => tell(Event::Finished {
+                stream: head.stream,
+                reset: true,
+            }),
+            _ => {}
+        }
+        if self.left == 0 {
+            self.end(head, tell);
+        }
+    }
+
+    fn go_on(&mut self, bytes: &[u8], tell: &mut impl FnMut(Event<'_>)) {
+        let Some(head) = self.frame else {
+            return;
+        };
+        if head.kind == kind::DATA {
+            tell(Event::Sent {
+                stream: head.stream,
+                length: bytes.len() as u32,
+            });
+        } else if head.kind == kind::GOAWAY {
+            let done = head.length - self.left;
+            if let Some(prefix) = self.prefix.get_mut(done..) {
+                let length = prefix.len().min(bytes.len());
+                prefix[..length].copy_from_slice(&bytes[..length]);
+            }
+        }
+        self.left -= bytes.len();
+        if self.left == 0 {
+            self.end(head, tell);
+        }
+    }
+
+    fn end(&mut self, head: Head, tell: &mut impl FnMut(Event<'_>)) {
+        match head.kind {
+            kind::DATA | kind::HEADERS if head.has(flag::END_STREAM) => tell(Event::Finished {
+                stream: head.stream,
+                reset: false,
+            }),
+            kind::GOAWAY => tell(Event::GoAway {
+                last: u32::from_be_bytes(self.prefix) & 0x7fff_ffff,
+            }),
+            _ => {}
+        }
+    }
+}
+
+/// Copies bytes from a place in the slices; returns how many there were.
+pub(crate) fn copy_at(slices: &[&[u8]], mut at: usize, to: &mut [u8]) -> usize {
+    let mut copied = 0;
+    for slice in slices {
+        if at >= slice.len() {
+            at -= slice.len();
+            continue;
+        }
+        let from = &slice[at..];
+        let length = from.len().min(to.len() - copied);
+        to[copied..copied + length].copy_from_slice(&from[..length]);
+        copied += length;
+        at = 0;
+        if copied == to.len() {
+            break;
+        }
+    }
+    copied
+}

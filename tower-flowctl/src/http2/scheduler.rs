@@ -1,0 +1,651 @@
+//! Which response goes next, for one connection.
+//!
+//! A response that has data asks for leave to send it ([`Scheduler::request`]) and gets some bytes granted, or waits. The
+//! connection reports what has left ([`Scheduler::sent`]) and is told whom to wake ([`Scheduler::next`]). Nothing here
+//! reads a clock, a socket or a waker.
+//!
+//! # The order
+//! 1. By urgency, strictly.
+//! 2. Within an urgency, responses that are not incremental go one after the other in the order of their streams
+//!    (RFC 9218 §10); incremental ones share equally, by virtual time. Between the two groups bandwidth is halved.
+//! 3. Streams of a client that speaks RFC 7540 share the default urgency by its dependency tree instead.
+//!
+//! # No starvation
+//! Every [`GUARD`]th grant goes to the response that has waited longest, if it has seen that many pass. Of `n` waiting
+//! responses each gets a grant at least once in `GUARD · (n + 1)` grants.
+//!
+//! # What is on its way
+//! Granted bytes are in flight until the socket took them. While [`limit`](Scheduler::set_pace) bytes are, nothing is
+//! granted, so that a late urgent response has little before it. A stream whose windows are exhausted is never granted
+//! anything, so that it cannot hold that room.
+//!
+//! Costs: O(log n) for a request or a change, O(1) for looking who is next (O(depth) in the tree); no allocation once
+//! the streams' number was reached before.
+
+use super::{
+    frame::Dependency,
+    heap::{Heap, Positions},
+    ids::IdMap,
+    priority::{DEFAULT_URGENCY, Priority, PriorityOverride},
+    tree::Tree,
+};
+
+/// One grant in so many goes to whom has waited longest.
+pub(crate) const GUARD: u64 = 16;
+
+/// Streams known at a time. hyper allows 200 by default; those beyond are not scheduled.
+pub(crate) const MAX_STREAMS: usize = 4096;
+
+/// PRIORITY_UPDATE frames kept for streams that are not open yet.
+const MAX_EARLY: usize = 128;
+
+const NONE: u32 = u32::MAX;
+
+/// Bytes on the clock of shares: a response of weight 256 ages by its bytes.
+pub(crate) fn virtual_cost(bytes: usize, weight: u16) -> u64 {
+    (bytes as u64 * 256) / u64::from(weight.max(1))
+}
+
+/// Whose word on priorities counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    /// Nobody has said anything: all responses share.
+    Silent,
+    /// RFC 7540: dependencies and weights.
+    Tree,
+    /// RFC 9218: fields and PRIORITY_UPDATE.
+    Fields {
+        /// Whether PRIORITY frames may be Chromium's way to say urgencies.
+        bridge: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Not waiting.
+    Out,
+    /// Waiting for window.
+    Blocked,
+    /// In its urgency's row.
+    Row,
+    /// In its urgency's ring.
+    Ring,
+    /// In the dependency tree.
+    Tree,
+}
+
+#[derive(Debug)]
+struct Stream {
+    id: u32,
+    place: Place,
+    client: PriorityOverride,
+    /// What the response's header and the layer's rules say.
+    server: PriorityOverride,
+    /// What the application says, which stands over all.
+    application: PriorityOverride,
+    priority: Priority,
+    in_tree: bool,
+    /// Bytes the client takes, as of what the socket took.
+    window: i64,
+    in_flight: usize,
+    /// On the clock of its urgency's ring.
+    served: u64,
+    /// The grants made when it began to wait, and its neighbours in the line of those who wait.
+    since: u64,
+    before: u32,
+    behind: u32,
+}
+
+/// The responses of one urgency that wait.
+#[derive(Debug, Default)]
+struct Level {
+    row: Heap,
+    ring: Heap,
+    /// What the member of the ring served last had been served.
+    clock: u64,
+    /// Bytes the row got beyond its half.
+    surplus: i64,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Scheduler {
+    streams: Vec<Stream>,
+    free: Vec<u32>,
+    index: IdMap<u32>,
+    positions: Positions,
+    levels: [Level; 8],
+    /// A bit for each level that has anyone waiting.
+    occupied: u8,
+    /// Those who wait, longest first.
+    line: (u32, u32),
+    tree: Tree,
+    dialect: Dialect,
+    early: Vec<(u32, PriorityOverride)>,
+    newest: u32,
+    last_served: u32,
+    window: i64,
+    initial_window: i64,
+    in_flight: usize,
+    blocked: usize,
+    limit: usize,
+    quantum: usize,
+    grants: u64,
+    guard_at: u64,
+}
+
+impl Default for Scheduler {
+    fn default() -> Self {
+        Self {
+            streams: Vec::new(),
+            free: Vec::new(),
+            index: IdMap::default(),
+            positions: Positions::default(),
+            levels: Default::default(),
+            occupied: 0,
+            line: (NONE, NONE),
+            tree: Tree::default(),
+            dialect: Dialect::Silent,
+            early: Vec::new(),
+            newest: 0,
+            last_served: u32::MAX,
+            window: 65_535,
+            initial_window: 65_535,
+            in_flight: 0,
+            blocked: 0,
+            limit: 16 << 10,
+            quantum: 16 << 10,
+            grants: 0,
+            guard_at: GUARD,
+        }
+    }
+}
+
+/// A stream's place in the scheduler. It is the stream's as long as that is open; the number tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Handle {
+    pub(crate) slot: u32,
+    pub(crate) id: u32,
+}
+
+/// The answer to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// So many bytes may be sent now.
+    Grant(usize),
+    /// Ask again when woken.
+    Wait,
+    /// The stream is over; what is sent now does not matter.
+    Gone,
+}
+
+impl Scheduler {
+    /// A request has begun. `None` if there are too many, or the connection is ending: then it is not scheduled.
+    pub(crate) fn open(&mut self, id: u32, dependency: Option<Dependency>) -> Option<Handle> {
+        if self.index.len() >= MAX_STREAMS || id > self.last_served || self.index.contains_key(&id)
+        {
+            return None;
+        }
+        self.newest = self.newest.max(id);
+        let stream = Stream {
+            id,
+            place: Place::Out,
+            client: self.take_early(id),
+            server: PriorityOverride::new(),
+            application: PriorityOverride::new(),
+            priority: Priority::default(),
+            in_tree: false,
+            window: self.initial_window,
+            in_flight: 0,
+            served: 0,
+            since: 0,
+            before: NONE,
+            behind: NONE,
+        };
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.streams[slot as usize] = stream;
+                slot
+            }
+            None => {
+                self.streams.push(stream);
+                self.streams.len() as u32 - 1
+            }
+        };
+        self.positions.reserve(slot);
+        self.index.insert(id, slot);
+        if dependency.is_some() && self.dialect == Dialect::Silent {
+            self.speak(Dialect::Tree);
+        }
+        if self.dialect == Dialect::Tree {
+            self.tree.open(id, dependency);
+        }
+        self.renew(slot);
+        Some(Handle { slot, id })
+    }
+
+    /// The stream is over, whatever it still has in flight.
+    pub(crate) fn close(&mut self, id: u32) -> Option<Handle> {
+        let slot = self.index.remove(&id)?;
+        self.leave(slot);
+        self.in_flight -= self.streams[slot as usize].in_flight;
+        self.streams[slot as usize].id = 0;
+        if self.dialect == Dialect::Tree {
+            self.tree.close(id);
+        }
+        self.free.push(slot);
+        Some(Handle { slot, id })
+    }
+
+    pub(crate) fn find(&self, id: u32) -> Option<Handle> {
+        let &slot = self.index.get(&id)?;
+        Some(Handle { slot, id })
+    }
+
+    pub(crate) fn open_streams(&self) -> usize {
+        self.index.len()
+    }
+
+    /// No stream beyond this one is served any more.
+    pub(crate) fn set_last_served(&mut self, id: u32) {
+        self.last_served = self.last_served.min(id);
+    }
+
+    /// What a request's `priority` header says; `None` if it has none. PRIORITY_UPDATE stands over it (RFC 9218 §7).
+    pub(crate) fn requested(&mut self, handle: Handle, field: Option<PriorityOverride>) {
+        if let Some(field) = field {
+            self.speak(Dialect::Fields { bridge: true });
+            if let Some(stream) = self.stream(handle) {
+                stream.client = stream.client.or(field);
+                self.renew(handle.slot);
+            }
+        }
+    }
+
+    /// What the client says in a PRIORITY_UPDATE frame, of a stream open or not.
+    pub(crate) fn updated(&mut self, id: u32, field: PriorityOverride) {
+        self.speak(Dialect::Fields { bridge: false });
+        if let Some(&slot) = self.index.get(&id) {
+            // All parameters are set anew (RFC 9218 §7).
+            let default = PriorityOverride::from(Priority::default());
+            self.streams[slot as usize].client = field.or(default);
+            self.renew(slot);
+        } else if id > self.newest {
+            self.early.retain(|&(early, _)| early != id);
+            if self.early.len() == MAX_EARLY {
+                self.early.remove(0);
+            }
+            let default = PriorityOverride::from(Priority::default());
+            self.early.push((id, field.or(default)));
+        }
+    }
+
+    /// What a response's header says, which stands over the rules, and its type, which does not.
+    pub(crate) fn responded(
+        &mut self,
+        handle: Handle,
+        header: PriorityOverride,
+        typed: PriorityOverride,
+        application: PriorityOverride,
+    ) {
+        if let Some(stream) = self.stream(handle) {
+            let server = header.or(stream.server).or(typed);
+            self.decided(handle, server, application);
+        }
+    }
+
+    /// What the server says by its rules, and what the application adds to what it said before.
+    pub(crate) fn decided(
+        &mut self,
+        handle: Handle,
+        server: PriorityOverride,
+        application: PriorityOverride,
+    ) {
+        if let Some(stream) = self.stream(handle) {
+            stream.server = server.or(stream.server);
+            stream.application = application.or(stream.application);
+            self.renew(handle.slot);
+        }
+    }
+
+    /// A PRIORITY frame.
+    pub(crate) fn depends(&mut self, id: u32, dependency: Dependency) {
+        match self.dialect {
+            Dialect::Fields { bridge } => {
+                // Chromium re-prioritises by these frames, with weights that stand for its urgencies.
+                let urgency = chromium_urgency(dependency.weight);
+                if let (true, Some(urgency), Some(&slot)) = (bridge, urgency, self.index.get(&id)) {
+                    let stream = &mut self.streams[slot as usize];
+                    stream.client = PriorityOverride::new().urgency(urgency).or(stream.client);
+                    self.renew(slot);
+                }
+                return;
+            }
+            Dialect::Silent => self.speak(Dialect::Tree),
+            Dialect::Tree => {}
+        }
+        if self.index.contains_key(&id) {
+            self.tree.depend(id, dependency);
+        } else if id > self.newest {
+            self.tree.announce(id, dependency);
+        }
+    }
+
+    /// The client says it does not use RFC 7540 (RFC 9218 §2.1).
+    pub(crate) fn without_tree(&mut self) {
+        self.speak(Dialect::Fields { bridge: false });
+    }
+
+    /// The priority in force.
+    pub(crate) fn priority(&self, handle: Handle) -> Option<Priority> {
+        let stream = self.streams.get(handle.slot as usize)?;
+        (stream.id == handle.id).then_some(stream.priority)
+    }
+
+    /// The peer's windows grow: a stream's, or the connection's (0).
+    pub(crate) fn window_grows(&mut self, id: u32, increment: u32) {
+        if id == 0 {
+            self.window += i64::from(increment);
+        } else if let Some(&slot) = self.index.get(&id) {
+            self.streams[slot as usize].window += i64::from(increment);
+            self.unblock(slot);
+        }
+    }
+
+    /// The peer sets what streams begin with, which changes those open, too (RFC 9113 §6.9.2).
+    pub(crate) fn set_initial_window(&mut self, size: u32) {
+        let change = i64::from(size) - self.initial_window;
+        self.initial_window = i64::from(size);
+        for slot in 0..self.streams.len() as u32 {
+            if self.streams[slot as usize].id != 0 {
+                self.streams[slot as usize].window += change;
+                self.unblock(slot);
+            }
+        }
+    }
+
+    /// How much may be in flight, and be granted at once while others wait.
+    pub(crate) fn set_pace(&mut self, limit: usize, quantum: usize) {
+        self.limit = limit;
+        self.quantum = quantum;
+    }
+
+    /// The socket took bytes of a stream's response.
+    pub(crate) fn sent(&mut self, id: u32, bytes: usize) {
+        self.window -= bytes as i64;
+        if let Some(&slot) = self.index.get(&id) {
+            let stream = &mut self.streams[slot as usize];
+            stream.window -= bytes as i64;
+            let charged = stream.in_flight.min(bytes);
+            stream.in_flight -= charged;
+            self.in_flight -= charged;
+        }
+    }
+
+    /// A response has `available` bytes and asks how many it may send.
+    pub(crate) fn request(&mut self, handle: Handle, available: usize) -> Answer {
+        let Handle { slot, .. } = handle;
+        let Some(stream) = self.stream(handle) else {
+            return Answer::Gone;
+        };
+        let room = stream.window - stream.in_flight as i64;
+        let place = stream.place;
+        if room <= 0 {
+            self.leave(slot);
+            self.streams[slot as usize].place = Place::Blocked;
+            self.blocked += 1;
+            return Answer::Wait;
+        }
+        let alone = self.occupied == 0;
+        let connection = self.window - self.in_flight as i64;
+        if alone && connection > 0 && self.in_flight < self.limit {
+            if place == Place::Blocked {
+                self.leave(slot);
+            }
+        } else {
+            if matches!(place, Place::Out | Place::Blocked) {
+                self.wait(slot);
+            }
+            if self.next() != Some(slot) {
+                return Answer::Wait;
+            }
+            if self.is_guarded() == Some(slot) {
+                self.guard_at = self.grants + GUARD;
+            }
+            self.leave(slot);
+        }
+        // Alone it may take all there is room for.
+        let most = if self.occupied == 0 {
+            self.limit
+        } else {
+            self.quantum
+        };
+        let granted = available
+            .min(most)
+            .min(usize::try_from(room.min(connection)).unwrap_or(0));
+        self.charge(slot, granted);
+        Answer::Grant(granted)
+    }
+
+    /// A response does not ask any more: it has no data for now, or is gone.
+    pub(crate) fn withdraw(&mut self, handle: Handle) {
+        if self.stream(handle).is_some() {
+            self.leave(handle.slot);
+        }
+    }
+
+    /// Who should ask now.
+    pub(crate) fn next(&self) -> Option<u32> {
+        if self.in_flight >= self.limit || self.window - self.in_flight as i64 <= 0 {
+            return None;
+        }
+        if let Some(slot) = self.is_guarded() {
+            return Some(slot);
+        }
+        if self.occupied == 0 {
+            return None;
+        }
+        let urgency = self.occupied.trailing_zeros() as usize;
+        let level = &self.levels[urgency];
+        match (level.row.first(), level.ring.first()) {
+            (Some(row), Some(ring)) => Some(if level.surplus <= 0 { row } else { ring }),
+            (Some(slot), None) | (None, Some(slot)) => Some(slot),
+            (None, None) => self
+                .tree
+                .first()
+                .and_then(|id| self.index.get(&id).copied()),
+        }
+    }
+
+    /// Nothing waits, and nothing is on its way.
+    pub(crate) fn is_dry(&self) -> bool {
+        self.in_flight == 0 && self.occupied == 0
+    }
+
+    /// Whether the client could let something go on that it does not: by a window, or by reading.
+    pub(crate) fn depends_on_client(&self) -> bool {
+        self.in_flight > 0 || self.blocked > 0 || self.occupied != 0
+    }
+
+    fn stream(&mut self, handle: Handle) -> Option<&mut Stream> {
+        self.streams
+            .get_mut(handle.slot as usize)
+            .filter(|stream| stream.id == handle.id)
+    }
+
+    fn take_early(&mut self, id: u32) -> PriorityOverride {
+        match self.early.iter().position(|&(early, _)| early == id) {
+            Some(at) => self.early.swap_remove(at).1,
+            None => PriorityOverride::new(),
+        }
+    }
+
+    /// Goes over to another dialect, if it is a better one.
+    fn speak(&mut self, dialect: Dialect) {
+        let better = match (self.dialect, dialect) {
+            (Dialect::Silent, _) | (Dialect::Tree, Dialect::Fields { .. }) => true,
+            // A client that uses PRIORITY_UPDATE has no need of the bridge.
+            (Dialect::Fields { bridge: true }, Dialect::Fields { bridge: false }) => {
+                self.dialect = dialect;
+                return;
+            }
+            _ => false,
+        };
+        if !better {
+            return;
+        }
+        let waiting: Vec<u32> = (0..self.streams.len() as u32)
+            .filter(|&slot| self.streams[slot as usize].id != 0)
+            .collect();
+        if dialect == Dialect::Tree {
+            for &slot in &waiting {
+                self.tree.open(self.streams[slot as usize].id, None);
+            }
+        }
+        self.dialect = dialect;
+        for slot in waiting {
+            self.renew(slot);
+        }
+        if dialect != Dialect::Tree {
+            self.tree = Tree::default();
+        }
+    }
+
+    /// Works out a stream's priority, and moves it to where that belongs.
+    fn renew(&mut self, slot: u32) {
+        let silent = match self.dialect {
+            Dialect::Fields { .. } => Priority::default(),
+            // Clients that do not know the fields expect their responses to share.
+            Dialect::Silent | Dialect::Tree => Priority::new(DEFAULT_URGENCY, true),
+        };
+        let stream = &self.streams[slot as usize];
+        let ours = stream.application.or(stream.server);
+        let priority = ours.or(stream.client).or_priority(silent);
+        let in_tree = self.dialect == Dialect::Tree && !ours.says_urgency();
+        if (stream.priority, stream.in_tree) == (priority, in_tree) {
+            return;
+        }
+        let waits = matches!(stream.place, Place::Row | Place::Ring | Place::Tree);
+        if waits {
+            self.leave(slot);
+        }
+        let clock = self.levels[usize::from(priority.urgency())].clock;
+        let stream = &mut self.streams[slot as usize];
+        stream.priority = priority;
+        stream.in_tree = in_tree;
+        stream.served = clock;
+        if waits {
+            self.wait(slot);
+        }
+    }
+
+    fn charge(&mut self, slot: u32, bytes: usize) {
+        self.grants += 1;
+        self.in_flight += bytes;
+        let stream = &mut self.streams[slot as usize];
+        stream.in_flight += bytes;
+        if stream.in_tree {
+            let id = stream.id;
+            self.tree.charge(id, bytes);
+            return;
+        }
+        let level = &mut self.levels[usize::from(stream.priority.urgency())];
+        if stream.priority.is_incremental() {
+            level.clock = level.clock.max(stream.served);
+            stream.served = level.clock + virtual_cost(bytes, 256);
+            level.surplus -= bytes as i64;
+        } else {
+            level.surplus += bytes as i64;
+        }
+    }
+
+    /// Puts a stream among those who wait.
+    fn wait(&mut self, slot: u32) {
+        self.leave(slot);
+        let stream = &mut self.streams[slot as usize];
+        let urgency = usize::from(stream.priority.urgency());
+        let level = &mut self.levels[urgency];
+        if stream.in_tree {
+            stream.place = Place::Tree;
+            self.tree.set_ready(stream.id, true);
+        } else if stream.priority.is_incremental() {
+            stream.place = Place::Ring;
+            stream.served = stream.served.max(level.clock);
+            if level.ring.is_empty() {
+                level.surplus = 0;
+            }
+            level.ring.push(&mut self.positions, stream.served, slot);
+        } else {
+            stream.place = Place::Row;
+            if level.row.is_empty() {
+                level.surplus = 0;
+            }
+            level
+                .row
+                .push(&mut self.positions, u64::from(stream.id), slot);
+        }
+        self.occupied |= 1 << urgency;
+        let stream = &mut self.streams[slot as usize];
+        stream.since = self.grants;
+        stream.before = self.line.1;
+        stream.behind = NONE;
+        match self.line.1 {
+            NONE => self.line.0 = slot,
+            last => self.streams[last as usize].behind = slot,
+        }
+        self.line.1 = slot;
+    }
+
+    /// Takes a stream out from wherever it waits.
+    fn leave(&mut self, slot: u32) {
+        let stream = &mut self.streams[slot as usize];
+        let urgency = usize::from(stream.priority.urgency());
+        let level = &mut self.levels[urgency];
+        match std::mem::replace(&mut stream.place, Place::Out) {
+            Place::Out => return,
+            Place::Blocked => {
+                self.blocked -= 1;
+                return;
+            }
+            Place::Row => level.row.remove(&mut self.positions, slot),
+            Place::Ring => level.ring.remove(&mut self.positions, slot),
+            Place::Tree => self.tree.set_ready(stream.id, false),
+        }
+        let tree_waits = urgency == usize::from(DEFAULT_URGENCY) && self.tree.first().is_some();
+        if level.row.is_empty() && level.ring.is_empty() && !tree_waits {
+            self.occupied &= !(1 << urgency);
+        }
+        let (before, behind) = (stream.before, stream.behind);
+        match before {
+            NONE => self.line.0 = behind,
+            before => self.streams[before as usize].behind = behind,
+        }
+        match behind {
+            NONE => self.line.1 = before,
+            behind => self.streams[behind as usize].before = before,
+        }
+    }
+
+    fn unblock(&mut self, slot: u32) {
+        let stream = &self.streams[slot as usize];
+        if stream.place == Place::Blocked && stream.window - stream.in_flight as i64 > 0 {
+            self.wait(slot);
+        }
+    }
+
+    /// Who has waited too long, if it is time to look.
+    fn is_guarded(&self) -> Option<u32> {
+        if self.grants < self.guard_at || self.line.0 == NONE {
+            return None;
+        }
+        let oldest = &self.streams[self.line.0 as usize];
+        (self.grants - oldest.since >= GUARD).then_some(self.line.0)
+    }
+}
+
+/// The urgency that Chromium means by a weight: it spaces its levels evenly from 256 down to 1.
+fn chromium_urgency(weight: u16) -> Option<u8> {
+    let weights = [256, 220, 183, 147, 110, 74, 37, 1];
+    let urgency = weights.iter().position(|&known| known == weight)?;
+    Some(urgency as u8)
+}

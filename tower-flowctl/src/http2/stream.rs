@@ -1,0 +1,580 @@
+//! The stream adapter between hyper and the transport.
+
+use std::{
+    fmt,
+    future::Future,
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, Sleep},
+};
+
+use super::{
+    Http2Config, LowWaterMark, Reason,
+    connection::{Connection, State},
+    flood::Abuse,
+    frame::{HEAD, Head, SMALLEST_MAX_PAYLOAD, flag, kind, setting},
+    identity,
+    inbound::{Inbound, Step},
+    outbound::{Outbound, copy_at},
+    pace::Pace,
+    socket,
+};
+
+/// A stream that knows the HTTP/2 frames it carries.
+///
+/// Put it right under hyper, above TLS. A connection that turns out not to be HTTP/2 passes through it untouched.
+///
+/// Usually [`PriorityListener`](super::PriorityListener) or [`serve`](crate::serve) make it. By hand, its connection and
+/// the [`PriorityLayer`](super::PriorityLayer) find each other without help:
+///
+/// ```no_run
+/// # async fn accept(app: axum::Router) -> std::io::Result<()> {
+/// use hyper_util::{rt::{TokioExecutor, TokioIo}, server::conn::auto, service::TowerToHyperService};
+/// use tower::Layer;
+/// use tower_flowctl::http2::{Http2Config, PriorityLayer, PriorityStream};
+///
+/// let service = PriorityLayer::new().layer(app);
+/// let config = Http2Config::default();
+/// let listener = tokio::net::TcpListener::bind("[::]:8080").await?;
+/// loop {
+///     let (socket, _) = listener.accept().await?;
+///     let io = TokioIo::new(PriorityStream::new(socket, &config));
+///     let service = TowerToHyperService::new(service.clone());
+///     tokio::spawn(async move {
+///         auto::Builder::new(TokioExecutor::new()).serve_connection(io, service).await
+///     });
+/// }
+/// # }
+/// ```
+pub struct PriorityStream<Io> {
+    io: Io,
+    connection: Arc<Connection>,
+    /// Whether services find the connection by its key.
+    registered: bool,
+    inbound: Inbound,
+    /// Bytes that came and are not understood yet, the front of a frame.
+    held: Vec<u8>,
+    /// Bytes for hyper that could not stay where they were read, and how many of them it has.
+    ready: Vec<u8>,
+    given: usize,
+    outbound: Outbound,
+    /// Bytes for the transport that do not come from hyper as they are, and how many of them it has.
+    own: Vec<u8>,
+    written: usize,
+    /// Whether the first SETTINGS was changed.
+    introduced: bool,
+    pace: Pace,
+    mark: usize,
+    #[cfg(unix)]
+    socket: socket::SocketOf<Io>,
+    watch: Option<Pin<Box<Sleep>>>,
+    end: End,
+}
+
+/// How a connection ends that was closed on its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Open,
+    /// GOAWAY is being written.
+    Telling(Reason),
+    /// What the client still sends is read, so that the kernel does not answer it with a reset that overtakes GOAWAY.
+    Lingering(Reason),
+    Ended(Reason),
+}
+
+/// How long a client may take to hear that it is cut off.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Buffers that have grown beyond this are given back when they are empty.
+const KEPT: usize = 4 << 10;
+
+impl<Io: 'static> PriorityStream<Io> {
+    /// Wraps a stream. Without [`PriorityLayer`](super::PriorityLayer) around the service it only watches for abuse.
+    pub fn new(io: Io, config: &Http2Config) -> Self {
+        let connection = Arc::new(Connection::new(config.clone()));
+        identity::register(&connection);
+        let mut stream = Self::with_connection(io, connection);
+        stream.registered = true;
+        stream
+    }
+
+    /// Wraps a stream for a service that knows the connection already.
+    pub(crate) fn with_connection(io: Io, connection: Arc<Connection>) -> Self {
+        Self {
+            io,
+            connection,
+            registered: false,
+            inbound: Inbound::default(),
+            held: Vec::new(),
+            ready: Vec::new(),
+            given: 0,
+            outbound: Outbound::default(),
+            own: Vec::new(),
+            written: 0,
+            introduced: false,
+            pace: Pace::default(),
+            mark: 0,
+            #[cfg(unix)]
+            socket: socket::of_tokio,
+            watch: None,
+            end: End::Open,
+        }
+    }
+}
+
+impl<Io> PriorityStream<Io> {
+    /// Says where the socket is, for [`LowWaterMark`]. A `tokio::net::TcpStream` is found without help.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn socket(mut self, socket: fn(&Io) -> Option<std::os::fd::BorrowedFd<'_>>) -> Self {
+        self.socket = socket;
+        self
+    }
+
+    /// The wrapped stream.
+    pub fn get_ref(&self) -> &Io {
+        &self.io
+    }
+
+    /// Takes in bytes from the transport. Returns how many of them go on where they are; the others, if any, are in
+    /// `ready` and `held` then.
+    fn digest(&mut self, bytes: &[u8], mut in_place: bool) -> usize {
+        let Self {
+            connection,
+            inbound,
+            held,
+            ready,
+            ..
+        } = self;
+        let mut at = 0;
+        let mut kept = 0;
+        connection.change(|state| {
+            let mut tell = |event: super::frame::Event<'_>| state.on(connection.config(), event);
+            while at < bytes.len() {
+                match inbound.step(&bytes[at..], &mut tell) {
+                    Step::Pass(length) => {
+                        if in_place {
+                            kept += length;
+                        } else {
+                            ready.extend_from_slice(&bytes[at..at + length]);
+                        }
+                        at += length;
+                    }
+                    Step::Name(named) => {
+                        in_place = false;
+                        let frame = &bytes[at..at + named.length()];
+                        named.write(connection.key(), frame, ready);
+                        at += named.length();
+                    }
+                    Step::More => {
+                        held.extend_from_slice(&bytes[at..]);
+                        break;
+                    }
+                }
+            }
+        });
+        kept
+    }
+
+    /// Hands out what is ready.
+    fn give(&mut self, buf: &mut ReadBuf<'_>) {
+        let rest = &self.ready[self.given..];
+        let length = rest.len().min(buf.remaining());
+        buf.put_slice(&rest[..length]);
+        self.given += length;
+        if self.given == self.ready.len() {
+            self.given = 0;
+            empty(&mut self.ready);
+        }
+    }
+
+    /// Takes what the transport read into `buf` behind `start`.
+    fn take_in(&mut self, buf: &mut ReadBuf<'_>, start: usize) {
+        if self.held.is_empty() {
+            let kept = self.digest(&buf.filled()[start..], true);
+            buf.set_filled(start + kept);
+        } else {
+            let mut bytes = std::mem::take(&mut self.held);
+            bytes.extend_from_slice(&buf.filled()[start..]);
+            buf.set_filled(start);
+            self.digest(&bytes, false);
+            if self.held.is_empty() {
+                self.held = bytes;
+                empty(&mut self.held);
+            }
+        }
+        self.give(buf);
+    }
+}
+
+fn empty(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    if buffer.capacity() > KEPT {
+        *buffer = Vec::new();
+    }
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
+    /// Writes our own bytes out.
+    fn poll_own(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.written < self.own.len() {
+            let rest = &self.own[self.written..];
+            let length = ready!(Pin::new(&mut self.io).poll_write(cx, rest))?;
+            if length == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += length;
+        }
+        self.written = 0;
+        empty(&mut self.own);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Leaves a waker for the connection's task, and looks after clients that hold responses up.
+    fn watch(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let checked = {
+                let mut state = self.connection.lock();
+                if !state
+                    .task
+                    .as_ref()
+                    .is_some_and(|task| task.will_wake(cx.waker()))
+                {
+                    state.task = Some(cx.waker().clone());
+                }
+                let depends = state.scheduler.depends_on_client();
+                match state.flood.check_stall(depends) {
+                    Ok(end) => end,
+                    Err(reason) => {
+                        state.abuse = Some(reason);
+                        self.connection.config().metrics.closed(reason);
+                        return Poll::Ready(());
+                    }
+                }
+            };
+            let Some(end) = checked else {
+                return Poll::Pending;
+            };
+            let watch = self.watch_at(end);
+            if watch.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            // The timer was set for an earlier wait; it is set anew.
+            watch.as_mut().reset(end);
+            if Instant::now() < end && watch.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn watch_at(&mut self, end: Instant) -> &mut Pin<Box<Sleep>> {
+        self.watch
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)))
+    }
+
+    /// Ends the connection of a client that went too far.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            match self.end {
+                End::Open => return Poll::Pending,
+                End::Telling(reason) => {
+                    // Whether the client hears it or not: after that time it is cut off.
+                    let told = self.poll_own(cx).map_ok(|()| ());
+                    let told = match told {
+                        Poll::Ready(Ok(())) => Pin::new(&mut self.io).poll_shutdown(cx),
+                        other => other,
+                    };
+                    match told {
+                        Poll::Ready(Ok(())) => self.end = End::Lingering(reason),
+                        Poll::Ready(Err(_)) => self.end = End::Ended(reason),
+                        Poll::Pending => {
+                            ready!(self.poll_linger(cx));
+                            self.end = End::Ended(reason);
+                        }
+                    }
+                }
+                End::Lingering(reason) => {
+                    let mut bytes = [0; 4096];
+                    let mut unread = ReadBuf::new(&mut bytes);
+                    match Pin::new(&mut self.io).poll_read(cx, &mut unread) {
+                        Poll::Ready(Ok(())) if !unread.filled().is_empty() => {
+                            if self.poll_linger(cx).is_ready() {
+                                self.end = End::Ended(reason);
+                            }
+                        }
+                        Poll::Ready(_) => self.end = End::Ended(reason),
+                        Poll::Pending => {
+                            ready!(self.poll_linger(cx));
+                            self.end = End::Ended(reason);
+                        }
+                    }
+                }
+                End::Ended(reason) => return Poll::Ready(Err(io::Error::other(Abuse(reason)))),
+            }
+        }
+    }
+
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.watch_at(Instant::now() + LINGER).as_mut().poll(cx)
+    }
+
+    /// Begins the end, if the client went too far.
+    fn is_ending(&mut self) -> bool {
+        if self.end != End::Open {
+            return true;
+        }
+        let Some(reason) = self.connection.lock().abuse else {
+            return false;
+        };
+        // Within a frame nothing can be said any more.
+        if self.outbound.is_between_frames() {
+            go_away(reason, &mut self.own);
+        }
+        self.watch = None;
+        self.end = End::Telling(reason);
+        true
+    }
+
+    /// Takes the server's first SETTINGS out, to add an entry. Returns how many of hyper's bytes that takes.
+    fn introduce(&mut self, slices: &[&[u8]]) -> usize {
+        let mut frame = [0; HEAD + 256];
+        let length = copy_at(slices, 0, &mut frame);
+        let head = Head::parse(&frame[..length]);
+        let Some(head) = head.filter(|head| head.kind == kind::SETTINGS && !head.has(flag::ACK))
+        else {
+            self.introduced = true;
+            return 0;
+        };
+        let whole = HEAD + head.length;
+        self.introduced = true;
+        if length < whole {
+            // hyper writes its SETTINGS at once. Should it not, they go as they are.
+            return 0;
+        }
+        let grown = Head {
+            length: head.length + 6,
+            ..head
+        };
+        self.own.extend_from_slice(&grown.bytes());
+        self.own.extend_from_slice(&frame[HEAD..whole]);
+        let [a, b] = setting::NO_RFC7540_PRIORITIES.to_be_bytes();
+        self.own.extend_from_slice(&[a, b, 0, 0, 0, 1]);
+        self.connection.config().metrics.connected();
+        whole
+    }
+
+    fn write(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[&[u8]],
+        send: impl FnOnce(Pin<&mut Io>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if self.is_ending() {
+            // hyper need not know before it reads: it may have more important things to finish.
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+        }
+        ready!(self.poll_own(cx))?;
+        if !self.introduced {
+            let taken = self.introduce(slices);
+            if taken > 0 {
+                return Poll::Ready(Ok(taken));
+            }
+        }
+        let sent = match send(Pin::new(&mut self.io), cx) {
+            Poll::Ready(sent) => sent?,
+            Poll::Pending => {
+                self.pace.full(Instant::now());
+                self.set_pace();
+                return Poll::Pending;
+            }
+        };
+        let Self {
+            connection,
+            outbound,
+            pace,
+            ..
+        } = self;
+        connection.change(|state| {
+            let mut left = sent;
+            for slice in slices {
+                let length = slice.len().min(left);
+                outbound.passed(&slice[..length], &mut |event| {
+                    state.on(connection.config(), event);
+                });
+                left -= length;
+            }
+            pace.took(sent);
+            settle(pace, state);
+        });
+        self.set_mark();
+        Poll::Ready(Ok(sent))
+    }
+
+    fn set_pace(&mut self) {
+        let Self {
+            connection, pace, ..
+        } = self;
+        connection.change(|state| settle(pace, state));
+        self.set_mark();
+    }
+
+    fn set_mark(&mut self) {
+        #[cfg(unix)]
+        {
+            let mark = match self.connection.config().low_water_mark {
+                LowWaterMark::Adaptive => self.pace.low_water_mark(),
+                LowWaterMark::Fixed(bytes) => bytes as usize,
+                LowWaterMark::System => return,
+            };
+            if socket::differs(self.mark, mark)
+                && let Some(socket) = (self.socket)(&self.io)
+            {
+                socket::hold_unsent(socket, mark);
+                self.mark = mark;
+            }
+        }
+    }
+}
+
+/// Tells the scheduler what the transport can take.
+fn settle(pace: &mut Pace, state: &mut State) {
+    if state.scheduler.is_dry() {
+        pace.ran_dry();
+    }
+    state.scheduler.set_pace(pace.limit(), pace.quantum());
+}
+
+fn go_away(reason: Reason, out: &mut Vec<u8>) {
+    const ENHANCE_YOUR_CALM: u32 = 0xb;
+    let debug = reason.name().as_bytes();
+    let head = Head {
+        length: 8 + debug.len(),
+        kind: kind::GOAWAY,
+        flags: 0,
+        stream: 0,
+    };
+    debug_assert!(head.length <= SMALLEST_MAX_PAYLOAD);
+    out.extend_from_slice(&head.bytes());
+    // Which requests were processed is not known here; the client may not repeat any.
+    out.extend_from_slice(&0x7fff_ffff_u32.to_be_bytes());
+    out.extend_from_slice(&ENHANCE_YOUR_CALM.to_be_bytes());
+    out.extend_from_slice(debug);
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncRead for PriorityStream<Io> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !this.ready.is_empty() {
+            this.give(buf);
+            return Poll::Ready(Ok(()));
+        }
+        if this.inbound.is_opaque() {
+            return Pin::new(&mut this.io).poll_read(cx, buf);
+        }
+        loop {
+            if this.is_ending() {
+                return this.poll_end(cx);
+            }
+            let start = buf.filled().len();
+            if Pin::new(&mut this.io).poll_read(cx, buf)?.is_pending() {
+                // Ready here is not good news.
+                ready!(this.watch(cx));
+                continue;
+            }
+            if buf.filled().len() == start {
+                // The end. What was held is no frame and never will be.
+                this.ready = std::mem::take(&mut this.held);
+                this.give(buf);
+                return Poll::Ready(Ok(()));
+            }
+            this.take_in(buf, start);
+            if buf.filled().len() > start {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PriorityStream<Io> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.inbound.is_opaque() {
+            return Pin::new(&mut this.io).poll_write(cx, bytes);
+        }
+        this.write(cx, &[bytes], |io, cx| io.poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.inbound.is_opaque() {
+            return Pin::new(&mut this.io).poll_write_vectored(cx, slices);
+        }
+        // h2 writes a header and a payload; whoever writes more gets its first few taken.
+        let mut plain: [&[u8]; 16] = [&[]; 16];
+        let count = slices.len().min(plain.len());
+        for (plain, slice) in plain.iter_mut().zip(slices) {
+            *plain = slice;
+        }
+        this.write(cx, &plain[..count], |io, cx| {
+            io.poll_write_vectored(cx, &slices[..count])
+        })
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.end != End::Open {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(this.poll_own(cx))?;
+        Pin::new(&mut this.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.end == End::Open {
+            ready!(this.poll_own(cx))?;
+        }
+        Pin::new(&mut this.io).poll_shutdown(cx)
+    }
+}
+
+impl<Io> Drop for PriorityStream<Io> {
+    fn drop(&mut self) {
+        if self.registered {
+            identity::deregister(self.connection.key());
+        }
+    }
+}
+
+impl<Io: fmt::Debug> fmt::Debug for PriorityStream<Io> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PriorityStream")
+            .field("io", &self.io)
+            .field("connection", &self.connection)
+            .field("pace", &self.pace)
+            .finish_non_exhaustive()
+    }
+}
