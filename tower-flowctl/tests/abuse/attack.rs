@@ -53,8 +53,20 @@ pub(crate) struct Attack {
     pub(crate) reads: bool,
     /// How hyper ends it, and after how many frames at the latest.
     pub(crate) hyper: (End, usize),
+    /// How this crate ends it, where that is different.
+    pub(crate) flowctl: Option<(End, usize)>,
     /// The most bytes the connection may come to hold.
     pub(crate) memory: i64,
+}
+
+impl Attack {
+    /// How a server is to end it, and after how many frames at the latest.
+    pub(crate) fn expected(&self, server: Server) -> &(End, usize) {
+        match (server, &self.flowctl) {
+            (Server::Flowctl(_), Some(flowctl)) => flowctl,
+            _ => &self.hyper,
+        }
+    }
 }
 
 /// What became of an attack.

@@ -1,4 +1,6 @@
-//! The attacks, and what h2 0.4 does about each; the limits are its own (`h2::server::Builder`, `proto/mod.rs`).
+//! The attacks, and what h2 0.4 does about each; the limits are its own (`h2::server::Builder`, `proto/mod.rs`). Where
+//! this crate does something else, its limit is that of `Http2Limits`, twice at most: the clock is first looked at when
+//! a limit is reached.
 
 use std::time::Duration;
 
@@ -31,6 +33,7 @@ fn flood(name: &'static str, rounds: u32, round: fn(u32) -> Vec<Frame>) -> Attac
         pause: Duration::from_millis(1),
         reads: true,
         hyper: (End::Endured, usize::MAX),
+        flowctl: None,
         memory: 256 << 10,
     }
 }
@@ -49,6 +52,18 @@ impl Attack {
     /// What hyper does about it.
     fn stopped(mut self, end: End, frames: usize) -> Self {
         self.hyper = (end, frames);
+        self
+    }
+
+    /// What this crate does about it.
+    fn ours(mut self, reason: &str, frames: usize) -> Self {
+        self.flowctl = Some((End::calm(reason), frames));
+        self
+    }
+
+    /// That this crate closes the connection without a word, which nobody would read.
+    fn closing(mut self, frames: usize) -> Self {
+        self.flowctl = Some((End::Closed, frames));
         self
     }
 
@@ -96,14 +111,16 @@ fn resets() -> Vec<Attack> {
         .stopped(End::calm("too_many_resets"), 200),
         flood("rapid reset, one at a time", 5_000, |round| {
             pair(stream(round)).into()
-        }),
+        })
+        .ours("client_resets", 1210),
         flood("rapid reset, of handlers that run", 5_000, |round| {
             let mut frames = vec![open(stream(round), "/hold")];
             if round > 0 {
                 frames.push(Frame::reset(stream(round - 1), code::CANCEL));
             }
             frames
-        }),
+        })
+        .ours("client_resets", 1210),
         // max_local_error_reset_streams: 1,024.
         flood(
             "made you reset, by content-length (CVE-2025-8671)",
@@ -114,12 +131,14 @@ fn resets() -> Vec<Attack> {
                 vec![Frame::headers(stream, block), Frame::data(stream, *b"long")]
             },
         )
+        .ours("server_resets", 1210)
         .stopped(End::calm("too_many_internal_resets"), 2_060),
         flood("made you reset, by a full window", 5_000, |round| {
             let stream = stream(round);
             let most = Frame::window_update(stream, 0x7fff_ffff);
             vec![request(stream, "/hold"), most.clone(), most]
         })
+        .ours("server_resets", 1815)
         .stopped(End::calm("too_many_internal_resets"), 3_090),
         flood(
             "made you reset, by a stream that depends on itself",
@@ -132,6 +151,7 @@ fn resets() -> Vec<Attack> {
                 ]
             },
         )
+        .ours("server_resets", 1210)
         .stopped(End::calm("too_many_internal_resets"), 2_060),
         flood("made you reset, by an increment of 0", 5_000, |round| {
             let stream = stream(round);
@@ -142,6 +162,7 @@ fn resets() -> Vec<Attack> {
             let block = Block::get("/hold").field("connection", "close");
             vec![Frame::headers(stream(round), block).end_stream()]
         })
+        .ours("server_resets", 605)
         .stopped(End::calm("too_many_internal_resets"), 1_030),
         // Each is answered by RST_STREAM, and counted by nobody: h2 counts only resets of streams it knows.
         flood(
@@ -157,6 +178,7 @@ fn resets() -> Vec<Attack> {
                 .map(|n| open(stream(10 * round + n), "/hold"))
                 .collect()
         })
+        .ours("server_resets", 830)
         .stopped(End::calm("too_many_internal_resets"), 1_230)
         .holding(2 << 20),
     ]
@@ -212,28 +234,34 @@ fn control() -> Vec<Attack> {
     vec![
         flood("PING (CVE-2019-9512)", 1_000, |_| {
             vec![Frame::ping([7; 8]); 10]
-        }),
+        })
+        .ours("pings", 210),
         flood("PING, none of whose answers is read", 1_000, |_| {
             vec![Frame::ping([7; 8]); 10]
         })
+        .ours("pings", 10000)
         .without_reading(),
         flood("SETTINGS (CVE-2019-9515)", 1_000, |_| {
             vec![Frame::settings(&[(setting::ENABLE_PUSH, 0)]); 10]
-        }),
+        })
+        .ours("settings", 110),
         flood("SETTINGS that change all windows", 1_000, |round| {
             let window = 65_535 + round % 2;
             vec![Frame::settings(&[(setting::INITIAL_WINDOW_SIZE, window)]); 10]
         })
+        .ours("settings", 210)
         .after((0..100).map(|n| open(stream(n), "/hold")))
         .holding(1 << 20),
         flood("WINDOW_UPDATE by 1 for the connection", 1_000, |_| {
             vec![Frame::window_update(0, 1); 10]
-        }),
+        })
+        .ours("window_updates", 2010),
         flood(
             "WINDOW_UPDATE by 1 for a response (CVE-2019-9511)",
             1_000,
             |_| vec![Frame::window_update(1, 1); 10],
         )
+        .ours("window_updates", 2510)
         .with(&[(setting::INITIAL_WINDOW_SIZE, 0)])
         .after([open(1, "/large")]),
         flood("extension frames", 1_000, |_| {
@@ -258,6 +286,7 @@ fn bodies() -> Vec<Attack> {
         flood("DATA of a byte that is read", 500, |_| {
             vec![Frame::data(1, *b"x"); 100]
         })
+        .ours("small_data", 40200)
         .after([request(1, "/read")]),
         // Half the connection window of 1 MiB, at 255 for each byte.
         flood("DATA of a byte that is not read", 5_000, |_| {
@@ -274,11 +303,13 @@ fn readers() -> Vec<Attack> {
     let minute = Duration::from_secs(60);
     vec![
         flood("no window (CVE-2019-9517)", 4, |_| Vec::new())
+            .ours("stalled", 100)
             .with(&[(setting::INITIAL_WINDOW_SIZE, 0)])
             .after((0..100).map(|n| open(stream(n), "/large")))
             .every(minute)
             .holding(4 << 20),
         flood("windows, but nothing is read", 4, |_| Vec::new())
+            .closing(101)
             .after((0..100).map(|n| open(stream(n), "/large")))
             .after([Frame::window_update(0, 1 << 30)])
             .without_reading()
@@ -287,6 +318,7 @@ fn readers() -> Vec<Attack> {
         flood("a byte of window a second", 120, |_| {
             vec![Frame::window_update(1, 1)]
         })
+        .ours("stalled", 35)
         .with(&[(setting::INITIAL_WINDOW_SIZE, 0)])
         .after([open(1, "/large")])
         .every(Duration::from_secs(1)),
@@ -299,12 +331,14 @@ fn priorities() -> Vec<Attack> {
             (0..10)
                 .map(|n| Frame::priority(1, 2 * ((10 * round + n) % 50) + 3, true, 16))
                 .collect()
-        }),
+        })
+        .ours("priorities", 410),
         flood("PRIORITY for streams that are idle", 1_000, |round| {
             (0..10)
                 .map(|n| Frame::priority(stream(10 * round + n), 0, true, 16))
                 .collect()
-        }),
+        })
+        .ours("priorities", 410),
         flood("PRIORITY that turns a deep tree", 1_000, |round| {
             let stream = |n: u32| 2 * (n % 100) + 1;
             (0..10)
@@ -313,11 +347,13 @@ fn priorities() -> Vec<Attack> {
                 })
                 .collect()
         })
+        .ours("priorities", 920)
         .after((0..100).map(|n| open(stream(n), "/hold").prioritized(2 * n, true, 16)))
         .holding(1 << 20),
         flood("PRIORITY_UPDATE for one stream", 1_000, |round| {
             vec![Frame::priority_update(1, ["u=0", "u=7, i"][round as usize % 2]); 10]
-        }),
+        })
+        .ours("priorities", 410),
         flood(
             "PRIORITY_UPDATE for streams that are idle",
             1_000,
@@ -326,9 +362,11 @@ fn priorities() -> Vec<Attack> {
                     .map(|n| Frame::priority_update(stream(10 * round + n), "u=0"))
                     .collect()
             },
-        ),
+        )
+        .ours("priorities", 410),
         flood("PRIORITY_UPDATE of 16 KiB", 1_000, |_| {
             vec![Frame::priority_update(1, &"a,".repeat(8_000)).flag(flag::ACK)]
-        }),
+        })
+        .ours("priorities", 410),
     ]
 }

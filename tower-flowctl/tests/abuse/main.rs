@@ -34,7 +34,7 @@ fn attacks_are_stopped_or_cost_little() {
                 report.peak >> 10,
                 report.left >> 10,
             );
-            let (end, frames) = &attack.hyper;
+            let (end, frames) = attack.expected(server);
             if report.end != *end
                 || report.frames > *frames && *end != End::Endured
                 || report.peak > attack.memory

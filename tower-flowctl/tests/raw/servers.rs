@@ -6,7 +6,10 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
-use tower_flowctl::serve::Exec;
+use tower_flowctl::{
+    http2::{PriorityLayer, PriorityListener},
+    serve::Exec,
+};
 
 use super::{Dialer, Memory};
 
@@ -17,14 +20,17 @@ pub(crate) enum Server {
     Hyper,
     /// `axum::serve`.
     Axum,
+    /// `axum::serve` over our listener, with our layer.
+    Layered,
     /// `tower_flowctl::serve`.
     Flowctl(Exec),
 }
 
 impl Server {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Hyper,
         Self::Axum,
+        Self::Layered,
         Self::Flowctl(Exec::Local),
         Self::Flowctl(Exec::Spawn),
     ];
@@ -51,6 +57,12 @@ impl Server {
             })),
             Self::Axum => drop(tokio::spawn(async move {
                 axum::serve(listener, app).await.unwrap();
+            })),
+            Self::Layered => drop(tokio::spawn(async move {
+                let app = app.layer(PriorityLayer::new());
+                axum::serve(PriorityListener::new(listener), app)
+                    .await
+                    .unwrap();
             })),
             Self::Flowctl(exec) => drop(tokio::spawn(
                 tower_flowctl::serve(listener, app).exec(exec).run(),
