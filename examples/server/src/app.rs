@@ -1,5 +1,6 @@
 //! What handlers share: what lives as long as the process, and what a reload replaces.
 
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -7,13 +8,15 @@ use std::time::{Duration, Instant};
 use std::{error, fmt, io};
 
 use tempfile::TempDir;
+use tower_flowctl::admission::{Admission, ConfigError as AdmissionError};
 use tower_pool::{ConfigError, LeakTracking, Pool};
 use tower_zerocopy_fs::Metrics;
 
-use crate::config::Config;
+use crate::assembly;
+use crate::config::{Config, Upstream};
 use crate::observe::Traffic;
 use crate::pages::RouteList;
-use crate::proxy::Proxy;
+use crate::proxy::{Proxies, Proxy};
 use crate::serve::{Connections, Port, Serving};
 use crate::shutdown::Shutdown;
 use crate::site;
@@ -30,9 +33,14 @@ pub(crate) struct Shared {
     /// What left by which way (tower-zerocopy-fs).
     pub(crate) files: Arc<Metrics>,
     pub(crate) traffic: Arc<Traffic>,
+    /// Who may come in (tower-flowctl).
+    pub(crate) admission: Admission,
     pub(crate) connections: Arc<Connections>,
     pub(crate) shutdown: Shutdown,
     pub(crate) started: Instant,
+    pub(crate) proxies: Proxies,
+    /// The port in the clear, for the proxy to this server itself.
+    address: Option<SocketAddr>,
     pub(crate) site: PathBuf,
     /// Holds what is not to outlive the process; removed with it.
     _scratch: TempDir,
@@ -45,6 +53,7 @@ impl Shared {
     /// When the data cannot be opened, or another process keeps it for longer than `patience`.
     pub(crate) fn open(
         config: &Config,
+        address: Option<SocketAddr>,
         shutdown: Shutdown,
         patience: Duration,
     ) -> Result<Self, OpenError> {
@@ -79,9 +88,12 @@ impl Shared {
             pool,
             files,
             traffic: Arc::default(),
+            admission: assembly::admission(config)?,
             connections: Arc::default(),
             shutdown,
             started: Instant::now(),
+            proxies: Proxies::default(),
+            address,
             site,
             _scratch: scratch,
         })
@@ -99,13 +111,23 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(shared: Arc<Shared>, config: Arc<Config>, proxy: Option<Arc<Proxy>>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, config: Arc<Config>) -> Self {
+        let upstream = match config.proxy_upstream {
+            Upstream::Off => None,
+            Upstream::Itself => shared.address,
+            Upstream::Address(address) => Some(address),
+        };
         App {
+            proxy: upstream.map(|upstream| shared.proxies.to(upstream)),
             shared,
             config,
-            proxy,
             routes: Arc::default(),
         }
+    }
+
+    /// The same application under another configuration.
+    pub(crate) fn with(&self, config: Arc<Config>) -> Self {
+        App::new(self.shared.clone(), config)
     }
 
     /// What a listener of a port serves with.
@@ -132,6 +154,7 @@ impl Deref for App {
 pub(crate) enum OpenError {
     Store(KeeperError),
     Pool(ConfigError),
+    Admission(AdmissionError),
     Files(io::Error),
 }
 
@@ -147,6 +170,12 @@ impl From<ConfigError> for OpenError {
     }
 }
 
+impl From<AdmissionError> for OpenError {
+    fn from(error: AdmissionError) -> Self {
+        OpenError::Admission(error)
+    }
+}
+
 impl From<io::Error> for OpenError {
     fn from(error: io::Error) -> Self {
         OpenError::Files(error)
@@ -158,6 +187,7 @@ impl fmt::Display for OpenError {
         match self {
             OpenError::Store(source) => write!(f, "cannot open the shop: {source}"),
             OpenError::Pool(source) => write!(f, "cannot make the pool of bodies: {source}"),
+            OpenError::Admission(source) => write!(f, "cannot limit connections: {source}"),
             OpenError::Files(source) => write!(f, "cannot prepare the folders: {source}"),
         }
     }
@@ -168,6 +198,7 @@ impl error::Error for OpenError {
         match self {
             OpenError::Store(source) => Some(source),
             OpenError::Pool(source) => Some(source),
+            OpenError::Admission(source) => Some(source),
             OpenError::Files(source) => Some(source),
         }
     }

@@ -1,9 +1,10 @@
 //! How the server is put together, in two planes.
 //!
 //! ```text
-//!  connection_plane   TCP port ─► no delay ─► zero-copy stream ─► opening deadline ─► hyper (HTTP/1.1, HTTP/2)
-//!                     TLS port ─► no delay ─► TLS ──────────────► opening deadline ─► hyper
-//!                      ┌───────────────────────────────────────────────────────────────┘ http::Request
+//!  connection_plane   TCP port ──► zero-copy stream ─► admission ────────► hyper (HTTP/1.1, HTTP/2)
+//!                     TLS port ──► zero-copy stream ─► admission ─► TLS ─► hyper
+//!                     admin ─────► zero-copy stream ─► admission, a class of its own ─► hyper, on the main thread
+//!                      ┌────────────────────────────────────────────────────┘ Request
 //!  request_plane      context ─► observe (id, figures, access log) ─► security headers ─► problems ─► panics
 //!                      ┌───────────────────────────────────────────────────────────────────────────────┘
 //!  router              trie router ─┬─ pages                timeout
@@ -23,16 +24,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::{fmt, io, net};
 
-use axum::body::HttpBody as Body;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::{IntoResponse, Response};
-use axum::serve::{Listener, ListenerExt};
-use http::{Request, StatusCode};
-use hyper::body::Incoming;
-use tokio::net::{TcpListener, TcpStream};
+use axum::serve::Listener;
+use http::StatusCode;
 use tokio_rustls::TlsAcceptor;
 use tower::util::MapRequestLayer;
 use tower::{Service, ServiceBuilder};
+use tower_flowctl::admission::{Admission, Admitted, Class, ConfigError, ProxyProtocol};
+use tower_flowctl::descriptors::DescriptorGuard;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -40,38 +40,34 @@ use tower_pool::context::ContextLayer;
 use tower_pool::{BodyPool, PooledBodyLayer};
 use tower_trie_router::routing::{any, get};
 use tower_trie_router::{BuildError, TrieRouter, TrieService};
-use tower_zerocopy_fs::{ServeFiles, Windows, ZeroCopyListener};
+use tower_zerocopy_fs::{ServeFiles, Windows};
 
+use crate::accept::FileSendingSocket;
 use crate::app::App;
 use crate::config::Config;
 use crate::facts::{Facts, note_route};
 use crate::observe::{AccessLogger, ObserveLayer};
-use crate::opening::OpeningDeadline;
 use crate::pages::RouteList;
 use crate::tls::TlsListener;
 use crate::{api, headers, live, pages, problem, proxy, uploads};
 
-/// What the connections call: a service for requests as hyper makes them, which always answers.
+/// What the connections call: a service that always answers.
 pub(crate) trait RequestPlane:
-    Service<Request<Incoming>, Response = Response<Self::Body>, Error = Infallible, Future: Send>
+    Service<Request, Response = Response, Error = Infallible, Future: Send>
     + Clone
     + Send
     + Sync
     + 'static
 {
-    type Body: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
 }
 
-impl<S, B> RequestPlane for S
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
+impl<S> RequestPlane for S where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send>
         + Clone
         + Send
         + Sync
-        + 'static,
-    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+        + 'static
 {
-    type Body = B;
 }
 
 /// From a request to its response: the layers from the outermost in, then the router.
@@ -165,9 +161,13 @@ fn files(app: &App, folder: &Path) -> Result<ServeFiles, AssemblyError> {
 pub(crate) fn connection_plane(
     app: &App,
     socket: net::TcpListener,
-) -> io::Result<impl Listener<Addr = SocketAddr> + use<>> {
-    let listener = ZeroCopyListener::new(without_delay(socket)?).metrics(app.files.clone());
-    Ok(OpeningDeadline::new(listener, app.config.header_timeout))
+) -> io::Result<impl Listener<Addr = SocketAddr, Io: Admitted> + use<>> {
+    let socket = FileSendingSocket::new(socket, app.files.clone())?;
+    let admitted = app.admission.listener(socket);
+    Ok(match app.config.proxies.as_slice() {
+        [] => admitted,
+        proxies => admitted.proxy_protocol(ProxyProtocol::from_trusted(proxies.iter().cloned())),
+    })
 }
 
 /// As [`connection_plane`], encrypted.
@@ -175,22 +175,41 @@ pub(crate) fn connection_plane(
 /// # Errors
 /// When the socket cannot be watched.
 pub(crate) fn tls_connection_plane(
-    config: &Config,
+    app: &App,
     socket: net::TcpListener,
     acceptor: TlsAcceptor,
-) -> io::Result<impl Listener<Addr = SocketAddr> + use<>> {
-    let listener = TlsListener::new(without_delay(socket)?, acceptor);
-    Ok(OpeningDeadline::new(listener, config.header_timeout))
+) -> io::Result<impl Listener<Addr = SocketAddr, Io: Admitted> + use<>> {
+    Ok(TlsListener::new(connection_plane(app, socket)?, acceptor))
 }
 
-/// Responses are written whole; waiting for more to send would only delay them.
-fn without_delay(
+/// The connections of the admin port: a class of their own, with descriptors that nobody else gets.
+///
+/// # Errors
+/// When the socket cannot be watched.
+pub(crate) fn admin_connection_plane(
+    app: &App,
     socket: net::TcpListener,
-) -> io::Result<impl Listener<Io = TcpStream, Addr = SocketAddr>> {
-    Ok(TcpListener::from_std(socket)?.tap_io(|stream| {
-        // A stream that refuses is closed already, which the first read will tell.
-        let _ = stream.set_nodelay(true);
-    }))
+) -> io::Result<impl Listener<Addr = SocketAddr, Io: Admitted> + use<>> {
+    let socket = FileSendingSocket::new(socket, app.files.clone())?;
+    let admitted = app.admission.class_listener(MANAGEMENT, socket);
+    Ok(admitted.expect("the class was given to the builder"))
+}
+
+/// The class of the admin port's connections.
+const MANAGEMENT: &str = "management";
+
+/// The door of the process: limits for everybody, and the guard of the descriptors.
+///
+/// # Errors
+/// When a limit is zero.
+pub(crate) fn admission(config: &Config) -> Result<Admission, ConfigError> {
+    Admission::builder()
+        .limits(config.limits.clone())
+        .class(Class::new(MANAGEMENT).limit(64).reserve(16))
+        .descriptors(
+            DescriptorGuard::new().on_leak(|leak| tracing::warn!(%leak, "descriptors leak")),
+        )
+        .build()
 }
 
 /// Why there is no request plane.

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use crate::listen::Sockets;
 use crate::serve::Port;
 
-/// The text for a server that listens on these sockets.
-pub(crate) fn text(sockets: &Sockets) -> String {
+/// The text for a server that listens on these sockets; the token is shown when nobody else knows it.
+pub(crate) fn text(sockets: &Sockets, token: Option<&str>) -> String {
     let mut text = format!(
         "server {} - a bookshop, served by every crate of this workspace\n",
         env!("CARGO_PKG_VERSION")
@@ -40,6 +40,9 @@ pub(crate) fn text(sockets: &Sockets) -> String {
             links,
             "  dashboard    http://{origin}/\n  metrics      http://{origin}/metrics"
         );
+        if let Some(token) = token {
+            let _ = writeln!(links, "  admin token  {token}");
+        }
     }
     format!("{text}\n{links}\nStop with Ctrl-C; settings: server --help\n")
 }

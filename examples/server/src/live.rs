@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, stream};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
+use tower_hotswap::InFlight;
 
 use crate::app::App;
 use crate::shutdown::Shutdown;
@@ -50,7 +51,11 @@ pub(crate) async fn events(
 }
 
 /// `GET /echo`: sends back what it is sent.
-pub(crate) async fn echo(State(app): State<App>, upgrade: WebSocketUpgrade) -> Response {
+pub(crate) async fn echo(
+    State(app): State<App>,
+    in_flight: Option<InFlight>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
     let shutdown = app.shutdown.clone();
     upgrade
         .max_message_size(LARGEST)
@@ -58,6 +63,8 @@ pub(crate) async fn echo(State(app): State<App>, upgrade: WebSocketUpgrade) -> R
             SOCKETS.fetch_add(1, Ordering::Relaxed);
             // Whoever goes without a goodbye is gone all the same.
             let _ = converse(socket, shutdown).await;
+            // Until here it counts as a request of the generation that took it.
+            drop(in_flight);
             SOCKETS.fetch_sub(1, Ordering::Relaxed);
         })
         .into_response()

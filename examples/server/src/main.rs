@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod accept; // sockets under admission
 mod admin; // the admin port: dashboard, metrics
 mod api; // the JSON service under /api/v1
 mod app; // what handlers share
@@ -18,10 +19,10 @@ mod logging; // structured logs
 #[cfg(unix)]
 mod notify; // systemd
 mod observe; // request ids, durations, access log
-mod opening; // a deadline for a connection's first bytes
 mod pages; // landing page, list of routes, health
 mod problem; // errors as problem+json
 mod proxy; // pooled connections to an upstream
+mod reload; // settings that change while the server runs
 #[cfg(unix)]
 mod restart; // SIGUSR2
 mod run; // threads
@@ -46,21 +47,19 @@ use crate::config::Command;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let (config, run): (_, fn(_) -> _) =
-        match config::load(std::env::args_os(), &|name| std::env::var_os(name)) {
-            Ok(Command::Serve(config)) => (config, start::serve),
-            Ok(Command::Check(config)) => (config, start::check),
-            Ok(Command::Print(text)) => {
-                print(&text);
-                return ExitCode::SUCCESS;
-            }
-            Err(error) => {
-                eprintln!("error: {error}");
-                return ExitCode::from(2);
-            }
-        };
-    logging::start(&config);
-    match run(*config) {
+    let end = match config::load(std::env::args_os(), std::env::vars_os()) {
+        Ok(Command::Serve(config, loader)) => start::serve(*config, loader),
+        Ok(Command::Check(config)) => start::check(*config),
+        Ok(Command::Print(text)) => {
+            print(&text);
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match end {
         Ok(End::Drained) => ExitCode::SUCCESS,
         Ok(End::Cut(_)) => ExitCode::FAILURE,
         Err(error) => {

@@ -7,6 +7,13 @@ pub(crate) fn ready() {
     send(&[NotifyState::MainPid(std::process::id()), NotifyState::Ready]);
 }
 
+/// The server takes in its settings again.
+pub(crate) fn reloading() {
+    let mut states = vec![NotifyState::Reloading];
+    states.extend(NotifyState::monotonic_usec_now().ok());
+    send(&states);
+}
+
 /// The server finishes what it has begun.
 pub(crate) fn stopping() {
     send(&[NotifyState::Stopping]);

@@ -2,8 +2,10 @@
 //!
 //! A connection is out for as long as a response is read from it, and comes home with the end of the body.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use std::{error, fmt, io};
@@ -72,6 +74,30 @@ impl Manage<Connection> for Upstream {
     }
 }
 
+/// The proxies of all configurations that were ever in force: coming back to an upstream finds its connections.
+#[derive(Debug, Default)]
+pub(crate) struct Proxies(Mutex<BTreeMap<SocketAddr, Arc<Proxy>>>);
+
+impl Proxies {
+    /// The proxy to the upstream at this address.
+    pub(crate) fn to(&self, upstream: SocketAddr) -> Arc<Proxy> {
+        let mut proxies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let proxy = proxies.entry(upstream);
+        proxy
+            .or_insert_with(|| Arc::new(Proxy::new(upstream)))
+            .clone()
+    }
+
+    /// The figures of all pools of connections.
+    pub(crate) fn figures(&self) -> Vec<(SocketAddr, ObjectStats)> {
+        let proxies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let figures = proxies
+            .iter()
+            .map(|(upstream, proxy)| (*upstream, proxy.connections.stats()));
+        figures.collect()
+    }
+}
+
 /// The proxy to one upstream.
 pub(crate) struct Proxy {
     connections: ObjectPool<Connection, Upstream>,
@@ -80,7 +106,7 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// A proxy to the upstream at this address.
-    pub(crate) fn new(upstream: SocketAddr) -> Self {
+    fn new(upstream: SocketAddr) -> Self {
         Proxy {
             connections: ObjectPool::builder(Upstream(upstream))
                 .limit(256)
@@ -90,10 +116,6 @@ impl Proxy {
             authority: HeaderValue::try_from(upstream.to_string())
                 .expect("an address is visible ASCII"),
         }
-    }
-
-    pub(crate) fn figures(&self) -> ObjectStats {
-        self.connections.stats()
     }
 
     async fn forward(&self, request: Request) -> Result<Response, Problem> {

@@ -173,7 +173,7 @@ impl<S: RequestPlane> Work<S> {
             match (port, &self.acceptor) {
                 (Port::Https, Some(acceptor)) => {
                     let listener =
-                        assembly::tls_connection_plane(&self.app.config, socket, acceptor.clone())?;
+                        assembly::tls_connection_plane(&self.app, socket, acceptor.clone())?;
                     listeners.spawn(serve(listener, service, serving));
                 }
                 _ => {

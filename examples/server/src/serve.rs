@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use axum::body::Body;
 use axum::serve::Listener;
 use http::Request;
 use hyper::body::Incoming;
 use tower::Service;
+use tower_flowctl::admission::{Admitted, Counted};
 use tower_flowctl::serve::{End, Http2Tuning};
 
 use crate::assembly::RequestPlane;
@@ -87,7 +90,7 @@ pub(crate) struct Serving {
 /// Serves every connection of the listener until shutdown is asked for, then drains.
 pub(crate) async fn serve<L, S>(listener: L, service: S, mut serving: Serving) -> End
 where
-    L: Listener<Addr = SocketAddr>,
+    L: Listener<Addr = SocketAddr, Io: Admitted>,
     S: RequestPlane,
 {
     let Serving {
@@ -96,21 +99,52 @@ where
         ref connections,
         ..
     } = serving;
-    let make = |_: &L::Io, address: &SocketAddr| WithPeer {
-        service: service.clone(),
-        peer: Peer {
-            address: *address,
-            port,
-        },
-        _open: Arc::new(connections.enter(port)),
+    let make = |io: &L::Io, address: &SocketAddr| {
+        let named = WithPeer {
+            service: service.clone(),
+            peer: Peer {
+                address: *address,
+                port,
+            },
+            _open: Arc::new(connections.enter(port)),
+        };
+        AnyBody(Counted::new(named, io.admitted()))
     };
+    // Deadlines for heads and silence are admission's, which can be changed while the server runs.
+    let ample = Duration::from_secs(24 * 60 * 60);
     tower_flowctl::serve_with(listener, make)
-        .header_timeout(config.header_timeout)
+        .header_timeout(ample)
         .drain_timeout(config.drain_timeout)
         // A silent peer is asked whether it is there, and dropped when it does not say so.
-        .tuning(Http2Tuning::default().keep_alive(config.header_timeout, config.header_timeout))
+        .tuning(Http2Tuning::default().keep_alive(PING_AFTER, PING_PATIENCE))
+        .close_when(|io: &L::Io| {
+            let connection = io.admitted();
+            Some(async move { connection.closing().await })
+        })
         .run_until(serving.shutdown.asked())
         .await
+}
+
+/// When a silent HTTP/2 connection is pinged, and how long the answer may take.
+const PING_AFTER: Duration = Duration::from_secs(30);
+const PING_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Hands hyper's requests to a service for axum's.
+#[derive(Debug, Clone)]
+struct AnyBody<S>(S);
+
+impl<S: Service<Request<Body>>> Service<Request<Incoming>> for AnyBody<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> S::Future {
+        self.0.call(request.map(Body::new))
+    }
 }
 
 /// Tells the requests of a connection who sent them.
@@ -122,7 +156,7 @@ struct WithPeer<S> {
     _open: Arc<Open>,
 }
 
-impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for WithPeer<S> {
+impl<S: Service<Request<Body>>> Service<Request<Body>> for WithPeer<S> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;
@@ -131,7 +165,7 @@ impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for WithPeer<S> {
         self.service.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<Incoming>) -> S::Future {
+    fn call(&mut self, mut request: Request<Body>) -> S::Future {
         request.extensions_mut().insert(self.peer);
         self.service.call(request)
     }

@@ -10,12 +10,13 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tower_flowctl::serve::End;
 
-use crate::admin::{self, Exposition};
+use crate::admin::{self, Exposition, Token};
 use crate::app::{App, OpenError, Shared};
-use crate::assembly::{self, AssemblyError};
-use crate::config::{Config, Upstream};
+use crate::assembly::{self, AssemblyError, RequestPlane};
+use crate::config::{Config, Loader};
 use crate::listen::{ListenError, Sockets};
-use crate::proxy::Proxy;
+use crate::logging::{self, LogControl};
+use crate::reload::{self, Reloader};
 use crate::run::Workers;
 use crate::serve::{Port, serve as serve_listener};
 use crate::shutdown::Shutdown;
@@ -26,7 +27,8 @@ use crate::{banner, print};
 ///
 /// # Errors
 /// When it cannot start.
-pub(crate) fn serve(config: Config) -> Result<End, StartError> {
+pub(crate) fn serve(config: Config, loader: Loader) -> Result<End, StartError> {
+    let log = logging::start(&config);
     let config = Arc::new(config);
     // The main thread's own: signals, the admin port, everything that watches.
     let control = Builder::new_current_thread()
@@ -34,15 +36,24 @@ pub(crate) fn serve(config: Config) -> Result<End, StartError> {
         .build()
         .map_err(StartError::Runtime)?;
     let entered = control.enter();
+    // Before anything that keeps metrics is made.
+    let exposition = Exposition::install().map_err(StartError::Metrics)?;
     let shutdown = Shutdown::on_signal().map_err(StartError::Runtime)?;
     let sockets = Sockets::open(&config)?;
     let acceptor = acceptor(&config)?;
     // All that can be wrong with the settings is known: the process before this one may go.
     let patience = dismiss_predecessor(&config);
-    let shared = Arc::new(Shared::open(&config, shutdown, patience)?);
-    let app = app(shared, config, &sockets);
+    let address = sockets.address(Port::Http);
+    let shared = Arc::new(Shared::open(&config, address, shutdown, patience)?);
+    let server = Server {
+        app: App::new(shared, config),
+        sockets,
+        acceptor,
+        exposition,
+        log,
+    };
     drop(entered);
-    control.block_on(run(app, sockets, acceptor))
+    control.block_on(server.run(loader))
 }
 
 /// Builds everything that the configuration asks for, without a socket and without its data.
@@ -56,43 +67,64 @@ pub(crate) fn check(config: Config) -> Result<End, StartError> {
     };
     let config = Arc::new(without_data);
     acceptor(&config)?;
-    let shared = Shared::open(&config, Shutdown::never(), Duration::ZERO)?;
-    assembly::request_plane(App::new(Arc::new(shared), config, None))?;
+    let shared = Shared::open(&config, None, Shutdown::never(), Duration::ZERO)?;
+    assembly::request_plane(App::new(Arc::new(shared), config))?;
     print("the configuration is good\n");
     Ok(End::Drained)
 }
 
-async fn run(app: App, sockets: Sockets, acceptor: Option<TlsAcceptor>) -> Result<End, StartError> {
-    let exposition = Exposition::install().map_err(StartError::Metrics)?;
-    let service = assembly::request_plane(app.clone())?;
-    let workers = Workers::start(&app, &sockets, service, acceptor).map_err(StartError::Runtime)?;
-    let admin = serve_admin(&app, &sockets, exposition)?;
-    tokio::spawn(tower_pool::Maintenance::new(app.pool.clone()).run());
+/// Everything that was opened.
+struct Server {
+    app: App,
+    sockets: Sockets,
+    acceptor: Option<TlsAcceptor>,
+    exposition: Exposition,
+    log: LogControl,
+}
 
-    hand_over_on_signal(&sockets)?;
-    print(&banner::text(&sockets));
-    let address = sockets.address(Port::Http);
-    let process = std::process::id();
-    tracing::info!(
-        address = address.map(tracing::field::display),
-        process,
-        "listening"
-    );
-    // The workers have their own copies; a port must not outlive them.
-    drop(sockets);
+impl Server {
+    async fn run(self, loader: Loader) -> Result<End, StartError> {
+        let Server {
+            app,
+            sockets,
+            acceptor,
+            exposition,
+            log,
+        } = self;
+        // On this thread, so that deadlines and the descriptors' guard keep time under load.
+        tokio::spawn(app.admission.maintain());
+        tokio::spawn(tower_pool::Maintenance::new(app.pool.clone()).run());
 
-    let mut asked = app.shutdown.clone();
-    tokio::spawn(async move {
-        asked.asked().await;
-        notify_stopping();
-    });
-    let end = workers.ended().await.map_err(StartError::Runtime)?;
-    if let Some(admin) = admin {
-        // It answers until the last request has been.
-        let _ = admin.await;
+        let reloader = Arc::new(reload::start(&app, loader)?);
+        tokio::spawn(reloader.clone().follow(app.clone(), log));
+        reload_on_signal(&reloader)?;
+        let workers = Workers::start(&app, &sockets, reloader.service(), acceptor)
+            .map_err(StartError::Runtime)?;
+        let token = Token::of(&app.config);
+        let admin = serve_admin(&app, &sockets, exposition, &reloader, &token)?;
+        hand_over_on_signal(&sockets)?;
+
+        // What the operator chose the operator knows.
+        let random = app.config.admin_token.is_none();
+        print(&banner::text(&sockets, random.then(|| token.reveal())));
+        let address = sockets.address(Port::Http).map(tracing::field::display);
+        tracing::info!(address, process = std::process::id(), "listening");
+        // The workers have their own copies; a port must not outlive them.
+        drop(sockets);
+        let mut asked = app.shutdown.clone();
+        tokio::spawn(async move {
+            asked.asked().await;
+            notify_stopping();
+        });
+
+        let end = workers.ended().await.map_err(StartError::Runtime)?;
+        if let Some(admin) = admin {
+            // It answers until the last request has been.
+            let _ = admin.await;
+        }
+        report(&app, end);
+        Ok(end)
     }
-    report(&app, end);
-    Ok(end)
 }
 
 fn acceptor(config: &Config) -> Result<Option<TlsAcceptor>, StartError> {
@@ -102,32 +134,21 @@ fn acceptor(config: &Config) -> Result<Option<TlsAcceptor>, StartError> {
     }
 }
 
-fn app(shared: Arc<Shared>, config: Arc<Config>, sockets: &Sockets) -> App {
-    let upstream = match config.proxy_upstream {
-        Upstream::Off => None,
-        Upstream::Itself => sockets.address(Port::Http),
-        Upstream::Address(address) => Some(address),
-    };
-    App::new(
-        shared,
-        config,
-        upstream.map(|address| Arc::new(Proxy::new(address))),
-    )
-}
-
-fn serve_admin(
+fn serve_admin<S: RequestPlane>(
     app: &App,
     sockets: &Sockets,
     exposition: Exposition,
+    reloader: &Arc<Reloader<S>>,
+    token: &Token,
 ) -> Result<Option<JoinHandle<End>>, StartError> {
     let Some(socket) = sockets.of(Port::Admin).first() else {
         return Ok(None);
     };
     let listener = socket
         .try_clone()
-        .and_then(|socket| assembly::connection_plane(app, socket))
+        .and_then(|socket| assembly::admin_connection_plane(app, socket))
         .map_err(StartError::Runtime)?;
-    let router = admin::router(app.clone(), exposition);
+    let router = admin::router(app.clone(), exposition, reloader.clone(), token.clone());
     let serving = app.serving(Port::Admin);
     Ok(Some(tokio::spawn(serve_listener(
         listener, router, serving,
@@ -175,6 +196,19 @@ fn dismiss_predecessor(config: &Config) -> Duration {
 #[cfg(not(unix))]
 fn dismiss_predecessor(_config: &Config) -> Duration {
     Duration::ZERO
+}
+
+#[cfg(unix)]
+fn reload_on_signal<S: RequestPlane>(reloader: &Arc<Reloader<S>>) -> Result<(), StartError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let asked = signal(SignalKind::hangup()).map_err(StartError::Runtime)?;
+    tokio::spawn(reloader.clone().on_signal(asked));
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn reload_on_signal<S: RequestPlane>(_reloader: &Arc<Reloader<S>>) -> Result<(), StartError> {
+    Ok(())
 }
 
 /// Readiness is told from here on, too: the successor is the one that systemd is to watch.

@@ -13,6 +13,7 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::server::TlsStream as Established;
 use tokio_rustls::{Accept, TlsAcceptor, rustls};
+use tower_flowctl::admission::{Admitted, Connection};
 
 use crate::config::Config;
 
@@ -124,6 +125,17 @@ impl<L: Listener> Listener for TlsListener<L> {
 pub(crate) enum TlsStream<S> {
     Handshake(Box<Accept<S>>),
     Established(Box<Established<S>>),
+}
+
+impl<S: Admitted + AsyncRead + AsyncWrite + Unpin> Admitted for TlsStream<S> {
+    fn admitted(&self) -> Connection {
+        match self {
+            TlsStream::Handshake(accept) => accept.get_ref(),
+            TlsStream::Established(stream) => Some(stream.get_ref().0),
+        }
+        .map(Admitted::admitted)
+        .expect("a stream is there until the handshake has ended")
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {

@@ -53,15 +53,16 @@ impl Board {
 }
 
 /// Takes figures for ever.
-pub(super) async fn sample(app: App, board: Arc<Board>) {
+pub(super) async fn sample(app: App, board: Arc<Board>, generations: impl Fn() -> Value) {
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut before = HashMap::new();
     loop {
         ticks.tick().await;
         let routes = app.traffic.counts();
-        let frame = frame(&app, &routes, &before).to_string();
-        board.publish(frame.into());
+        let mut frame = frame(&app, &routes, &before);
+        frame["generations"] = generations();
+        board.publish(frame.to_string().into());
         before = routes.into_iter().collect();
     }
 }
@@ -101,11 +102,11 @@ fn frame(app: &App, routes: &[(String, Counts)], before: &HashMap<String, Counts
         "routes": rows,
         "ports": ports,
         "websockets": live::open_sockets(),
-        "descriptors": {"open": system::open_descriptors(), "limit": system::descriptor_limit()},
+        "admission": app.admission.snapshot(),
         "memory": system::resident_bytes(),
         "pool": pool(app),
         "files": files(app),
-        "upstream": upstream(app),
+        "upstreams": upstream(app),
         "uploads": uploads(app),
         "store": app.store.saved_batches(),
     })
@@ -156,19 +157,17 @@ fn files(app: &App) -> Value {
 }
 
 fn upstream(app: &App) -> Value {
-    match &app.proxy {
-        None => Value::Null,
-        Some(proxy) => {
-            let stats = proxy.figures();
-            json!({
-                "idle": stats.idle,
-                "in_use": stats.in_use,
-                "hits": stats.hits,
-                "misses": stats.misses,
-                "waiting": stats.waiting,
-            })
-        }
-    }
+    let rows = app.proxies.figures().into_iter().map(|(address, stats)| {
+        json!({
+            "address": address,
+            "idle": stats.idle,
+            "in_use": stats.in_use,
+            "hits": stats.hits,
+            "misses": stats.misses,
+            "waiting": stats.waiting,
+        })
+    });
+    rows.collect()
 }
 
 fn uploads(app: &App) -> Value {

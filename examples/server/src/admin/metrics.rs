@@ -49,8 +49,6 @@ fn set(app: &App) {
     gauge!("server_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     gauge!("server_uptime_seconds").set(app.started.elapsed().as_secs_f64());
     gauge!("process_resident_memory_bytes").set(system::resident_bytes() as f64);
-    gauge!("process_open_fds").set(system::open_descriptors() as f64);
-    gauge!("process_max_fds").set(system::descriptor_limit() as f64);
     let in_flight = app.traffic.in_flight.load(Ordering::Relaxed);
     gauge!("server_requests_in_flight").set(in_flight as f64);
     for port in Port::ALL {
@@ -70,12 +68,16 @@ fn set(app: &App) {
     gauge!("server_uploads", "state" => "whole").set(uploads.whole as f64);
     gauge!("server_uploads", "state" => "partial").set(uploads.partial as f64);
     gauge!("server_uploads_bytes").set(uploads.bytes as f64);
-    if let Some(proxy) = &app.proxy {
-        let stats = proxy.figures();
-        gauge!("server_upstream_connections", "state" => "idle").set(stats.idle as f64);
-        gauge!("server_upstream_connections", "state" => "in_use").set(stats.in_use as f64);
-        counter!("server_upstream_acquisitions_total", "result" => "hit").absolute(stats.hits);
-        counter!("server_upstream_acquisitions_total", "result" => "miss").absolute(stats.misses);
+    for (address, stats) in app.proxies.figures() {
+        let address = address.to_string();
+        gauge!("server_upstream_connections", "upstream" => address.clone(), "state" => "idle")
+            .set(stats.idle as f64);
+        gauge!("server_upstream_connections", "upstream" => address.clone(), "state" => "in_use")
+            .set(stats.in_use as f64);
+        counter!("server_upstream_acquisitions_total", "upstream" => address.clone(), "result" => "hit")
+            .absolute(stats.hits);
+        counter!("server_upstream_acquisitions_total", "upstream" => address, "result" => "miss")
+            .absolute(stats.misses);
     }
 }
 

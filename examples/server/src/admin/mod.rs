@@ -2,22 +2,30 @@
 
 mod figures;
 mod metrics;
+mod token;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
-use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::routing::get;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router, middleware};
 use futures_util::{Stream, StreamExt, stream};
+use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+
+use serde_json::json;
 
 use self::figures::Board;
 pub(crate) use self::metrics::Exposition;
+pub(crate) use self::token::Token;
 use crate::app::App;
+use crate::assembly::RequestPlane;
 use crate::pages;
+use crate::problem::Problem;
+use crate::reload::{Reloaded, Reloader};
 
 const PAGE: &str = include_str!("page/dashboard.html");
 const STYLE: &str = include_str!("page/dashboard.css");
@@ -34,13 +42,24 @@ struct Admin {
 }
 
 /// Everything that the admin port serves. Starts taking figures once a second, on the runtime of the caller.
-pub(crate) fn router(app: App, exposition: Exposition) -> Router {
+pub(crate) fn router<S: RequestPlane>(
+    app: App,
+    exposition: Exposition,
+    reloader: Arc<Reloader<S>>,
+    token: Token,
+) -> Router {
     let board = Arc::new(Board::default());
-    tokio::spawn(figures::sample(app.clone(), board.clone()));
+    let served = reloader.clone();
+    let generations = move || served.generations();
+    tokio::spawn(figures::sample(app.clone(), board.clone(), generations));
     let health = Router::new()
         .route("/healthz", get(pages::alive))
         .route("/readyz", get(pages::ready))
         .with_state(app.clone());
+    let changes = Router::new()
+        .route("/reload", post(reload::<S>))
+        .with_state(reloader)
+        .route_layer(middleware::from_fn_with_state(token, token::required));
     Router::new()
         .route("/", get(dashboard))
         .route("/dashboard.css", get(style))
@@ -53,6 +72,7 @@ pub(crate) fn router(app: App, exposition: Exposition) -> Router {
             exposition,
         })
         .merge(health)
+        .merge(changes)
 }
 
 async fn dashboard() -> impl IntoResponse {
@@ -113,4 +133,17 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         text,
     )
+}
+
+/// `POST /reload`: reads the settings again, as SIGHUP does.
+async fn reload<S: RequestPlane>(State(reloader): State<Arc<Reloader<S>>>) -> Response {
+    match reloader.reload("admin port").await {
+        Ok(Reloaded::Unchanged) => Json(json!({"published": null})).into_response(),
+        Ok(Reloaded::Published(published)) => {
+            Json(json!({"published": published.snapshot().version.to_string()})).into_response()
+        }
+        Err(error) => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).into_response()
+        }
+    }
 }

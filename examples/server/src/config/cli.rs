@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
-use super::settings;
+use super::settings::{self, Reload};
 
 const ABOUT: &str =
     "A bookshop over HTTP/1.1, HTTP/2 and TLS, served by every crate of this workspace.";
@@ -16,6 +16,7 @@ Each setting is taken from the first of these that has it:
   3. the TOML file             listen = \"127.0.0.1:8080\"   (see --config)
   4. the default shown above
 
+A setting marked [reloads] is taken from the file again on SIGHUP and when the file changes.
 SIGUSR2 starts the program anew and hands it the listening sockets, so that no connection is refused.
 Durations are written 500ms, 10s, 2min; sizes 65536, 256KiB, 2MiB.
 Stop with Ctrl-C or SIGTERM: requests in flight are finished first; a second signal stops at once.
@@ -41,10 +42,14 @@ pub(super) fn command() -> Command {
         .after_help(AFTER)
         .args(settings::ALL.iter().map(|setting| {
             let help = format!(
-                "{}\n[env: {}] [default: {}]",
+                "{}\n[env: {}] [default: {}]{}",
                 setting.help,
                 setting.variable(),
                 setting.default,
+                match setting.reload {
+                    Reload::Live => " [reloads]",
+                    Reload::Restart => "",
+                },
             );
             Arg::new(setting.key)
                 .long(setting.key)

@@ -7,12 +7,16 @@ mod parse;
 pub(crate) mod settings;
 mod source;
 
-use std::ffi::OsString;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{IsTerminal, stdout};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use clap::ArgMatches;
+use tower_flowctl::admission::{Limits, Network};
 
 use self::settings::Setting;
 pub(crate) use self::source::Origin;
@@ -71,6 +75,8 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) tls_listen: Option<SocketAddr>,
     pub(crate) admin_listen: Option<SocketAddr>,
+    /// `None` is a random one.
+    pub(crate) admin_token: Option<String>,
     /// `None` is a self-signed one.
     pub(crate) tls_certificate: Option<PathBuf>,
     pub(crate) tls_key: Option<PathBuf>,
@@ -79,7 +85,10 @@ pub(crate) struct Config {
     pub(crate) threads: Option<usize>,
     pub(crate) drain_timeout: Duration,
     pub(crate) request_timeout: Duration,
-    pub(crate) header_timeout: Duration,
+    /// Which connections may come in.
+    pub(crate) limits: Limits,
+    /// Proxies whose word is taken for who the client is.
+    pub(crate) proxies: Vec<Network>,
     /// In bytes.
     pub(crate) body_limit: usize,
     /// In bytes.
@@ -119,7 +128,7 @@ impl Config {
         found.map_or(&Origin::Default, |entry| &entry.origin)
     }
 
-    /// The settings in force as a TOML file, each with its origin as a comment.
+    /// The settings in force as a TOML file, each with its origin as a comment. A secret is left out.
     pub(crate) fn to_toml(&self) -> String {
         let mut lines = String::new();
         for InForce {
@@ -128,18 +137,32 @@ impl Config {
             origin,
         } in &self.in_force
         {
-            let assignment = format!("{} = {text:?}", setting.key);
+            let assignment = if setting.key == settings::ADMIN_TOKEN.key && text != setting.default
+            {
+                format!("# {} is set", setting.key)
+            } else {
+                format!("{} = {text:?}", setting.key)
+            };
             lines.push_str(&format!("{assignment:<36} # {origin}\n"));
         }
         lines
+    }
+
+    /// The keys whose text differs from an earlier configuration's.
+    pub(crate) fn changed_since(&self, earlier: &Config) -> Vec<&'static Setting> {
+        let pairs = self.in_force.iter().zip(&earlier.in_force);
+        pairs
+            .filter(|(now, before)| now.text != before.text)
+            .map(|(now, _)| now.setting)
+            .collect()
     }
 }
 
 /// What the command line asks for.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Serve with this configuration.
-    Serve(Box<Config>),
+    /// Serve with this configuration, which can be read again.
+    Serve(Box<Config>, Loader),
     /// Build everything that this configuration asks for, but serve nothing.
     Check(Box<Config>),
     /// Print this text and leave: `--help`, `--version`, `--print-config`, `--check-config`.
@@ -181,13 +204,20 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Reads the configuration of this process.
+/// Where the settings come from, to be read as often as wanted.
+#[derive(Debug, Clone)]
+pub(crate) struct Loader {
+    flags: ArgMatches,
+    variables: HashMap<OsString, OsString>,
+}
+
+/// Reads the command line and the environment, and the file that they name.
 ///
 /// # Errors
 /// The first setting that cannot be used, by the name of its flag, variable, or file, line and key.
 pub(crate) fn load(
     arguments: impl IntoIterator<Item = OsString>,
-    variable: &dyn Fn(&str) -> Option<OsString>,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Command, ConfigError> {
     let flags = match cli::command().try_get_matches_from(arguments) {
         Ok(flags) => flags,
@@ -202,15 +232,29 @@ pub(crate) fn load(
         }
         Err(help) => return Ok(Command::Print(help.render().to_string())),
     };
-    let sources = Sources::open(&flags, variable)?;
-    let config = read(&sources)?;
-    if flags.get_flag("print-config") {
-        return Ok(Command::Print(config.to_toml()));
-    }
-    Ok(match flags.get_flag("check-config") {
-        true => Command::Check(Box::new(config)),
-        false => Command::Serve(Box::new(config)),
+    let loader = Loader {
+        flags,
+        variables: variables.into_iter().collect(),
+    };
+    let config = loader.read(None)?;
+    Ok(if loader.flags.get_flag("print-config") {
+        Command::Print(config.to_toml())
+    } else if loader.flags.get_flag("check-config") {
+        Command::Check(Box::new(config))
+    } else {
+        Command::Serve(Box::new(config), loader)
     })
+}
+
+impl Loader {
+    /// The settings as they are now, or as they would be if the file held this text.
+    ///
+    /// # Errors
+    /// As of [`load`].
+    pub(crate) fn read(&self, text: Option<&str>) -> Result<Config, ConfigError> {
+        let variable = |name: &str| self.variables.get(OsStr::new(name)).cloned();
+        read(&Sources::open(&self.flags, &variable, text)?)
+    }
 }
 
 fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
@@ -230,13 +274,15 @@ fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
         listen: value(sources, &the::LISTEN, parse::address)?,
         tls_listen: value(sources, &the::TLS_LISTEN, parse::optional_address)?,
         admin_listen: value(sources, &the::ADMIN_LISTEN, parse::optional_address)?,
+        admin_token: value(sources, &the::ADMIN_TOKEN, parse::token)?,
         tls_certificate: value(sources, &the::TLS_CERTIFICATE, parse::certificate)?,
         tls_key: value(sources, &the::TLS_KEY, parse::certificate)?,
         run_mode: value(sources, &the::RUN_MODE, parse::run_mode)?,
         threads: value(sources, &the::THREADS, parse::threads)?,
         drain_timeout: value(sources, &the::DRAIN_TIMEOUT, parse::duration)?,
         request_timeout: value(sources, &the::REQUEST_TIMEOUT, parse::duration)?,
-        header_timeout: value(sources, &the::HEADER_TIMEOUT, parse::duration)?,
+        limits: limits(sources)?,
+        proxies: value(sources, &the::PROXY_PROTOCOL, parse::networks)?,
         body_limit: value(sources, &the::BODY_LIMIT, parse::size)?,
         body_budget: value(sources, &the::BODY_BUDGET, parse::size)?,
         pooled_bodies: value(sources, &the::POOLED_BODIES, parse::switch)?,
@@ -261,6 +307,25 @@ fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
+fn limits(sources: &Sources<'_>) -> Result<Limits, ConfigError> {
+    use self::settings as the;
+    let rate: Option<u32> = value(sources, &the::ACCEPT_RATE, parse::limit)?;
+    let standard = Limits::default();
+    Ok(Limits::default()
+        .total(value(sources, &the::MAX_CONNECTIONS, parse::limit)?)
+        .per_address(value(sources, &the::MAX_PER_ADDRESS, parse::limit)?)
+        .per_prefix(value(sources, &the::MAX_PER_PREFIX, parse::limit)?)
+        .accept_rate(rate, standard.accept_burst)
+        .at_limit(value(sources, &the::AT_LIMIT, parse::at_limit)?)
+        .handshake(value(sources, &the::HANDSHAKE_TIMEOUT, parse::duration)?)
+        .header(value(sources, &the::HEADER_TIMEOUT, parse::duration)?)
+        .idle(value(sources, &the::IDLE_TIMEOUT, parse::duration)?)
+        .rate(
+            value(sources, &the::MIN_RATE, parse::limit)?,
+            standard.grace,
+        ))
+}
+
 fn value<T>(
     sources: &Sources<'_>,
     setting: &Setting,
@@ -275,20 +340,16 @@ mod tests {
     use super::*;
 
     fn load_with(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Command, ConfigError> {
-        let arguments = std::iter::once("server")
-            .chain(arguments.iter().copied())
-            .map(OsString::from);
-        load(arguments, &|name| {
-            variables
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| OsString::from(value))
-        })
+        let arguments = std::iter::once("server").chain(arguments.iter().copied());
+        let variables = variables
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        load(arguments.map(OsString::from), variables)
     }
 
     #[test]
     fn defaults_are_valid() {
-        let Ok(Command::Serve(config)) = load_with(&[], &[]) else {
+        let Ok(Command::Serve(config, _)) = load_with(&[], &[]) else {
             panic!("no configuration")
         };
         assert_eq!(config.listen, "127.0.0.1:3000".parse().unwrap());
@@ -302,10 +363,20 @@ mod tests {
             &["--threads", "3"],
             &[("SERVER_THREADS", "5"), ("SERVER_BODY_LIMIT", "7")],
         );
-        let Ok(Command::Serve(config)) = command else {
+        let Ok(Command::Serve(config, _)) = command else {
             panic!("no configuration")
         };
         assert_eq!((config.threads, config.body_limit), (Some(3), 7));
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let command = load_with(&["--admin-token", "opensesame", "--print-config"], &[]);
+        let Ok(Command::Print(text)) = command else {
+            panic!("nothing printed")
+        };
+        assert!(text.contains("admin-token is set"), "{text}");
+        assert!(!text.contains("opensesame"), "{text}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use tower_flowctl::admission::{AtLimit, Network};
 use tracing_subscriber::EnvFilter;
 
 use super::{AccessLog, LogFormat, RunMode, Switch, Upstream};
@@ -107,6 +108,21 @@ pub(super) fn site(text: &str) -> Result<Option<PathBuf>, String> {
     }
 }
 
+/// `None` is a random one. A token goes into a header, so it is visible ASCII.
+pub(super) fn token(text: &str) -> Result<Option<String>, String> {
+    match text {
+        "random" => Ok(None),
+        _ if text.len() >= 8 && text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Ok(Some(text.to_owned()))
+        }
+        // Not shown: it may be most of a secret.
+        _ => Err(
+            "the token cannot be used; write 8 or more visible ASCII characters, or random"
+                .to_owned(),
+        ),
+    }
+}
+
 pub(super) fn run_mode(text: &str) -> Result<RunMode, String> {
     match text {
         "multi-thread" => Ok(RunMode::MultiThread),
@@ -135,6 +151,37 @@ pub(super) fn count(text: &str) -> Result<u32, String> {
             "{text:?} is not a count; write a whole number from 1 on"
         )),
     }
+}
+
+/// `None` is no limit.
+pub(super) fn limit(text: &str) -> Result<Option<u32>, String> {
+    match text {
+        "unlimited" => Ok(None),
+        _ => count(text)
+            .map(Some)
+            .map_err(|error| format!("{error}, or unlimited")),
+    }
+}
+
+pub(super) fn at_limit(text: &str) -> Result<AtLimit, String> {
+    match text {
+        "pause" => Ok(AtLimit::Pause),
+        "unavailable" => Ok(AtLimit::Unavailable),
+        "reset" => Ok(AtLimit::Reset),
+        _ => Err(format!(
+            "{text:?} is not a way to refuse; write pause, unavailable or reset"
+        )),
+    }
+}
+
+pub(super) fn networks(text: &str) -> Result<Vec<Network>, String> {
+    if text == "off" {
+        return Ok(Vec::new());
+    }
+    let networks = text.split(',').map(|network| network.trim().parse());
+    networks
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("{error}; write networks such as 10.0.0.0/8,127.0.0.1, or off"))
 }
 
 pub(super) fn large_size(text: &str) -> Result<u64, String> {
@@ -193,9 +240,13 @@ mod tests {
             optional_address("none").unwrap_err(),
             data("").unwrap_err(),
             site("/no/such/folder").unwrap_err(),
+            token("short").unwrap_err(),
             run_mode("fast").unwrap_err(),
             access_log("xml").unwrap_err(),
             count("0").unwrap_err(),
+            limit("none").unwrap_err(),
+            at_limit("wait").unwrap_err(),
+            networks("here").unwrap_err(),
             large_size("a lot").unwrap_err(),
             upstream("elsewhere").unwrap_err(),
         ];

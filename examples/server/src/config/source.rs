@@ -50,11 +50,21 @@ pub(super) struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    /// Reads the file that `--config` or `SERVER_CONFIG` names, if either does.
+    /// Reads the file that `--config` or `SERVER_CONFIG` names, if either does, or this text in its place.
     pub(super) fn open(
         flags: &'a ArgMatches,
         variable: &'a dyn Fn(&str) -> Option<OsString>,
+        text: Option<&str>,
     ) -> Result<Self, ConfigError> {
+        if let Some(text) = text {
+            let path = PathBuf::from("the text");
+            let entries = parse_file(&path, text)?;
+            return Ok(Sources {
+                flags,
+                variable,
+                file: Some((path, entries)),
+            });
+        }
         let path = match flags.get_one::<PathBuf>("config") {
             Some(path) => Some((path.clone(), Origin::Flag("--config".into()))),
             None => variable("SERVER_CONFIG")

@@ -80,7 +80,7 @@ fn a_request_that_does_not_arrive_is_408() {
 
 #[test]
 fn a_head_that_does_not_arrive_ends_the_connection() {
-    let server = Server::start(&["--header-timeout", "2s"]);
+    let server = Server::start(&["--header-timeout", "1s", "--idle-timeout", "1s"]);
     // Nothing, half an HTTP/2 preface, half a request, and the silence after a whole request.
     let cases = [
         "",
@@ -95,7 +95,11 @@ fn a_head_that_does_not_arrive_ends_the_connection() {
                 let mut stream = TcpStream::connect(address).unwrap();
                 stream.write_all(sent.as_bytes()).unwrap();
                 let mut answer = String::new();
-                stream.read_to_string(&mut answer).unwrap();
+                match stream.read_to_string(&mut answer) {
+                    Ok(_) => {}
+                    // Half a request is cut off, a connection without one is closed.
+                    Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
+                }
                 assert_eq!(
                     answer.contains("404 Not Found"),
                     sent.contains("nothing"),
@@ -115,4 +119,46 @@ async fn a_file_is_not_a_json_body() {
         .body(Full::from(vec![0_u8, 159, 146, 150]))
         .expect("the request is valid");
     client.send_raw(request).await.problem(415);
+}
+
+#[test]
+fn a_client_has_its_number_of_connections_and_no_more() {
+    let server = Server::start(&["--max-connections-per-address", "2"]);
+    let get = |stream: &mut TcpStream| {
+        stream
+            .write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+            .unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"Hello, World!") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            answer.extend(byte);
+        }
+        String::from_utf8(answer[..12].to_vec()).unwrap()
+    };
+    let mut held = [(); 2].map(|()| TcpStream::connect(server.address).unwrap());
+    for stream in &mut held {
+        assert_eq!(get(stream), "HTTP/1.1 200");
+    }
+    let mut third = TcpStream::connect(server.address).unwrap();
+    let mut answer = String::new();
+    third.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    for stream in &mut held {
+        assert_eq!(get(stream), "HTTP/1.1 200", "who is in stays");
+    }
+}
+
+#[test]
+fn a_trusted_proxy_says_who_the_client_is() {
+    let server = Server::start(&["--proxy-protocol", "127.0.0.0/8", "--access-log", "common"]);
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    let request = "PROXY TCP4 192.0.2.7 127.0.0.1 4000 80\r\n\
+                   GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let line = server.logged("GET /hello");
+    assert!(line.starts_with("192.0.2.7 - - "), "{line}");
 }

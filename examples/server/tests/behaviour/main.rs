@@ -14,6 +14,7 @@ mod paging;
 mod problems;
 mod protocols;
 mod proxy;
+mod reload;
 mod resources;
 mod restart;
 mod routes;

@@ -74,7 +74,7 @@ function show(frame) {
     ["median, last second", duration(frame.p50)],
     ["99 %, last second", duration(frame.p99)],
     ["connections", count(open)],
-    ["descriptors", `${count(frame.descriptors.open)} of ${count(frame.descriptors.limit)}`],
+    ["descriptors", `${count(frame.admission.descriptors.used)} of ${count(frame.admission.descriptors.limit)}`],
     ["memory", bytes(frame.memory)],
     ["up for", uptime(frame.uptime)],
   ]);
@@ -90,6 +90,19 @@ function show(frame) {
     ...frame.ports.map((port) => [port.port, count(port.open), count(port.accepted)]),
     ["WebSockets", count(frame.websockets), ""],
   ]);
+  const admission = frame.admission;
+  fill("states", Object.entries(admission.states).map(([state, number]) => [state, count(number)]));
+  fill("classes", admission.classes.map((group) => [
+    group.name, count(group.open), group.limit === null ? "–" : count(group.limit), count(group.reserve),
+  ]));
+  fill("turned", [...admission.refused, ...admission.cut]
+    .filter(([, number]) => number > 0)
+    .map(([reason, number]) => [reason, count(number)]));
+  byId("pressure").textContent =
+    `Pressure on descriptors: ${admission.descriptors.pressure.toLowerCase()}; ${count(admission.descriptors.leak_reports)} leaks reported`;
+  fill("generations", frame.generations.map((generation) => [
+    generation.version, generation.role, count(generation.in_flight), generation.origin,
+  ]));
   byId("budget").textContent =
     `${bytes(frame.pool.allocated)} of ${bytes(frame.pool.limit)} allocated, ${count(frame.pool.waiting)} waiting`;
   fill("pool", frame.pool.classes.map((size) => [
@@ -106,10 +119,10 @@ function show(frame) {
     ["cache misses", count(frame.files.cache_misses)],
   ]);
   const rest = [];
-  if (frame.upstream) {
-    rest.push(["upstream connections in use", count(frame.upstream.in_use)]);
-    rest.push(["upstream connections idle", count(frame.upstream.idle)]);
-    rest.push(["upstream connections made", count(frame.upstream.misses)]);
+  for (const upstream of frame.upstreams) {
+    rest.push([`${upstream.address}, connections in use`, count(upstream.in_use)]);
+    rest.push([`${upstream.address}, idle`, count(upstream.idle)]);
+    rest.push([`${upstream.address}, made`, count(upstream.misses)]);
   }
   rest.push(["uploads, whole", count(frame.uploads.whole)]);
   rest.push(["uploads, partial", count(frame.uploads.partial)]);

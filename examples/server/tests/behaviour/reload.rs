@@ -1,0 +1,313 @@
+//! Settings that change while the server runs: each of them, what is refused, and that no request is lost.
+
+#![cfg(unix)]
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::Method;
+use serde_json::json;
+
+use crate::client::Client;
+use crate::process::{Server, output, program};
+
+/// A server with a file of settings.
+struct Reloadable {
+    server: Server,
+    file: std::path::PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Reloadable {
+    fn start(settings: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("server.toml");
+        std::fs::write(&file, settings).unwrap();
+        let server = Server::start(&["--config", file.to_str().unwrap()]);
+        Reloadable {
+            server,
+            file,
+            _folder: folder,
+        }
+    }
+
+    /// Writes other settings and waits until they are in force.
+    fn reload(&self, settings: &str) {
+        std::fs::write(&self.file, settings).unwrap();
+        self.server.signal("HUP");
+        self.server.logged("settings in force");
+    }
+
+    fn client(&self) -> Client {
+        Client::http1(self.server.address)
+    }
+
+    /// What a client reads that sends this and nothing more.
+    fn exchange(&self, sent: &str) -> String {
+        let mut stream = TcpStream::connect(self.server.address).unwrap();
+        stream.write_all(sent.as_bytes()).unwrap();
+        let mut answer = String::new();
+        match stream.read_to_string(&mut answer) {
+            Ok(_) => answer,
+            Err(error) => format!("{answer}{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn limits_of_requests() {
+    let server = Reloadable::start(
+        "body-limit = \"1KiB\"\nupload-limit = \"1KiB\"\nupload-quota = \"1KiB\"\n",
+    );
+    let author = json!({"name": "x".repeat(90), "born": null, "x": "y".repeat(2000)});
+    let client = server.client();
+    client
+        .post("/api/v1/authors", author.clone())
+        .await
+        .problem(413);
+    let length = [("upload-length", "2000")];
+    client
+        .send(Method::POST, "/uploads", &length, None)
+        .await
+        .problem(413);
+    server.reload("body-limit = \"8KiB\"\nupload-limit = \"2KiB\"\nupload-quota = \"1KiB\"\n");
+    client
+        .post("/api/v1/authors", author.clone())
+        .await
+        .problem(422);
+    client
+        .send(Method::POST, "/uploads", &length, None)
+        .await
+        .problem(507);
+    server.reload("body-limit = \"1KiB\"\npooled-bodies = false\nupload-limit = \"2KiB\"\n");
+    client.post("/api/v1/authors", author).await.problem(413);
+    assert_eq!(
+        client
+            .send(Method::POST, "/uploads", &length, None)
+            .await
+            .status,
+        201
+    );
+}
+
+#[test]
+fn time_limits() {
+    let server = Reloadable::start(
+        "request-timeout = \"1h\"\nheader-timeout = \"1h\"\nidle-timeout = \"1h\"\n",
+    );
+    server.reload("request-timeout = \"50ms\"\nheader-timeout = \"1s\"\nidle-timeout = \"1s\"\nhandshake-timeout = \"1s\"\n");
+    let body = "POST /api/v1/authors HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n";
+    let answer = server.exchange(body);
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    // These end, which they would not in the hour that was set first.
+    server.exchange("GET / HTTP/1.1\r\nHost:");
+    server.exchange("");
+    let mut handshake = TcpStream::connect(server.server.tls()).unwrap();
+    let mut answer = Vec::new();
+    let _ = handshake.read_to_end(&mut answer);
+    assert_eq!(answer, b"");
+}
+
+#[test]
+fn limits_of_connections() {
+    let server = Reloadable::start("");
+    let hello = "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    assert!(server.exchange(hello).starts_with("HTTP/1.1 200 "));
+    let held = TcpStream::connect(server.server.address).unwrap();
+    let refused = |settings: &str| {
+        server.reload(settings);
+        server.exchange(hello)
+    };
+    for limit in [
+        "max-connections",
+        "max-connections-per-address",
+        "max-connections-per-prefix",
+    ] {
+        let answer = refused(&format!("{limit} = 1\n"));
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{limit}: {answer}");
+    }
+    let answer = refused("max-connections = 1\nat-limit = \"reset\"\n");
+    assert!(answer.contains("reset by peer"), "{answer}");
+    server.reload("");
+    assert!(server.exchange(hello).starts_with("HTTP/1.1 200 "));
+    drop(held);
+}
+
+#[tokio::test]
+async fn what_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("index.html"), "another site").unwrap();
+    let upstream = Server::start(&["--demo-data", "off"]);
+    let server = Reloadable::start("");
+    let client = server.client();
+    assert!(
+        client
+            .get("/site/")
+            .await
+            .body
+            .contains("tower-zerocopy-fs")
+    );
+    assert_eq!(
+        client.get("/hello").await.header("x-content-type-options"),
+        "nosniff"
+    );
+    assert_eq!(client.get("/proxy/api/v1/books").await.json()["total"], 12);
+    server.reload(&format!(
+        "site = {:?}\nsecurity-headers = false\nproxy-upstream = \"{}\"\naccess-log = \"json\"\nzero-copy = false\n",
+        folder.path(),
+        upstream.address
+    ));
+    assert_eq!(client.get("/site/").await.body, "another site");
+    let hello = client.get("/hello").await;
+    assert!(
+        !hello.headers.contains_key("x-content-type-options"),
+        "{:?}",
+        hello.headers
+    );
+    assert_eq!(client.get("/proxy/api/v1/books").await.json()["total"], 0);
+    server.server.logged("\"path\":\"/proxy/api/v1/books\"");
+    server.reload("proxy-upstream = \"off\"\nlog = \"debug\"\naccess-log = \"common\"\naccess-log-sample = 1000\n");
+    client.get("/proxy/x").await.problem(404);
+}
+
+#[tokio::test]
+async fn a_file_that_is_wrong_changes_nothing() {
+    let server = Reloadable::start("body-limit = \"1KiB\"\n");
+    let client = server.client();
+    for (settings, why) in [
+        (
+            "body-limit = \"huge\"\n",
+            "server.toml:1: body-limit: \"huge\" is not a size",
+        ),
+        ("body-limit =", "server.toml:1: not TOML"),
+        ("site = \"/no/such/folder\"\n", "is not a folder"),
+        ("no-such = 1\n", "no such setting"),
+    ] {
+        std::fs::write(&server.file, settings).unwrap();
+        server.server.signal("HUP");
+        let line = server.server.logged("reload refused");
+        assert!(line.contains(why), "{settings}: {line}");
+        let large = json!({"name": "x".repeat(2_000)});
+        client.post("/api/v1/authors", large).await.problem(413);
+    }
+    std::fs::remove_file(&server.file).unwrap();
+    server.server.signal("HUP");
+    server.server.logged("cannot read");
+    assert_eq!(client.get("/healthz").await.status, 200);
+    std::fs::write(&server.file, "body-limit = \"1KiB\"\n").unwrap();
+    server.server.signal("HUP");
+    server.server.logged("no setting has changed");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_restart_is_named() {
+    let server = Reloadable::start("");
+    std::fs::write(&server.file, "threads = 7\nbody-limit = \"1KiB\"\n").unwrap();
+    server.server.signal("HUP");
+    let line = server.server.logged("settings in force");
+    assert!(
+        line.contains("takes effect at the next start: threads"),
+        "{line}"
+    );
+}
+
+#[tokio::test]
+async fn the_admin_port_reloads_for_those_who_bear_the_token() {
+    let server = Reloadable::start("admin-token = \"opensesame\"\n");
+    assert!(
+        !server.server.banner.contains("opensesame"),
+        "{}",
+        server.server.banner
+    );
+    std::fs::write(
+        &server.file,
+        "admin-token = \"opensesame\"\nbody-limit = \"1KiB\"\n",
+    )
+    .unwrap();
+    let admin = Client::http1(server.server.admin());
+    for wrong in ["", "Bearer wrong", "Bearer opensesam", "opensesame"] {
+        let refused = admin
+            .send(Method::POST, "/reload", &[("authorization", wrong)], None)
+            .await;
+        assert_eq!(refused.header("www-authenticate"), "Bearer");
+        refused.problem(401);
+    }
+    let bearer = [("authorization", "Bearer opensesame")];
+    let done = admin
+        .send(Method::POST, "/reload", &bearer, None)
+        .await
+        .json();
+    assert!(
+        done["published"]
+            .as_str()
+            .unwrap()
+            .starts_with("v1.0.1+sha256."),
+        "{done}"
+    );
+    let large = json!({"name": "x".repeat(2_000)});
+    server
+        .client()
+        .post("/api/v1/authors", large)
+        .await
+        .problem(413);
+    let again = admin
+        .send(Method::POST, "/reload", &bearer, None)
+        .await
+        .json();
+    assert!(again["published"].is_null(), "{again}");
+}
+
+#[test]
+fn no_request_is_lost_to_reloads() {
+    let server = Reloadable::start("");
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..3)
+        .map(|_| {
+            let (stop, address) = (stop.clone(), server.server.address);
+            std::thread::spawn(move || {
+                let mut stream = TcpStream::connect(address).unwrap();
+                let mut answered = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    stream
+                        .write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+                        .unwrap();
+                    let mut answer = Vec::new();
+                    while !answer.ends_with(b"Hello, World!") {
+                        let mut byte = [0];
+                        stream
+                            .read_exact(&mut byte)
+                            .expect("the connection stays open");
+                        answer.extend(byte);
+                    }
+                    answered += 1;
+                }
+                answered
+            })
+        })
+        .collect();
+    for round in 0..20 {
+        server.reload(&format!("body-limit = \"{}KiB\"\n", round + 1));
+    }
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        assert!(client.join().expect("every request was answered") > 0);
+    }
+}
+
+#[test]
+fn every_setting_that_reloads_is_marked_in_the_help_and_in_the_file() {
+    let help = String::from_utf8(output(&mut program(&["--help"])).stdout).unwrap();
+    let file = include_str!("../../server.toml");
+    let mut marked = 0;
+    for line in file.lines().filter(|line| line.contains(" = ")) {
+        let key = line.split(' ').next().unwrap();
+        let variable = format!("[env: SERVER_{}]", key.replace('-', "_").to_uppercase());
+        let in_help = help.lines().find(|line| line.contains(&variable)).unwrap();
+        let is_marked = line.contains("# *");
+        assert_eq!(in_help.contains("[reloads]"), is_marked, "{key}: {in_help}");
+        marked += usize::from(is_marked);
+    }
+    assert!(marked >= 20, "{marked}");
+}
