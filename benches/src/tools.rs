@@ -16,15 +16,19 @@ pub struct Tool {
 /// The programs the suites know.
 pub const TOOLS: &[Tool] = &[
     tool("caddy", &["version"], "apt-get install caddy"),
+    tool("chromium", &["--version"], "apt-get install chromium"),
     tool("go", &["version"], "apt-get install golang-go"),
     tool("h2load", &["--version"], "apt-get install nghttp2-client"),
     tool("h2o", &["--version"], "apt-get install h2o"),
     tool("haproxy", &["-v"], "apt-get install haproxy"),
+    tool("ip", &["-V"], "apt-get install iproute2"),
     tool("lighttpd", &["-v"], "apt-get install lighttpd"),
     tool("nghttpd", &["--version"], "apt-get install nghttp2-server"),
     tool("nghttpx", &["--version"], "apt-get install nghttp2-proxy"),
     tool("nginx", &["-v"], "apt-get install nginx"),
     tool("strace", &["--version"], "apt-get install strace"),
+    tool("tc", &["-V"], "apt-get install iproute2"),
+    tool("unshare", &["--version"], "apt-get install util-linux"),
     tool("valgrind", &["--version"], "apt-get install valgrind"),
     tool("wrk", &["--version"], "apt-get install wrk"),
 ];

@@ -1,13 +1,14 @@
 //! The suites: one file each, with what it measures and for whom at its head.
 
 mod axum;
+mod browser;
 mod locality;
 mod router;
 
 use crate::suite::Suite;
 
 /// All suites, in the order of `all`.
-pub const ALL: &[Suite] = &[router::SUITE, axum::SUITE, locality::SUITE];
+pub const ALL: &[Suite] = &[router::SUITE, axum::SUITE, locality::SUITE, browser::SUITE];
 
 /// The suite of that name.
 pub fn named(name: &str) -> Result<&'static Suite, String> {
