@@ -9,8 +9,32 @@ type Build<T> = dyn FnOnce() -> Result<T, BoxError> + Send;
 /// A value to be published, or how to make it, and what is known about it.
 pub struct Draft<T> {
     pub(crate) description: Description,
-    pub(crate) expected: Option<SnapshotId>,
+    pub(crate) expected: Option<Expected>,
     pub(crate) build: Box<Build<T>>,
+}
+
+/// What a publisher saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// This snapshot was current.
+    Snapshot(SnapshotId),
+    /// This was the [revision](crate::Handle::revision): nothing at all may have changed since.
+    Revision(u64),
+}
+
+impl From<SnapshotId> for Expected {
+    fn from(id: SnapshotId) -> Self {
+        Self::Snapshot(id)
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Snapshot(id) => write!(f, "snapshot {id}"),
+            Self::Revision(revision) => write!(f, "revision {revision}"),
+        }
+    }
 }
 
 /// What is known about a snapshot before it has an id.
@@ -69,10 +93,10 @@ impl<T> Draft<T> {
         }
     }
 
-    /// Publishes only if the snapshot `id` is current at that moment: the one that the publisher saw.
+    /// Publishes only if what the publisher saw is current at that moment.
     #[must_use]
-    pub fn expecting(mut self, id: SnapshotId) -> Self {
-        self.expected = Some(id);
+    pub fn expecting(mut self, seen: impl Into<Expected>) -> Self {
+        self.expected = Some(seen.into());
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-use crate::{Selector, SnapshotId, Version};
+use crate::{Expected, Selector, SnapshotId, Version};
 
 /// An error of a user's closure.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -29,10 +29,10 @@ impl fmt::Display for Stage {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum SwapError {
-    /// Another snapshot is current than the publisher saw.
+    /// Something else is current than the publisher saw.
     Conflict {
-        /// The one the publisher saw.
-        expected: SnapshotId,
+        /// What the publisher saw.
+        expected: Expected,
         /// The one that is current.
         current: SnapshotId,
     },
@@ -97,7 +97,7 @@ impl fmt::Display for SwapError {
         match self {
             Self::Conflict { expected, current } => write!(
                 f,
-                "snapshot {expected} was expected to be current, and {current} is: look at it and publish again"
+                "{expected} was expected to be current, and snapshot {current} is now: look at it and try again"
             ),
             Self::CanaryRunning { version } => {
                 write!(

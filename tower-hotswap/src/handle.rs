@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::broadcast;
 
 use crate::{
-    Builder, Canary, Changes, Draft, Event, HotLayer, HotSwap, Selector, Snapshot, SnapshotId,
+    Builder, Canary, Changes, Draft, Event, Expected, HotLayer, HotSwap, Selector, Snapshot,
     SnapshotInfo, SwapError, Version,
     automatic::Verdict,
     draft::Description,
@@ -129,7 +129,7 @@ impl<T> Handle<T> {
     fn put(
         &self,
         snapshot: Arc<Snapshot<T>>,
-        expected: Option<SnapshotId>,
+        expected: Option<Expected>,
     ) -> Result<Published, SwapError> {
         let snapshot_info = snapshot.info().clone();
         let replaced = self.store.publish(snapshot, expected)?;
@@ -156,16 +156,16 @@ impl<T> Handle<T> {
         self.store.rollback(&to.into(), None)
     }
 
-    /// [`rollback`](Self::rollback), if the snapshot `expected` is current.
+    /// [`rollback`](Self::rollback), if `expected` is current.
     ///
     /// # Errors
     /// [`SwapError::Conflict`] besides.
     pub fn rollback_expecting(
         &self,
-        expected: SnapshotId,
+        expected: impl Into<Expected>,
         to: impl Into<Selector>,
     ) -> Result<SnapshotInfo, SwapError> {
-        self.store.rollback(&to.into(), Some(expected))
+        self.store.rollback(&to.into(), Some(expected.into()))
     }
 
     /// Lets a snapshot of the history take the share of requests that `rule` says; the current one keeps the rest.
@@ -183,17 +183,18 @@ impl<T> Handle<T> {
         self.store.canary(&snapshot.into(), rule, None)
     }
 
-    /// [`canary`](Self::canary), if the snapshot `expected` is current.
+    /// [`canary`](Self::canary), if `expected` is current.
     ///
     /// # Errors
     /// [`SwapError::Conflict`] besides.
     pub fn canary_expecting(
         &self,
-        expected: SnapshotId,
+        expected: impl Into<Expected>,
         snapshot: impl Into<Selector>,
         rule: Canary,
     ) -> Result<SnapshotInfo, SwapError> {
-        self.store.canary(&snapshot.into(), rule, Some(expected))
+        self.store
+            .canary(&snapshot.into(), rule, Some(expected.into()))
     }
 
     /// Lets the canary take all requests.
@@ -241,10 +242,17 @@ impl<T> Handle<T> {
         self.store.find(&selector.into())
     }
 
-    /// How many times the table changed; a canary's beginning and end are changes, too.
+    /// How many times anything changed: what is current, the canary, the history.
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.store.table().stamp.sequence()
+    }
+
+    /// Both of one moment.
+    #[cfg(feature = "axum")]
+    pub(crate) fn revision_and_current(&self) -> (u64, Arc<Snapshot<T>>) {
+        let table = self.store.table();
+        (table.stamp.sequence(), table.primary.snapshot().clone())
     }
 
     /// What is in service, and what left it and has requests in flight.

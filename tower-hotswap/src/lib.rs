@@ -51,13 +51,15 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `axum` | no | `HotSwap` under `axum::serve`; extractors of [`InFlight`] and of a [`HotConfig`]'s version |
+//! | `axum` | no | `HotSwap` under `axum::serve`; extractors of [`InFlight`] and of a [`HotConfig`]'s version; the router `admin` |
 //!
 //! [tower]: https://docs.rs/tower
 //! [axum]: https://docs.rs/axum
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "axum")]
+pub mod admin;
 mod automatic;
 #[cfg(feature = "axum")]
 mod axum;
@@ -75,6 +77,7 @@ mod in_flight;
 mod layer;
 #[cfg(all(test, hotswap_loom))]
 mod model;
+mod recipe;
 mod review;
 mod service;
 mod snapshot;
@@ -90,12 +93,13 @@ pub use canary::Canary;
 pub use changes::Changes;
 pub use checks::Check;
 pub use config::{ConfigReader, HotConfig, PinConfig, PinConfigLayer};
-pub use draft::Draft;
+pub use draft::{Draft, Expected};
 pub use error::{BoxError, Stage, SwapError};
 pub use event::Event;
 pub use handle::{Drained, Handle, InService, Published, Role};
 pub use in_flight::InFlight;
 pub use layer::{HotLayer, HotLayered};
+pub use recipe::Recipe;
 pub use service::{HotBody, HotSwap, ResponseFuture};
 pub use snapshot::{Selector, Snapshot, SnapshotInfo};
 pub use version::{ContentHash, SnapshotId, Version};

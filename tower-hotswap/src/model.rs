@@ -57,9 +57,9 @@ fn of_two_publishers_who_saw_the_same_one_wins() {
         let (one, other) = (next(&store, 1), next(&store, 2));
         let rival = {
             let store = store.clone();
-            thread::spawn(move || store.publish(one, Some(seen)).is_ok())
+            thread::spawn(move || store.publish(one, Some(seen.into())).is_ok())
         };
-        let won = store.publish(other, Some(seen));
+        let won = store.publish(other, Some(seen.into()));
         let rival_won = rival.join().unwrap();
         assert!(won.is_ok() != rival_won);
         if let Err(error) = won {

@@ -139,7 +139,7 @@ async fn a_stale_publisher_is_told_what_is_current() {
     let current = handle.current().id;
     let draft = Draft::new(version("1.2.0"), 2).expecting(seen);
     let conflict = SwapError::Conflict {
-        expected: seen,
+        expected: seen.into(),
         current,
     };
     assert_eq!(handle.publish(draft).await.unwrap_err(), conflict);

@@ -21,7 +21,7 @@ use tokio::sync::{broadcast, watch};
 pub(crate) use self::cell::Cell;
 use self::history::History;
 use crate::{
-    Canary, ContentHash, Event, Selector, Snapshot, SnapshotId, SnapshotInfo, SwapError,
+    Canary, ContentHash, Event, Expected, Selector, Snapshot, SnapshotId, SnapshotInfo, SwapError,
     automatic::{Side, Trial, Verdict},
     generation::{Flight, Generation},
     sync::{AtomicU64, Mutex, MutexGuard, Ordering, lock},
@@ -149,15 +149,15 @@ impl<T> Store<T> {
     pub(crate) fn stage(
         &self,
         snapshot: Arc<Snapshot<T>>,
-        expected: Option<SnapshotId>,
+        expected: Option<Expected>,
     ) -> Result<(), SwapError> {
         let mut writer = lock(&self.writer);
         let table = self.table().clone();
         table.expect(expected)?;
-        let info = snapshot.info().clone();
+        let event = Event::Staged(snapshot.info().clone());
         let evicted = writer.history.insert(snapshot, |id| table.serves(id));
-        self.send(Event::Staged(info));
-        drop(writer);
+        let canary = table.canary.as_ref().map(Trialled::clone);
+        self.replace(writer, &table, table.primary.clone(), canary, event);
         drop(evicted);
         Ok(())
     }
@@ -166,7 +166,7 @@ impl<T> Store<T> {
     pub(crate) fn publish(
         &self,
         snapshot: Arc<Snapshot<T>>,
-        expected: Option<SnapshotId>,
+        expected: Option<Expected>,
     ) -> Result<Flight, SwapError> {
         let mut writer = lock(&self.writer);
         let table = self.table().clone();
@@ -190,7 +190,7 @@ impl<T> Store<T> {
     pub(crate) fn rollback(
         &self,
         selector: &Selector,
-        expected: Option<SnapshotId>,
+        expected: Option<Expected>,
     ) -> Result<SnapshotInfo, SwapError> {
         let mut writer = lock(&self.writer);
         let table = self.table().clone();
@@ -221,7 +221,7 @@ impl<T> Store<T> {
         &self,
         selector: &Selector,
         rule: Canary,
-        expected: Option<SnapshotId>,
+        expected: Option<Expected>,
     ) -> Result<SnapshotInfo, SwapError> {
         let mut writer = lock(&self.writer);
         let table = self.table().clone();
@@ -367,12 +367,19 @@ impl<T> Table<T> {
             .any(|generation| generation.snapshot().id == id)
     }
 
-    fn expect(&self, expected: Option<SnapshotId>) -> Result<(), SwapError> {
+    fn expect(&self, expected: Option<Expected>) -> Result<(), SwapError> {
         let current = self.primary.snapshot().id;
-        match expected {
-            Some(expected) if expected != current => Err(SwapError::Conflict { expected, current }),
-            _ => Ok(()),
+        let Some(expected) = expected else {
+            return Ok(());
+        };
+        let met = match expected {
+            Expected::Snapshot(id) => id == current,
+            Expected::Revision(revision) => revision == self.stamp.sequence(),
+        };
+        if !met {
+            return Err(SwapError::Conflict { expected, current });
         }
+        Ok(())
     }
 }
 
