@@ -3,13 +3,15 @@
 
 use std::io::{self, IoSlice};
 use std::net::{self, SocketAddr};
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
-use tower_flowctl::admission::{Accept, Transport};
+use tower_flowctl::admission::{Accept, AdmittedStream, Transport};
 use tower_zerocopy_fs::{Metrics, ZeroCopyConfig, ZeroCopyStream};
 
 /// Accepts streams that can send files.
@@ -61,6 +63,19 @@ impl Transport for FileSendingStream {
 
     fn descriptor(&self) -> Option<i32> {
         self.0.get_ref().descriptor()
+    }
+}
+
+/// A stream over a socket, which the HTTP/2 scheduler asks how much of what it wrote is still unsent.
+pub(crate) trait OverSocket {
+    #[cfg(unix)]
+    fn socket(&self) -> Option<BorrowedFd<'_>>;
+}
+
+impl OverSocket for AdmittedStream<FileSendingStream> {
+    #[cfg(unix)]
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.get_ref().0.get_ref().as_fd())
     }
 }
 

@@ -9,6 +9,7 @@ use std::{error, fmt, io};
 
 use tempfile::TempDir;
 use tower_flowctl::admission::{Admission, ConfigError as AdmissionError};
+use tower_flowctl::http2::Http2Metrics;
 use tower_pool::{ConfigError, LeakTracking, Pool};
 use tower_zerocopy_fs::Metrics;
 
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     /// Who may come in (tower-flowctl).
     pub(crate) admission: Admission,
     pub(crate) connections: Arc<Connections>,
+    /// What HTTP/2 clients asked for (tower-flowctl).
+    pub(crate) http2: Arc<Http2Metrics>,
     pub(crate) shutdown: Shutdown,
     pub(crate) started: Instant,
     pub(crate) proxies: Proxies,
@@ -90,6 +93,7 @@ impl Shared {
             traffic: Arc::default(),
             admission: assembly::admission(config)?,
             connections: Arc::default(),
+            http2: Arc::default(),
             shutdown,
             started: Instant::now(),
             proxies: Proxies::default(),
@@ -136,6 +140,7 @@ impl App {
             port,
             config: self.config.clone(),
             connections: self.connections.clone(),
+            http2: self.http2.clone(),
             shutdown: self.shutdown.clone(),
         }
     }
@@ -201,5 +206,23 @@ impl error::Error for OpenError {
             OpenError::Admission(source) => Some(source),
             OpenError::Files(source) => Some(source),
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::config::{self, Command};
+
+    /// An application under the default settings.
+    pub(crate) fn app() -> App {
+        let Ok(Command::Serve(config, _)) = config::load(["server".into()], []) else {
+            panic!("the defaults are valid")
+        };
+        let shared = Shared::open(&config, None, Shutdown::never(), Duration::ZERO);
+        App::new(
+            Arc::new(shared.expect("nothing is in the way")),
+            Arc::new(*config),
+        )
     }
 }

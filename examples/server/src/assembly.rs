@@ -5,7 +5,7 @@
 //!                     TLS port ──► zero-copy stream ─► admission ─► TLS ─► hyper
 //!                     admin ─────► zero-copy stream ─► admission, a class of its own ─► hyper, on the main thread
 //!                      ┌────────────────────────────────────────────────────┘ Request
-//!  request_plane      context ─► observe (id, figures, access log) ─► security headers ─► problems ─► panics
+//!  request_plane      context ─► observe (id, figures, access log) ─► priority ─► security headers ─► problems ─► panics
 //!                      ┌───────────────────────────────────────────────────────────────────────────────┘
 //!  router              trie router ─┬─ pages                timeout
 //!                                   ├─ /api/v1              timeout ─► pooled bodies ─► handlers ─► pooled JSON
@@ -33,6 +33,7 @@ use tower::util::MapRequestLayer;
 use tower::{Service, ServiceBuilder};
 use tower_flowctl::admission::{Admission, Admitted, Class, ConfigError, ProxyProtocol};
 use tower_flowctl::descriptors::DescriptorGuard;
+use tower_flowctl::http2::{PriorityLayer, PriorityOverride};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -42,7 +43,7 @@ use tower_trie_router::routing::{any, get};
 use tower_trie_router::{BuildError, TrieRouter, TrieService};
 use tower_zerocopy_fs::{ServeFiles, Windows};
 
-use crate::accept::FileSendingSocket;
+use crate::accept::{FileSendingSocket, OverSocket};
 use crate::app::App;
 use crate::config::Config;
 use crate::facts::{Facts, note_route};
@@ -83,14 +84,36 @@ pub(crate) fn request_plane(app: App) -> Result<impl RequestPlane, AssemblyError
         traffic,
         log: AccessLogger::new(config.access_log, config.access_log_sample),
     };
+    let rules = config.priority_rules.is_on().then(|| {
+        ServiceBuilder::new()
+            .map_response(IntoResponse::into_response)
+            .layer(priority_rules())
+            .into_inner()
+    });
     let layers = ServiceBuilder::new()
         .layer(ContextLayer::<Facts>::new())
         .layer(observe)
+        .option_layer(rules)
         .map_response(headers::security(config.security_headers))
         .map_response(problem::describe)
         .map_response(IntoResponse::into_response)
         .layer(CatchPanicLayer::custom(problem::from_panic));
     Ok(layers.service(router))
+}
+
+/// What goes first on an HTTP/2 connection, where the client has not said it.
+fn priority_rules() -> PriorityLayer {
+    PriorityLayer::new()
+        .content_type("text/html", PriorityOverride::new().urgency(2))
+        .content_type("text/css", PriorityOverride::new().urgency(2))
+        .content_type(
+            "image/*",
+            PriorityOverride::new().urgency(4).incremental(true),
+        )
+        .content_type(
+            "application/octet-stream",
+            PriorityOverride::new().urgency(6).incremental(true),
+        )
 }
 
 /// All routes of the server.
@@ -161,7 +184,7 @@ fn files(app: &App, folder: &Path) -> Result<ServeFiles, AssemblyError> {
 pub(crate) fn connection_plane(
     app: &App,
     socket: net::TcpListener,
-) -> io::Result<impl Listener<Addr = SocketAddr, Io: Admitted> + use<>> {
+) -> io::Result<impl Listener<Addr = SocketAddr, Io: Admitted + OverSocket> + use<>> {
     let socket = FileSendingSocket::new(socket, app.files.clone())?;
     let admitted = app.admission.listener(socket);
     Ok(match app.config.proxies.as_slice() {
@@ -178,7 +201,7 @@ pub(crate) fn tls_connection_plane(
     app: &App,
     socket: net::TcpListener,
     acceptor: TlsAcceptor,
-) -> io::Result<impl Listener<Addr = SocketAddr, Io: Admitted> + use<>> {
+) -> io::Result<impl Listener<Addr = SocketAddr, Io: Admitted + OverSocket> + use<>> {
     Ok(TlsListener::new(connection_plane(app, socket)?, acceptor))
 }
 
@@ -189,7 +212,7 @@ pub(crate) fn tls_connection_plane(
 pub(crate) fn admin_connection_plane(
     app: &App,
     socket: net::TcpListener,
-) -> io::Result<impl Listener<Addr = SocketAddr, Io: Admitted> + use<>> {
+) -> io::Result<impl Listener<Addr = SocketAddr, Io: Admitted + OverSocket> + use<>> {
     let socket = FileSendingSocket::new(socket, app.files.clone())?;
     let admitted = app.admission.class_listener(MANAGEMENT, socket);
     Ok(admitted.expect("the class was given to the builder"))

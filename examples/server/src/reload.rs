@@ -7,7 +7,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::{error, fmt};
 
@@ -15,9 +14,12 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 use tower::Service;
-use tower_hotswap::{BoxError, Draft, Handle, Published, Role, SwapError, Version, checks};
+use tower_hotswap::admin::Admin;
+use tower_hotswap::{Handle, Published, Recipe, Role, SwapError, Version, checks};
 
+use crate::admin::Token;
 use crate::app::App;
 use crate::assembly::{self, AssemblyError, RequestPlane};
 use crate::config::settings::Reload;
@@ -45,17 +47,13 @@ impl<S: RequestPlane> Service<Request> for Generation<S> {
     }
 }
 
-/// Makes the generation of a configuration.
-type Build<S> = dyn Fn(Arc<Config>) -> Result<Generation<S>, AssemblyError> + Send + Sync;
-
 /// Publishes configurations.
 pub(crate) struct Reloader<S> {
     handle: Handle<Generation<S>>,
-    build: Arc<Build<S>>,
+    recipe: Recipe<Generation<S>>,
     loader: Loader,
     /// What some settings stay at until the next start.
     started_with: Arc<Config>,
-    published: AtomicU64,
 }
 
 /// The first generation of an application, and what replaces it.
@@ -70,28 +68,34 @@ pub(crate) fn start(
     let app = app.clone();
     let build = move |config: Arc<Config>| {
         let service = assembly::request_plane(app.with(config.clone()))?;
-        Ok(Generation { config, service })
+        Ok::<_, AssemblyError>(Generation { config, service })
     };
-    let content = config.to_toml();
+    let first = build(config.clone())?;
+    // The text of the file, or what would have to be in it.
+    let content = loader.text().unwrap_or_else(|| config.to_toml());
     let version = Version::parse("1.0.0", content.as_bytes()).expect("it is a version");
     let health = || {
         Request::get("/healthz")
             .body(Body::empty())
             .expect("it is a request")
     };
-    let handle = Handle::builder(build(config.clone())?, version)
+    let handle = Handle::builder(first, version)
         .origin("start")
         .content(content.into_bytes())
         .check(checks::probe("health", health, |status| {
             status.is_success()
         }))
         .build();
+    let settings = loader.clone();
+    let recipe = Recipe::new(move |text| {
+        let config = settings.read(Some(std::str::from_utf8(text)?))?;
+        Ok(build(Arc::new(config))?)
+    });
     Ok(Reloader {
         handle,
-        build: Arc::new(build),
+        recipe,
         loader,
         started_with: config,
-        published: AtomicU64::new(0),
     })
 }
 
@@ -119,40 +123,53 @@ impl<S: RequestPlane> Reloader<S> {
         rows.collect()
     }
 
+    /// The routes that show, compare, publish and roll back configurations (tower-hotswap). From other machines they
+    /// are to be had when the admin port is.
+    pub(crate) fn admin_routes(&self, token: &Token) -> axum::Router {
+        let mut admin = Admin::new(self.handle.clone(), self.recipe.clone()).token(token.reveal());
+        let port = self.started_with.admin_listen;
+        if port.is_some_and(|port| !port.ip().is_loopback()) {
+            admin = admin.allow_remote();
+        }
+        let routes = admin.router().expect("the token is long enough");
+        // What it does not know others of the port may.
+        routes.reset_fallback()
+    }
+
+    /// What can be rolled back to, for the dashboard.
+    pub(crate) fn history(&self) -> Value {
+        let current = self.handle.current().id;
+        let history = self.handle.history();
+        let rows = history.iter().map(|snapshot| {
+            json!({
+                "id": snapshot.id.to_string(),
+                "version": snapshot.version.short(),
+                "created": OffsetDateTime::from(snapshot.created()).unix_timestamp(),
+                "origin": &*snapshot.origin,
+                "note": &*snapshot.note,
+                "current": snapshot.id == current,
+            })
+        });
+        rows.collect()
+    }
+
     /// Reads the settings again and puts what has become of them into force.
     ///
     /// # Errors
     /// When a setting cannot be used, or the generation built from it is refused; the running one goes on.
     pub(crate) async fn reload(&self, origin: &str) -> Result<Reloaded, ReloadError> {
         let config = self.loader.read(None)?;
-        let running = self.handle.current().value().config.clone();
-        if config.changed_since(&running).is_empty() {
+        let current = self.handle.current();
+        if config.changed_since(&current.value().config).is_empty() {
             return Ok(Reloaded::Unchanged);
         }
-        let draft = self.draft(config).origin(origin);
-        Ok(Reloaded::Published(self.handle.publish(draft).await?))
-    }
-
-    fn draft(&self, config: Config) -> Draft<Generation<S>> {
-        let content = config.to_toml();
-        let number = self.published.fetch_add(1, Ordering::Relaxed) + 1;
-        let version = Version::parse(&format!("1.0.{number}"), content.as_bytes());
-        let fixed: Vec<_> = config
-            .changed_since(&self.started_with)
-            .iter()
-            .filter(|setting| setting.reload == Reload::Restart)
-            .map(|setting| setting.key)
-            .collect();
-        let note = match fixed.as_slice() {
-            [] => String::new(),
-            fixed => format!("takes effect at the next start: {}", fixed.join(", ")),
-        };
-        let build = self.build.clone();
-        Draft::build(version.expect("it is a version"), move || {
-            build(Arc::new(config)).map_err(BoxError::from)
-        })
-        .content(content.into_bytes())
-        .note(note)
+        let content = self.loader.text().unwrap_or_default();
+        let draft = self
+            .recipe
+            .draft(content.as_bytes(), &current.version, None);
+        Ok(Reloaded::Published(
+            self.handle.publish(draft.origin(origin)).await?,
+        ))
     }
 
     /// Lets what is outside of the generations follow the current one, for ever.
@@ -165,12 +182,25 @@ impl<S: RequestPlane> Reloader<S> {
                 tracing::warn!(%error, "the limits of connections stay as they were");
             }
             log.set(&config.log);
-            tracing::info!(
-                version = snapshot.version.short(),
-                note = &*snapshot.note,
-                "settings in force"
-            );
+            let version = snapshot.version.short();
+            match self.waiting(config) {
+                waiting if waiting.is_empty() => tracing::info!(version, "settings in force"),
+                waiting => tracing::warn!(
+                    version,
+                    "settings in force; some take effect at the next start: {}",
+                    waiting.join(", ")
+                ),
+            }
         }
+    }
+
+    /// The settings of a configuration that are not in force before the next start.
+    fn waiting(&self, config: &Config) -> Vec<&'static str> {
+        let changed = config.changed_since(&self.started_with);
+        let fixed = changed
+            .iter()
+            .filter(|setting| setting.reload == Reload::Restart);
+        fixed.map(|setting| setting.key).collect()
     }
 
     /// Reloads at each SIGHUP, for ever.

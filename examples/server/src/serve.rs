@@ -1,4 +1,5 @@
-//! Connections in, drain at the end: tower-flowctl's `serve` with what every request is told of its connection.
+//! Connections in, drain at the end: tower-flowctl's `serve`, which sends HTTP/2 responses by priority, with what every
+//! request is told of its connection.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,8 +13,10 @@ use http::Request;
 use hyper::body::Incoming;
 use tower::Service;
 use tower_flowctl::admission::{Admitted, Counted};
+use tower_flowctl::http2::{Http2Config, Http2Metrics};
 use tower_flowctl::serve::{End, Http2Tuning};
 
+use crate::accept::OverSocket;
 use crate::assembly::RequestPlane;
 use crate::config::Config;
 use crate::shutdown::Shutdown;
@@ -84,13 +87,14 @@ pub(crate) struct Serving {
     pub(crate) port: Port,
     pub(crate) config: Arc<Config>,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) http2: Arc<Http2Metrics>,
     pub(crate) shutdown: Shutdown,
 }
 
 /// Serves every connection of the listener until shutdown is asked for, then drains.
 pub(crate) async fn serve<L, S>(listener: L, service: S, mut serving: Serving) -> End
 where
-    L: Listener<Addr = SocketAddr, Io: Admitted>,
+    L: Listener<Addr = SocketAddr, Io: Admitted + OverSocket>,
     S: RequestPlane,
 {
     let Serving {
@@ -112,7 +116,11 @@ where
     };
     // Deadlines for heads and silence are admission's, which can be changed while the server runs.
     let ample = Duration::from_secs(24 * 60 * 60);
-    tower_flowctl::serve_with(listener, make)
+    let server = tower_flowctl::serve_with(listener, make);
+    #[cfg(unix)]
+    let server = server.socket(L::Io::socket);
+    server
+        .http2(Http2Config::default().metrics(serving.http2.clone()))
         .header_timeout(ample)
         .drain_timeout(config.drain_timeout)
         // A silent peer is asked whether it is there, and dropped when it does not say so.

@@ -15,6 +15,7 @@ use tokio_rustls::server::TlsStream as Established;
 use tokio_rustls::{Accept, TlsAcceptor, rustls};
 use tower_flowctl::admission::{Admitted, Connection};
 
+use crate::accept::OverSocket;
 use crate::config::Config;
 
 /// What the self-signed certificate is for.
@@ -135,6 +136,16 @@ impl<S: Admitted + AsyncRead + AsyncWrite + Unpin> Admitted for TlsStream<S> {
         }
         .map(Admitted::admitted)
         .expect("a stream is there until the handshake has ended")
+    }
+}
+
+impl<S: OverSocket + AsyncRead + AsyncWrite + Unpin> OverSocket for TlsStream<S> {
+    #[cfg(unix)]
+    fn socket(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        match self {
+            TlsStream::Handshake(accept) => accept.get_ref()?.socket(),
+            TlsStream::Established(stream) => stream.get_ref().0.socket(),
+        }
     }
 }
 

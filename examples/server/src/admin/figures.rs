@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
+use tower_flowctl::http2::Reason;
 
 use crate::app::App;
 use crate::live;
@@ -53,7 +54,7 @@ impl Board {
 }
 
 /// Takes figures for ever.
-pub(super) async fn sample(app: App, board: Arc<Board>, generations: impl Fn() -> Value) {
+pub(super) async fn sample(app: App, board: Arc<Board>, settings: impl Fn() -> Value) {
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut before = HashMap::new();
@@ -61,7 +62,7 @@ pub(super) async fn sample(app: App, board: Arc<Board>, generations: impl Fn() -
         ticks.tick().await;
         let routes = app.traffic.counts();
         let mut frame = frame(&app, &routes, &before);
-        frame["generations"] = generations();
+        frame["settings"] = settings();
         board.publish(frame.to_string().into());
         before = routes.into_iter().collect();
     }
@@ -101,6 +102,7 @@ fn frame(app: &App, routes: &[(String, Counts)], before: &HashMap<String, Counts
         "in_flight": app.traffic.in_flight.load(Ordering::Relaxed),
         "routes": rows,
         "ports": ports,
+        "http2": http2(app),
         "websockets": live::open_sockets(),
         "admission": app.admission.snapshot(),
         "memory": system::resident_bytes(),
@@ -153,6 +155,19 @@ fn files(app: &App) -> Value {
         "sendfile_calls": files.sendfile_calls,
         "cache_hits": files.cache_hits,
         "cache_misses": files.cache_misses,
+    })
+}
+
+fn http2(app: &App) -> Value {
+    let http2 = app.http2.snapshot();
+    let closed = Reason::ALL
+        .iter()
+        .map(|reason| json!([reason.name(), http2.closed(*reason)]));
+    json!({
+        "connections": http2.connections,
+        "requests": http2.requests,
+        "updates": http2.updates,
+        "closed": closed.collect::<Value>(),
     })
 }
 

@@ -59,6 +59,8 @@ fn set(app: &App) {
     }
     gauge!("server_websockets_open").set(live::open_sockets() as f64);
     counter!("server_access_log_dropped_total").absolute(AccessLogger::dropped());
+    let http2 = app.http2.snapshot();
+    counter!("server_http2_scheduled_requests_total").absolute(http2.requests);
     set_pool(app);
     set_files(app);
     if let Some(batches) = app.store.saved_batches() {

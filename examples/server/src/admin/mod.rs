@@ -7,7 +7,7 @@ mod token;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{ConnectInfo, Request, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -17,6 +17,7 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 
 use serde_json::json;
+use tower::util::MapRequestLayer;
 
 use self::figures::Board;
 pub(crate) use self::metrics::Exposition;
@@ -26,6 +27,7 @@ use crate::assembly::RequestPlane;
 use crate::pages;
 use crate::problem::Problem;
 use crate::reload::{Reloaded, Reloader};
+use crate::serve::Peer;
 
 const PAGE: &str = include_str!("page/dashboard.html");
 const STYLE: &str = include_str!("page/dashboard.css");
@@ -50,8 +52,10 @@ pub(crate) fn router<S: RequestPlane>(
 ) -> Router {
     let board = Arc::new(Board::default());
     let served = reloader.clone();
-    let generations = move || served.generations();
-    tokio::spawn(figures::sample(app.clone(), board.clone(), generations));
+    let settings =
+        move || json!({"generations": served.generations(), "history": served.history()});
+    tokio::spawn(figures::sample(app.clone(), board.clone(), settings));
+    let snapshots = reloader.admin_routes(&token);
     let health = Router::new()
         .route("/healthz", get(pages::alive))
         .route("/readyz", get(pages::ready))
@@ -62,6 +66,7 @@ pub(crate) fn router<S: RequestPlane>(
         .route_layer(middleware::from_fn_with_state(token, token::required));
     Router::new()
         .route("/", get(dashboard))
+        .route("/admin", get(dashboard))
         .route("/dashboard.css", get(style))
         .route("/dashboard.js", get(script))
         .route("/figures", get(figures))
@@ -73,6 +78,16 @@ pub(crate) fn router<S: RequestPlane>(
         })
         .merge(health)
         .merge(changes)
+        .merge(snapshots)
+        .layer(MapRequestLayer::new(tell_peer))
+}
+
+/// Tells axum's extractors, and the snapshots' routes, who asks.
+fn tell_peer(mut request: Request) -> Request {
+    if let Some(Peer { address, .. }) = request.extensions().get().copied() {
+        request.extensions_mut().insert(ConnectInfo(address));
+    }
+    request
 }
 
 async fn dashboard() -> impl IntoResponse {

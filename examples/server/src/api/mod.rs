@@ -7,6 +7,7 @@ mod crud;
 mod customers;
 mod etag;
 mod extract;
+mod openapi;
 mod orders;
 mod page;
 mod resource;
@@ -56,6 +57,7 @@ pub(crate) fn routes() -> TrieRouter<App> {
         .route("/export/{table:alpha}.csv", get(search::export))
         .route("/genres", get(books::genres))
         .route("/genres/{genre:[a-z]+}", get(books::of_genre))
+        .route("/openapi.json", get(openapi::show))
         .route("/orders", get(orders::list).post(orders::place))
         .route("/orders/{id:u64}", get(orders::read).delete(orders::remove))
         .route("/orders/{id:u64}/pay", post(orders::pay))
@@ -85,6 +87,7 @@ async fn index() -> Json<Value> {
         "authors": "/api/v1/authors",
         "books": "/api/v1/books",
         "customers": "/api/v1/customers",
+        "document": "/api/v1/openapi.json",
         "genres": "/api/v1/genres",
         "orders": "/api/v1/orders",
         "reviews": "/api/v1/reviews",

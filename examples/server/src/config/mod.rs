@@ -95,6 +95,7 @@ pub(crate) struct Config {
     pub(crate) body_budget: usize,
     pub(crate) pooled_bodies: Switch,
     pub(crate) zero_copy: Switch,
+    pub(crate) priority_rules: Switch,
     pub(crate) security_headers: Switch,
     pub(crate) access_log: AccessLog,
     pub(crate) access_log_sample: u32,
@@ -255,6 +256,14 @@ impl Loader {
         let variable = |name: &str| self.variables.get(OsStr::new(name)).cloned();
         read(&Sources::open(&self.flags, &variable, text)?)
     }
+
+    /// The text of the file, if there is one that can be read.
+    pub(crate) fn text(&self) -> Option<String> {
+        let variable = self.variables.get(OsStr::new("SERVER_CONFIG"));
+        let flag = self.flags.get_one::<PathBuf>("config").cloned();
+        let path = flag.or_else(|| variable.map(PathBuf::from))?;
+        std::fs::read_to_string(path).ok()
+    }
 }
 
 fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
@@ -287,6 +296,7 @@ fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
         body_budget: value(sources, &the::BODY_BUDGET, parse::size)?,
         pooled_bodies: value(sources, &the::POOLED_BODIES, parse::switch)?,
         zero_copy: value(sources, &the::ZERO_COPY, parse::switch)?,
+        priority_rules: value(sources, &the::PRIORITY_RULES, parse::switch)?,
         security_headers: value(sources, &the::SECURITY_HEADERS, parse::switch)?,
         access_log: value(sources, &the::ACCESS_LOG, parse::access_log)?,
         access_log_sample: value(sources, &the::ACCESS_LOG_SAMPLE, parse::count)?,

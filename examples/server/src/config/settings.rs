@@ -235,6 +235,13 @@ pub(crate) const ZERO_COPY: Setting = Setting::live(
     "Send files by sendfile(2) where it can be (tower-zerocopy-fs)",
 );
 
+pub(crate) const PRIORITY_RULES: Setting = Setting::live(
+    "priority-rules",
+    "on|off",
+    "on",
+    "Rank HTTP/2 responses by their type where the client has\nnot said what goes first (tower-flowctl)",
+);
+
 pub(crate) const SECURITY_HEADERS: Setting = Setting::live(
     "security-headers",
     "on|off",
@@ -315,7 +322,7 @@ pub(crate) const PROXY_UPSTREAM: Setting = Setting::live(
 );
 
 /// Every setting, in the order of `--help`.
-pub(crate) const ALL: [&Setting; 35] = [
+pub(crate) const ALL: [&Setting; 36] = [
     &LISTEN,
     &TLS_LISTEN,
     &ADMIN_LISTEN,
@@ -340,6 +347,7 @@ pub(crate) const ALL: [&Setting; 35] = [
     &BODY_BUDGET,
     &POOLED_BODIES,
     &ZERO_COPY,
+    &PRIORITY_RULES,
     &SECURITY_HEADERS,
     &ACCESS_LOG,
     &ACCESS_LOG_SAMPLE,

@@ -21,5 +21,6 @@ mod routes;
 mod run_modes;
 mod search;
 mod shutdown;
+mod snapshots;
 mod tls;
 mod uploads;

@@ -208,7 +208,7 @@ async fn what_waits_for_a_restart_is_named() {
     server.server.signal("HUP");
     let line = server.server.logged("settings in force");
     assert!(
-        line.contains("takes effect at the next start: threads"),
+        line.contains("some take effect at the next start: threads"),
         "{line}"
     );
 }

@@ -100,9 +100,17 @@ function show(frame) {
     .map(([reason, number]) => [reason, count(number)]));
   byId("pressure").textContent =
     `Pressure on descriptors: ${admission.descriptors.pressure.toLowerCase()}; ${count(admission.descriptors.leak_reports)} leaks reported`;
-  fill("generations", frame.generations.map((generation) => [
+  showHistory(frame.settings.history);
+  fill("generations", frame.settings.generations.map((generation) => [
     generation.version, generation.role, count(generation.in_flight), generation.origin,
   ]));
+  fill("http2", [
+    ["connections", count(frame.http2.connections)],
+    ["responses scheduled", count(frame.http2.requests)],
+    ["priorities changed in flight", count(frame.http2.updates)],
+    ...frame.http2.closed.filter(([, number]) => number > 0)
+      .map(([reason, number]) => [`closed: ${reason}`, count(number)]),
+  ]);
   byId("budget").textContent =
     `${bytes(frame.pool.allocated)} of ${bytes(frame.pool.limit)} allocated, ${count(frame.pool.waiting)} waiting`;
   fill("pool", frame.pool.classes.map((size) => [
@@ -182,5 +190,105 @@ function connect() {
     state.className = "lost";
   });
 }
+
+// Asks the admin port for a change; what it answers is said, and returned when it went well.
+async function ask(method, path, body, headers = {}) {
+  const said = byId("said");
+  headers.authorization = `Bearer ${byId("token").value}`;
+  try {
+    const response = await fetch(path, { method, body, headers, cache: "no-store" });
+    if (!response.ok) {
+      const problem = await response.json().catch(() => ({}));
+      said.className = "bad";
+      said.textContent = `${response.status}: ${problem.detail ?? problem.title ?? response.statusText}`;
+      return null;
+    }
+    said.className = "good";
+    said.textContent = "done";
+    return response;
+  } catch {
+    said.className = "bad";
+    said.textContent = "the server does not answer";
+    return null;
+  }
+}
+
+function askJson(path, value) {
+  return ask("POST", path, JSON.stringify(value), { "content-type": "application/json" });
+}
+
+function button(text, label, action) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = text;
+  made.setAttribute("aria-label", label);
+  made.addEventListener("click", action);
+  return made;
+}
+
+async function showDifference(id) {
+  const response = await ask("GET", `/snapshots/${id}/diff/current`);
+  if (!response) return;
+  const output = byId("output");
+  output.textContent = (await response.text()) || "no line differs";
+  output.hidden = false;
+}
+
+// Built anew only when it changed, so that the focus stays on its button.
+let shownHistory = "";
+function showHistory(history) {
+  const text = JSON.stringify(history);
+  if (text === shownHistory) return;
+  shownHistory = text;
+  byId("history").replaceChildren(...history.map((snapshot) => {
+    const row = document.createElement("li");
+    const version = document.createElement("code");
+    version.textContent = snapshot.version;
+    const what = document.createElement("span");
+    const time = new Date(snapshot.created * 1000).toLocaleTimeString();
+    what.textContent = [time, snapshot.origin, snapshot.note].filter(Boolean).join(", ");
+    row.append(version, what);
+    if (snapshot.current) {
+      const current = document.createElement("b");
+      current.textContent = "current";
+      row.append(current);
+    } else {
+      row.append(
+        button("Diff", `Difference of ${snapshot.version} to the current settings`, () => showDifference(snapshot.id)),
+        button("Roll back", `Roll back to ${snapshot.version}`, () => askJson("/rollback", { to: snapshot.id })),
+        button("Canary 10 %", `Give ${snapshot.version} ten percent of the requests`, () => askJson("/canary", { snapshot: snapshot.id, percent: 10 })),
+      );
+    }
+    return row;
+  }));
+}
+
+// The tag of what the text was taken from: nobody's change in between is overwritten.
+let basis = "*";
+async function takeCurrent() {
+  const shown = await ask("GET", "/snapshots/current");
+  const content = shown && await ask("GET", "/snapshots/current/content");
+  if (!content) return;
+  basis = shown.headers.get("etag");
+  byId("content").value = await content.text();
+}
+
+async function publish(stage) {
+  const query = new URLSearchParams({ note: byId("note").value });
+  if (stage) query.set("stage", "true");
+  const response = await ask("POST", `/snapshots?${query}`, byId("content").value, { "if-match": basis });
+  if (response && !stage) basis = response.headers.get("etag");
+}
+
+byId("access").addEventListener("submit", (event) => event.preventDefault());
+byId("promote").addEventListener("click", () => ask("POST", "/canary/promote"));
+byId("abort").addEventListener("click", () => ask("POST", "/canary/abort"));
+byId("reload").addEventListener("click", () => ask("POST", "/reload"));
+byId("fetch").addEventListener("click", takeCurrent);
+byId("stage").addEventListener("click", () => publish(true));
+byId("publish").addEventListener("submit", (event) => {
+  event.preventDefault();
+  publish(false);
+});
 
 connect();
