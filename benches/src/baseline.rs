@@ -22,6 +22,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    application,
     cachegrind::{self, Profile},
     hot::{Cost, HotPath},
     machine::Provenance,
@@ -36,6 +37,9 @@ pub(crate) struct Options {
     /// Only these suites' sections; the rest stays as it is.
     #[arg(long = "suite", value_delimiter = ',')]
     suites: Vec<String>,
+    /// Only the latencies of the example application; the rest stays as it is.
+    #[arg(long, conflicts_with = "suites")]
+    application: bool,
 }
 
 /// What to compare.
@@ -121,11 +125,6 @@ pub(crate) fn count(wanted: &[String]) -> Result<Vec<Cost>, String> {
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let version = env!("CARGO_PKG_VERSION");
     let path = dir().join(format!("{version}.json"));
-    let mut suites = BTreeMap::<String, Section>::new();
-    for cost in count(&options.suites)? {
-        let section = suites.entry(cost.suite.to_owned()).or_default();
-        section.hot_paths.insert(cost.name.clone(), held(cost));
-    }
     let mut baseline = if path.exists() {
         read(&path)?
     } else {
@@ -137,25 +136,41 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
             dependencies: BTreeMap::new(),
         }
     };
+    if !options.application {
+        let costs = count(&options.suites)?;
+        renew(&mut baseline, costs, options.suites.is_empty())?;
+        baseline.dependencies = application::dependencies()?;
+    }
     if options.suites.is_empty() {
-        baseline.suites.clear();
+        baseline.application = application::latencies()?;
     }
     baseline.provenance = Provenance::here();
-    for (name, mut section) in suites {
-        section.figures = figures(&name)?;
-        baseline.suites.insert(name, section);
-    }
-    for suite in suites::ALL {
-        let section = baseline.suites.entry(suite.name.to_owned()).or_default();
-        section.figures = figures(suite.name)?;
-    }
-    baseline
-        .suites
-        .retain(|_, section| !section.hot_paths.is_empty() || !section.figures.is_empty());
     let json = serde_json::to_string_pretty(&baseline).map_err(|e| e.to_string())?;
     fs::create_dir_all(dir()).map_err(|e| format!("{}: {e}", dir().display()))?;
     fs::write(&path, json + "\n").map_err(|e| format!("{}: {e}", path.display()))?;
     println!("written: {}", path.display());
+    Ok(())
+}
+
+/// Puts counts and the figures of committed results in place of the old ones; of all suites when `all` were counted.
+fn renew(baseline: &mut Baseline, costs: Vec<Cost>, all: bool) -> Result<(), String> {
+    let mut counted = BTreeMap::<String, BTreeMap<String, Held>>::new();
+    for cost in costs {
+        let paths = counted.entry(cost.suite.to_owned()).or_default();
+        paths.insert(cost.name.clone(), held(cost));
+    }
+    if all {
+        baseline.suites.clear();
+    }
+    for suite in suites::ALL {
+        let section = baseline.suites.entry(suite.name.to_owned()).or_default();
+        if let Some(hot_paths) = counted.remove(suite.name) {
+            section.hot_paths = hot_paths;
+        }
+        section.figures = figures(suite.name)?;
+    }
+    let empty = |section: &Section| section.hot_paths.is_empty() && section.figures.is_empty();
+    baseline.suites.retain(|_, section| !empty(section));
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::{
 };
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use rustix::process::setpriority_process;
 
 use crate::{
     baseline, gate, load,
@@ -24,7 +25,21 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// The whole command line, for the tests that check what documents quote.
+/// Whether a command line is one that the driver takes, such as `["router", "--quick"]`; why not, otherwise.
+pub fn parses(arguments: &[&str]) -> Result<(), String> {
+    let line = ["benches"].iter().chain(arguments);
+    let matches = command().try_get_matches_from(line);
+    let matches =
+        matches.map_err(|e| e.to_string().lines().next().unwrap_or_default().to_owned())?;
+    match matches.subcommand() {
+        Some((name, matches)) => match suites::named(name) {
+            Ok(suite) => options(matches, Some(suite)).map(drop),
+            Err(_) => Ok(()),
+        },
+        None => Err("a command is needed".into()),
+    }
+}
+
 fn command() -> Command {
     let words = |name: &'static str| {
         Command::new(name).arg(
@@ -73,6 +88,10 @@ fn common(command: Command) -> Command {
             "Fewer rounds and smaller cases: a trial, not a result",
         ))
         .arg(flag("save", "Write the result to benches/results/"))
+        .arg(flag(
+            "priority",
+            "Ask for the highest priority, where others use this machine too (needs root)",
+        ))
 }
 
 fn suite_command(suite: &'static Suite) -> Command {
@@ -105,7 +124,7 @@ fn suite_command(suite: &'static Suite) -> Command {
 fn dispatch(matches: &ArgMatches) -> Result<(), String> {
     let (name, matches) = matches.subcommand().ok_or("a command is needed")?;
     match name {
-        "all" => all(&options(matches, None)?),
+        "all" => all(&prepared(options(matches, None)?)?),
         "load" => load::run_command(&parsed(matches)?),
         "gate" => gate::run(&parsed(matches)?),
         "baseline" => baseline::run(&parsed(matches)?),
@@ -114,7 +133,7 @@ fn dispatch(matches: &ArgMatches) -> Result<(), String> {
         "probe" => probe(&words(matches)),
         suite => {
             let suite = suites::named(suite)?;
-            (suite.run)(&options(matches, Some(suite))?)
+            (suite.run)(&prepared(options(matches, Some(suite))?)?)
         }
     }
 }
@@ -132,6 +151,7 @@ fn options(matches: &ArgMatches, suite: Option<&Suite>) -> Result<Options, Strin
     let mut options = Options {
         quick: matches.get_flag("quick"),
         save: matches.get_flag("save"),
+        priority: matches.get_flag("priority"),
         ..Options::default()
     };
     let Some(suite) = suite else {
@@ -152,6 +172,14 @@ fn options(matches: &ArgMatches, suite: Option<&Suite>) -> Result<Options, Strin
     options.cases = list("case", suite.cases)?;
     let given = |(name, _): &&(&'static str, &str)| matches.get_flag(name);
     options.switches = suite.switches.iter().filter(given).map(|s| s.0).collect();
+    Ok(options)
+}
+
+/// The options, with what they ask of the process done.
+fn prepared(options: Options) -> Result<Options, String> {
+    if options.priority {
+        setpriority_process(None, -20).map_err(|e| format!("--priority: {e} (it needs root)"))?;
+    }
     Ok(options)
 }
 

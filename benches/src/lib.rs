@@ -11,6 +11,7 @@
 //! | [`baseline`], [`gate`] | what a release has measured, and what a change may not make worse |
 
 pub mod alloc;
+mod application;
 pub mod baseline;
 pub mod cachegrind;
 mod cli;
@@ -32,4 +33,4 @@ pub mod suites;
 pub mod timing;
 pub mod tools;
 
-pub use cli::run;
+pub use cli::{parses, run};

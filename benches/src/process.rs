@@ -109,7 +109,7 @@ impl Server {
     /// Another program, told to listen on `address` ([`free_address`] finds one); waits until it accepts.
     pub fn program(name: &str, mut command: Command, address: SocketAddr) -> Result<Self, String> {
         command
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         let child = spawn(&mut command).map_err(|e| format!("{name} does not start: {e}"))?;

@@ -102,6 +102,8 @@ pub struct Options {
     pub quick: bool,
     /// Write the result to `benches/results/`.
     pub save: bool,
+    /// Ask for the highest priority, for the driver and all it starts.
+    pub priority: bool,
     /// Peers asked for; none means all.
     pub peers: Vec<String>,
     /// Cases asked for; none means all.

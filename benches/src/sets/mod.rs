@@ -89,6 +89,12 @@ impl Paths {
         };
         self.ends.iter().map(cut).collect()
     }
+
+    /// The paths in order, for the rest of the process.
+    pub(crate) fn leak(self) -> &'static [&'static str] {
+        let own: &'static Self = Box::leak(Box::new(self));
+        own.list().leak()
+    }
 }
 
 /// Makes the set of that name; the same one every time.

@@ -202,17 +202,13 @@ fn pass(app: &mut dyn App, paths: &[&str]) {
 }
 
 fn hot_paths() -> Result<Vec<HotPath>, String> {
-    let set = sets::make("matchit", Size::Quick)?;
-    let units = set.lookups.len();
     let path = |name: &&'static str| {
         let variant = named(name)?;
-        Ok(HotPath::new(*name, units, move || {
-            let set = sets::make("matchit", Size::Quick).expect("it was made before");
+        let set = sets::make("matchit", Size::Quick)?;
+        let paths = set.paths().leak();
+        Ok(HotPath::new(*name, paths.len(), move || {
             let mut app = (variant.build)(&set.patterns);
-            Box::new(move || {
-                let paths = set.paths();
-                pass(&mut *app, &paths.list());
-            })
+            Box::new(move || pass(&mut *app, paths))
         }))
     };
     HELD.iter().map(path).collect()

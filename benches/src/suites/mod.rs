@@ -2,13 +2,22 @@
 
 mod axum;
 mod browser;
+mod generator;
 mod locality;
 mod router;
+mod server;
 
 use crate::suite::Suite;
 
 /// All suites, in the order of `all`.
-pub const ALL: &[Suite] = &[router::SUITE, axum::SUITE, locality::SUITE, browser::SUITE];
+pub const ALL: &[Suite] = &[
+    router::SUITE,
+    axum::SUITE,
+    locality::SUITE,
+    browser::SUITE,
+    server::SUITE,
+    generator::SUITE,
+];
 
 /// The suite of that name.
 pub fn named(name: &str) -> Result<&'static Suite, String> {

@@ -1,0 +1,60 @@
+//! axum as it comes, and what this project makes of it.
+
+use std::{io, net::SocketAddr};
+
+use axum::{Json, Router, extract::Path, routing::get};
+use bench_peers::{Book, HELLO, arguments};
+use tokio::{net::TcpListener, runtime::Builder};
+use tower_flowctl::serve::Exec;
+use tower_trie_router::TrieRouter;
+
+fn main() -> io::Result<()> {
+    let (address, words) = arguments();
+    let variant = words.first().map_or("", String::as_str);
+    let mut builder = match variant {
+        // As `#[tokio::main]` makes it, with a worker for the one core.
+        "axum" | "router" => Builder::new_multi_thread(),
+        _ => Builder::new_current_thread(),
+    };
+    let runtime = builder.worker_threads(1).enable_all().build()?;
+    runtime.block_on(serve(variant, address))
+}
+
+async fn serve(variant: &str, address: SocketAddr) -> io::Result<()> {
+    let listener = TcpListener::bind(address).await?;
+    match variant {
+        "axum" | "axum-local" => axum::serve(listener, plain()).await,
+        "router" => axum::serve(listener, ours().into_make_service()).await,
+        "ours" => {
+            tower_flowctl::serve(listener, ours())
+                .exec(Exec::Local)
+                .run()
+                .await;
+            Ok(())
+        }
+        other => Err(io::Error::other(format!("no variant is called `{other}`"))),
+    }
+}
+
+async fn hello() -> &'static str {
+    HELLO
+}
+
+fn plain() -> Router {
+    async fn book(Path(id): Path<u64>) -> Json<Book> {
+        Json(Book::numbered(id))
+    }
+    Router::new()
+        .route("/hello", get(hello))
+        .route("/api/v1/books/{id}", get(book))
+}
+
+fn ours() -> tower_trie_router::TrieService {
+    async fn book(tower_trie_router::Path(id): tower_trie_router::Path<u64>) -> Json<Book> {
+        Json(Book::numbered(id))
+    }
+    TrieRouter::new()
+        .get("/hello", hello)
+        .get("/api/v1/books/{id}", book)
+        .build()
+}
