@@ -222,6 +222,7 @@ impl State {
                 }
                 self.flood.count(Reason::Priorities)
             }
+            Event::Invalid(reason) => Err(reason),
             Event::ClientReset { stream } => {
                 self.close(stream);
                 self.flood.count(Reason::ClientResets)

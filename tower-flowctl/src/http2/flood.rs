@@ -29,11 +29,15 @@ pub enum Reason {
     SmallData,
     /// A response could not go on for too long, since the client takes nothing (CVE-2019-9517).
     Stalled,
+    /// A PRIORITY_UPDATE frame on a stream, or for stream 0 or a push that was never promised (RFC 9218 §7.1).
+    InvalidUpdate,
+    /// A PRIORITY_UPDATE frame without room for its stream (RFC 9113 §4.2).
+    ShortUpdate,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::ClientResets,
         Self::ServerResets,
         Self::Pings,
@@ -42,6 +46,8 @@ impl Reason {
         Self::Priorities,
         Self::SmallData,
         Self::Stalled,
+        Self::InvalidUpdate,
+        Self::ShortUpdate,
     ];
 
     /// As it stands in GOAWAY's debug data and in metrics.
@@ -56,6 +62,18 @@ impl Reason {
             Self::Priorities => "priorities",
             Self::SmallData => "small_data",
             Self::Stalled => "stalled",
+            Self::InvalidUpdate => "invalid_priority_update",
+            Self::ShortUpdate => "short_priority_update",
+        }
+    }
+
+    /// The error code of GOAWAY (RFC 9113 §7): ENHANCE_YOUR_CALM, unless a frame was at fault.
+    #[must_use]
+    pub const fn code(self) -> u32 {
+        match self {
+            Self::InvalidUpdate => 0x1,
+            Self::ShortUpdate => 0x6,
+            _ => 0xb,
         }
     }
 }
@@ -72,7 +90,7 @@ pub(crate) struct Abuse(pub(crate) Reason);
 
 impl fmt::Display for Abuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the client exceeded a limit of HTTP/2: {}", self.0)
+        write!(f, "the connection was closed on its client: {}", self.0)
     }
 }
 
@@ -154,7 +172,7 @@ impl Flood {
             Reason::WindowUpdates => self.limits.small_window_updates,
             Reason::Priorities => self.limits.priorities,
             Reason::SmallData => self.limits.small_data,
-            Reason::Stalled => return Ok(()),
+            Reason::Stalled | Reason::InvalidUpdate | Reason::ShortUpdate => return Ok(()),
         };
         let count = &mut self.counts[reason as usize];
         *count += 1;

@@ -1,5 +1,7 @@
 //! The frames of HTTP/2 (RFC 9113 §4 and §6), as far as flow control looks into them.
 
+use super::Reason;
+
 /// Bytes of a frame's header.
 pub(crate) const HEAD: usize = 9;
 
@@ -110,6 +112,8 @@ pub(crate) enum Event<'a> {
     Depends { stream: u32, dependency: Dependency },
     /// A PRIORITY_UPDATE frame with its priority field value.
     Updated { stream: u32, field: &'a [u8] },
+    /// A frame that is a connection error, and that hyper would overlook.
+    Invalid(Reason),
     /// RST_STREAM from the client.
     ClientReset { stream: u32 },
     /// One of the client's settings.

@@ -10,6 +10,7 @@
 //! until it is complete; the frame decoder behind would do the same.
 
 use super::{
+    Reason,
     frame::{Dependency, Event, HEAD, Head, PREFACE, SMALLEST_MAX_PAYLOAD, flag, kind},
     hpack::{self, Walk},
     identity::{self, FIELD_VALUE},
@@ -98,6 +99,11 @@ impl Inbound {
     /// Whether the connection turned out to be something else than HTTP/2.
     pub(crate) fn is_opaque(&self) -> bool {
         matches!(self.phase, Phase::Opaque)
+    }
+
+    /// The highest stream of those that went on to hyper; what became of it is not known here.
+    pub(crate) fn newest(&self) -> u32 {
+        self.newest
     }
 
     /// Looks at the front of what has come, which is not empty.
@@ -284,15 +290,17 @@ fn read(head: Head, payload: &[u8], tell: &mut impl FnMut(Event<'_>)) {
                 tell(Event::Window { stream, increment });
             }
         }
-        kind::PRIORITY_UPDATE if stream == 0 => {
-            if let Some((id, field)) = payload.split_first_chunk::<4>() {
-                let stream = word(id) & 0x7fff_ffff;
-                // Only a client's streams have responses to prioritise.
-                if stream % 2 == 1 {
-                    tell(Event::Updated { stream, field });
-                }
-            }
-        }
+        kind::PRIORITY_UPDATE => tell(match payload.split_first_chunk::<4>() {
+            None => Event::Invalid(Reason::ShortUpdate),
+            Some((id, field)) => match word(id) & 0x7fff_ffff {
+                // Even streams are pushed ones, and hyper promises none.
+                updated if stream == 0 && updated % 2 == 1 => Event::Updated {
+                    stream: updated,
+                    field,
+                },
+                _ => Event::Invalid(Reason::InvalidUpdate),
+            },
+        }),
         _ => {}
     }
 }

@@ -335,7 +335,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
         };
         // Within a frame nothing can be said any more.
         if self.outbound.is_between_frames() {
-            go_away(reason, &mut self.own);
+            go_away(reason, self.inbound.newest(), &mut self.own);
         }
         self.watch = None;
         self.end = End::Telling(reason);
@@ -451,8 +451,7 @@ fn settle(pace: &mut Pace, state: &mut State) {
     state.scheduler.set_pace(pace.limit(), pace.quantum());
 }
 
-fn go_away(reason: Reason, out: &mut Vec<u8>) {
-    const ENHANCE_YOUR_CALM: u32 = 0xb;
+fn go_away(reason: Reason, last_stream: u32, out: &mut Vec<u8>) {
     let debug = reason.name().as_bytes();
     let head = Head {
         length: 8 + debug.len(),
@@ -462,9 +461,8 @@ fn go_away(reason: Reason, out: &mut Vec<u8>) {
     };
     debug_assert!(head.length <= SMALLEST_MAX_PAYLOAD);
     out.extend_from_slice(&head.bytes());
-    // Which requests were processed is not known here; the client may not repeat any.
-    out.extend_from_slice(&0x7fff_ffff_u32.to_be_bytes());
-    out.extend_from_slice(&ENHANCE_YOUR_CALM.to_be_bytes());
+    out.extend_from_slice(&last_stream.to_be_bytes());
+    out.extend_from_slice(&reason.code().to_be_bytes());
     out.extend_from_slice(debug);
 }
 

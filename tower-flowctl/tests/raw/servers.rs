@@ -7,7 +7,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tower_flowctl::{
-    http2::{PriorityLayer, PriorityListener},
+    http2::{Http2Config, PriorityLayer, PriorityListener},
     serve::Exec,
 };
 
@@ -35,12 +35,18 @@ impl Server {
         Self::Flowctl(Exec::Spawn),
     ];
 
+    /// Whether this crate is in it.
     pub(crate) fn is_ours(self) -> bool {
-        matches!(self, Self::Flowctl(_))
+        matches!(self, Self::Layered | Self::Flowctl(_))
     }
 
     /// Serves the application in a task that ends with the runtime.
     pub(crate) fn start(self, app: Router) -> Dialer {
+        self.start_with(app, Http2Config::default())
+    }
+
+    /// The same with settings for those that have them.
+    pub(crate) fn start_with(self, app: Router, config: Http2Config) -> Dialer {
         let (mut listener, dialer) = Memory::bind();
         match self {
             Self::Hyper => drop(tokio::spawn(async move {
@@ -60,12 +66,14 @@ impl Server {
             })),
             Self::Layered => drop(tokio::spawn(async move {
                 let app = app.layer(PriorityLayer::new());
-                axum::serve(PriorityListener::new(listener), app)
-                    .await
-                    .unwrap();
+                let listener = PriorityListener::new(listener).config(config);
+                axum::serve(listener, app).await.unwrap();
             })),
             Self::Flowctl(exec) => drop(tokio::spawn(
-                tower_flowctl::serve(listener, app).exec(exec).run(),
+                tower_flowctl::serve(listener, app)
+                    .exec(exec)
+                    .http2(config)
+                    .run(),
             )),
         }
         dialer
