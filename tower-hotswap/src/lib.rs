@@ -52,6 +52,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `axum` | no | `HotSwap` under `axum::serve`; extractors of [`InFlight`] and of a [`HotConfig`]'s version; the router `admin` |
+//! | `rustls` | no | module `tls`: certificates, ticket keys and sessions that change while it serves; a listener with `axum` |
 //!
 //! [tower]: https://docs.rs/tower
 //! [axum]: https://docs.rs/axum
@@ -83,6 +84,8 @@ mod service;
 mod snapshot;
 mod store;
 mod sync;
+#[cfg(feature = "rustls")]
+pub mod tls;
 mod version;
 
 pub use automatic::Automatic;

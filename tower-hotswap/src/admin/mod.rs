@@ -29,7 +29,7 @@
 //! use tower_hotswap::{HotSwap, Recipe, Version, admin::Admin};
 //!
 //! # fn build(text: &[u8]) -> Result<Router, tower_hotswap::BoxError> { Ok(Router::new()) }
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # fn main() -> Result<(), tower_hotswap::BoxError> {
 //! let (app, handle) = HotSwap::new(build(b"")?, Version::parse("1.0.0", b"")?);
 //! let admin = Admin::new(handle, Recipe::new(build)).token("a long secret").router()?;
 //! # drop((app, admin));
