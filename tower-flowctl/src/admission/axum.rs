@@ -242,9 +242,11 @@ impl<S> Counted<S> {
     }
 }
 
-impl<S> Service<Request> for Counted<S>
+impl<S, B> Service<Request<B>> for Counted<S>
 where
     S: Service<Request, Response = Response>,
+    B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<::axum::BoxError>,
 {
     type Response = Response;
     type Error = S::Error;
@@ -254,7 +256,9 @@ where
         self.service.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // Which does nothing to what is axum's body already.
+        let mut request = request.map(Body::new);
         let active = self.connection.begin();
         let version = request.version();
         if version >= Version::HTTP_2 {
