@@ -16,6 +16,7 @@ use axum::{
 };
 use http_body_util::{BodyExt, StreamBody};
 use tokio::io::DuplexStream;
+use tower_flowctl::http2::{Http2Config, Http2Metrics, Reason};
 
 use crate::{
     heap,
@@ -51,20 +52,27 @@ pub(crate) struct Attack {
     pub(crate) pause: Duration,
     /// Whether the client reads what the server says.
     pub(crate) reads: bool,
-    /// How hyper ends it, and after how many frames at the latest.
-    pub(crate) hyper: (End, usize),
-    /// How this crate ends it, where that is different.
-    pub(crate) flowctl: Option<(End, usize)>,
+    pub(crate) hyper: Expected,
+    /// What this crate does instead, and the reason that its counters give.
+    pub(crate) ours: Option<(Expected, Reason)>,
+}
+
+/// How an attack is to end.
+#[derive(Clone, Debug)]
+pub(crate) struct Expected {
+    pub(crate) end: End,
+    /// Frames that were sent by then, at most.
+    pub(crate) frames: usize,
     /// The most bytes the connection may come to hold.
     pub(crate) memory: i64,
 }
 
 impl Attack {
-    /// How a server is to end it, and after how many frames at the latest.
-    pub(crate) fn expected(&self, server: Server) -> &(End, usize) {
-        match (server, &self.flowctl) {
-            (Server::Flowctl(_), Some(flowctl)) => flowctl,
-            _ => &self.hyper,
+    /// How a server is to end it, and the reason that is to be counted.
+    pub(crate) fn expected(&self, server: Server) -> (&Expected, Option<Reason>) {
+        match &self.ours {
+            Some((ours, reason)) if server.is_ours() => (ours, Some(*reason)),
+            _ => (&self.hyper, None),
         }
     }
 }
@@ -75,8 +83,12 @@ pub(crate) struct Report {
     pub(crate) end: End,
     /// Frames sent when it ended.
     pub(crate) frames: usize,
+    /// Frames that came back.
+    pub(crate) answers: usize,
     /// Handlers that were started.
     pub(crate) handlers: usize,
+    /// The reason by which the connection was counted as closed.
+    pub(crate) counted: Option<Reason>,
     /// The most bytes held above what two idle connections hold.
     pub(crate) peak: i64,
     /// Bytes held above that when the attacker has gone.
@@ -129,7 +141,9 @@ pub(crate) fn run(attack: &Attack, server: Server) -> Report {
 
 async fn assault(attack: &Attack, server: Server) -> Report {
     let handlers = Arc::new(AtomicUsize::new(0));
-    let dialer = server.start(app(handlers.clone()));
+    let metrics = Arc::<Http2Metrics>::default();
+    let config = Http2Config::default().metrics(metrics.clone());
+    let dialer = server.start_with(app(handlers.clone()), config);
     let mut bystander = Connection::open(dialer.connect(), &[]).await;
     let mut attacker = Connection::open(dialer.connect(), attack.settings).await;
     let served = |stream: u32| Frame::headers(stream, Block::get("/")).end_stream();
@@ -138,7 +152,7 @@ async fn assault(attack: &Attack, server: Server) -> Report {
     heap::restart();
     let before = heap::live();
 
-    let mut frames = 0;
+    let (mut frames, mut answers) = (0, 0);
     let mut end = None;
     let mut say = attack.first.clone();
     for round in 0..attack.rounds {
@@ -147,7 +161,7 @@ async fn assault(attack: &Attack, server: Server) -> Report {
         frames += more;
         let goes_on = if attack.reads {
             let sent = attacker.send(say.drain(..)).await;
-            end = listen(&mut attacker, attack.pause).await;
+            end = listen(&mut attacker, attack.pause, &mut answers).await;
             end.is_none() && sent.is_ok()
         } else {
             let sent = attacker.send_only(say.drain(..)).await;
@@ -165,28 +179,40 @@ async fn assault(attack: &Attack, server: Server) -> Report {
     // Before a client that did not read looks what there is, which may be more than it should have been.
     let peak = heap::peak() - before;
     if end.is_none() {
-        end = listen(&mut attacker, Duration::from_millis(1)).await;
+        end = listen(&mut attacker, Duration::from_millis(1), &mut answers).await;
     }
     bystander.send([served(5)]).await.unwrap();
     assert_eq!(bystander.response(5).await, (200, 5), "{}", attack.name);
     let started = handlers.load(Ordering::Relaxed);
+
+    let snapshot = metrics.snapshot();
+    let closed = |reason: &Reason| snapshot.closed(*reason) == 1;
+    let counted = Reason::ALL.into_iter().find(closed);
 
     drop(attacker);
     tokio::time::sleep(Duration::from_secs(1)).await;
     Report {
         end: end.unwrap_or(End::Endured),
         frames,
+        answers,
         handlers: started,
+        counted,
         peak,
         left: heap::live() - before,
     }
 }
 
 /// Reads for some time. Says how the server ended it, if it did.
-async fn listen(attacker: &mut Connection<DuplexStream>, time: Duration) -> Option<End> {
+async fn listen(
+    attacker: &mut Connection<DuplexStream>,
+    time: Duration,
+    answers: &mut usize,
+) -> Option<End> {
     let mut said = None;
     loop {
-        match tokio::time::timeout(time, attacker.next()).await {
+        let next = tokio::time::timeout(time, attacker.next()).await;
+        *answers += usize::from(matches!(next, Ok(Some(_))));
+        match next {
             Ok(Some(frame)) if frame.kind == kind::GOAWAY => {
                 said = Some(End::GoAway(frame.code(), frame.debug_data()));
             }

@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
+use tower_flowctl::http2::Reason::{self, *};
+
 use crate::{
-    attack::{Attack, End},
+    attack::{Attack, End, Expected},
     raw::{Block, Frame, code, flag, setting},
 };
 
@@ -22,6 +24,11 @@ fn open(stream: u32, path: &str) -> Frame {
     Frame::headers(stream, Block::get(path)).end_stream()
 }
 
+/// Rounds of a flood of a frame or two each.
+const MANY: u32 = 2_000;
+/// Rounds of a flood of ten frames each.
+const TENS: u32 = 500;
+
 /// A client that reads, and sends a round each millisecond.
 fn flood(name: &'static str, rounds: u32, round: fn(u32) -> Vec<Frame>) -> Attack {
     Attack {
@@ -32,9 +39,12 @@ fn flood(name: &'static str, rounds: u32, round: fn(u32) -> Vec<Frame>) -> Attac
         rounds,
         pause: Duration::from_millis(1),
         reads: true,
-        hyper: (End::Endured, usize::MAX),
-        flowctl: None,
-        memory: 256 << 10,
+        hyper: Expected {
+            end: End::Endured,
+            frames: usize::MAX,
+            memory: 256 << 10,
+        },
+        ours: None,
     }
 }
 
@@ -49,29 +59,6 @@ impl Attack {
         self
     }
 
-    /// What hyper does about it.
-    fn stopped(mut self, end: End, frames: usize) -> Self {
-        self.hyper = (end, frames);
-        self
-    }
-
-    /// What this crate does about it.
-    fn ours(mut self, reason: &str, frames: usize) -> Self {
-        self.flowctl = Some((End::calm(reason), frames));
-        self
-    }
-
-    /// That this crate closes the connection without a word, which nobody would read.
-    fn closing(mut self, frames: usize) -> Self {
-        self.flowctl = Some((End::Closed, frames));
-        self
-    }
-
-    fn holding(mut self, bytes: i64) -> Self {
-        self.memory = bytes;
-        self
-    }
-
     fn without_reading(mut self) -> Self {
         self.reads = false;
         self
@@ -79,6 +66,41 @@ impl Attack {
 
     fn every(mut self, pause: Duration) -> Self {
         self.pause = pause;
+        self
+    }
+
+    /// The most bytes the connection may come to hold.
+    fn holding(mut self, bytes: i64) -> Self {
+        self.hyper.memory = bytes;
+        self
+    }
+
+    /// How hyper ends it.
+    fn stopped(mut self, end: End, frames: usize) -> Self {
+        self.hyper.end = end;
+        self.hyper.frames = frames;
+        self
+    }
+
+    /// How this crate ends it, and for what. To be called after what is said of hyper.
+    fn ours(mut self, reason: Reason, frames: usize) -> Self {
+        let expected = Expected {
+            end: End::GoAway(reason.code(), reason.name().to_owned()),
+            frames,
+            memory: self.hyper.memory,
+        };
+        self.ours = Some((expected, reason));
+        self
+    }
+
+    /// The same without a word, since nobody would read it, and with so many bytes at most.
+    fn ours_cut(mut self, reason: Reason, frames: usize, memory: i64) -> Self {
+        let expected = Expected {
+            end: End::Closed,
+            frames,
+            memory,
+        };
+        self.ours = Some((expected, reason));
         self
     }
 }
@@ -109,40 +131,40 @@ fn resets() -> Vec<Attack> {
                 .collect()
         })
         .stopped(End::calm("too_many_resets"), 200),
-        flood("rapid reset, one at a time", 5_000, |round| {
+        flood("rapid reset, one at a time", MANY, |round| {
             pair(stream(round)).into()
         })
-        .ours("client_resets", 1210),
-        flood("rapid reset, of handlers that run", 5_000, |round| {
+        .ours(ClientResets, 1210),
+        flood("rapid reset, of handlers that run", MANY, |round| {
             let mut frames = vec![open(stream(round), "/hold")];
             if round > 0 {
                 frames.push(Frame::reset(stream(round - 1), code::CANCEL));
             }
             frames
         })
-        .ours("client_resets", 1210),
+        .ours(ClientResets, 1210),
         // max_local_error_reset_streams: 1,024.
         flood(
             "made you reset, by content-length (CVE-2025-8671)",
-            5_000,
+            MANY,
             |round| {
                 let block = Block::post("/read").field("content-length", "1");
                 let stream = stream(round);
                 vec![Frame::headers(stream, block), Frame::data(stream, *b"long")]
             },
         )
-        .ours("server_resets", 1210)
-        .stopped(End::calm("too_many_internal_resets"), 2_060),
-        flood("made you reset, by a full window", 5_000, |round| {
+        .stopped(End::calm("too_many_internal_resets"), 2_060)
+        .ours(ServerResets, 1210),
+        flood("made you reset, by a full window", MANY, |round| {
             let stream = stream(round);
             let most = Frame::window_update(stream, 0x7fff_ffff);
             vec![request(stream, "/hold"), most.clone(), most]
         })
-        .ours("server_resets", 1815)
-        .stopped(End::calm("too_many_internal_resets"), 3_090),
+        .stopped(End::calm("too_many_internal_resets"), 3_090)
+        .ours(ServerResets, 1815),
         flood(
             "made you reset, by a stream that depends on itself",
-            5_000,
+            MANY,
             |round| {
                 let stream = stream(round);
                 vec![
@@ -151,50 +173,59 @@ fn resets() -> Vec<Attack> {
                 ]
             },
         )
-        .ours("server_resets", 1210)
-        .stopped(End::calm("too_many_internal_resets"), 2_060),
-        flood("made you reset, by an increment of 0", 5_000, |round| {
+        .stopped(End::calm("too_many_internal_resets"), 2_060)
+        .ours(ServerResets, 1210),
+        flood("made you reset, by an increment of 0", MANY, |round| {
             let stream = stream(round);
             vec![request(stream, "/hold"), Frame::window_update(stream, 0)]
         })
         .stopped(End::GoAway(code::PROTOCOL_ERROR, String::new()), 2),
-        flood("malformed requests (CVE-2019-9514)", 5_000, |round| {
+        flood("malformed requests (CVE-2019-9514)", MANY, |round| {
             let block = Block::get("/hold").field("connection", "close");
             vec![Frame::headers(stream(round), block).end_stream()]
         })
-        .ours("server_resets", 605)
-        .stopped(End::calm("too_many_internal_resets"), 1_030),
-        // Each is answered by RST_STREAM, and counted by nobody: h2 counts only resets of streams it knows.
+        .stopped(End::calm("too_many_internal_resets"), 1_030)
+        .ours(ServerResets, 605),
+        // h2 answers the first, and remembers for a second that it did.
         flood(
             "DATA on a stream that has ended",
-            5_000,
+            MANY,
             |round| match round {
                 0 => vec![open(1, "/read")],
                 _ => vec![Frame::data(1, *b"more").end_stream()],
             },
         ),
-        flood("more streams than allowed", 5_000, |round| {
+        flood(
+            "RST_STREAM on a stream that has ended",
+            MANY,
+            |round| match round {
+                0 => vec![open(1, "/read")],
+                _ => vec![Frame::reset(1, code::CANCEL)],
+            },
+        )
+        .ours(ClientResets, 603),
+        flood("more streams than allowed", MANY, |round| {
             (0..10)
                 .map(|n| open(stream(10 * round + n), "/hold"))
                 .collect()
         })
-        .ours("server_resets", 830)
         .stopped(End::calm("too_many_internal_resets"), 1_230)
-        .holding(2 << 20),
+        .holding(2 << 20)
+        .ours(ServerResets, 830),
     ]
 }
 
 fn blocks() -> Vec<Attack> {
     vec![
         // A header list of 16 KiB fits into one frame, so that five CONTINUATION are taken.
-        flood("CONTINUATION without end (CVE-2024-27316)", 5_000, |_| {
+        flood("CONTINUATION without end (CVE-2024-27316)", MANY, |_| {
             vec![Frame::continuation(1, Block::new().field("x", "y"))]
         })
         .after([request(1, "/hold").unfinished()])
         .stopped(End::calm("too_many_continuations"), 8),
         flood(
             "empty CONTINUATION without end (CVE-2019-9518)",
-            5_000,
+            MANY,
             |_| vec![Frame::continuation(1, Block::new())],
         )
         .after([request(1, "/hold").unfinished()])
@@ -202,7 +233,7 @@ fn blocks() -> Vec<Attack> {
         // Four times the header list's limit.
         flood(
             "a block of 4 KiB fields from the dynamic table",
-            5_000,
+            MANY,
             |round| {
                 let block = match round {
                     0 => Block::get("/hold").indexed_field("x", &"y".repeat(4000)),
@@ -212,7 +243,7 @@ fn blocks() -> Vec<Attack> {
             },
         )
         .stopped(End::calm("header_list_way_too_large"), 2),
-        flood("blocks a little too large", 5_000, |round| {
+        flood("blocks a little too large", MANY, |round| {
             let block = Block::get("/hold").field("x", &"y".repeat(16 << 10));
             let (first, second) = block.split_at(16 << 10);
             vec![
@@ -222,7 +253,11 @@ fn blocks() -> Vec<Attack> {
                 Frame::continuation(stream(round), second).end_headers(),
             ]
         }),
-        flood("empty names (CVE-2019-9516)", 5_000, |round| {
+        // Limits on the time for a request's head are the admission's.
+        flood("half a block, then silence", 4, |_| Vec::new())
+            .after([request(1, "/hold").unfinished()])
+            .every(Duration::from_secs(60)),
+        flood("empty names (CVE-2019-9516)", MANY, |round| {
             let block = Block::get("/hold").field("", "");
             vec![Frame::headers(stream(round), block).end_stream()]
         })
@@ -232,39 +267,42 @@ fn blocks() -> Vec<Attack> {
 
 fn control() -> Vec<Attack> {
     vec![
-        flood("PING (CVE-2019-9512)", 1_000, |_| {
+        flood("PING (CVE-2019-9512)", TENS, |_| {
             vec![Frame::ping([7; 8]); 10]
         })
-        .ours("pings", 210),
-        flood("PING, none of whose answers is read", 1_000, |_| {
+        .ours(Pings, 210),
+        flood("PING, none of whose answers is read", TENS, |_| {
             vec![Frame::ping([7; 8]); 10]
         })
-        .ours("pings", 10000)
-        .without_reading(),
-        flood("SETTINGS (CVE-2019-9515)", 1_000, |_| {
+        .without_reading()
+        .ours(Pings, 10000),
+        flood("SETTINGS (CVE-2019-9515)", TENS, |_| {
             vec![Frame::settings(&[(setting::ENABLE_PUSH, 0)]); 10]
         })
-        .ours("settings", 110),
-        flood("SETTINGS that change all windows", 1_000, |round| {
+        .ours(Settings, 110),
+        flood("SETTINGS that change all windows", TENS, |round| {
             let window = 65_535 + round % 2;
             vec![Frame::settings(&[(setting::INITIAL_WINDOW_SIZE, window)]); 10]
         })
-        .ours("settings", 210)
         .after((0..100).map(|n| open(stream(n), "/hold")))
-        .holding(1 << 20),
-        flood("WINDOW_UPDATE by 1 for the connection", 1_000, |_| {
+        .holding(1 << 20)
+        .ours(Settings, 210),
+        flood("WINDOW_UPDATE by 1 for the connection", TENS, |_| {
             vec![Frame::window_update(0, 1); 10]
         })
-        .ours("window_updates", 2010),
+        .ours(WindowUpdates, 2010),
         flood(
             "WINDOW_UPDATE by 1 for a response (CVE-2019-9511)",
-            1_000,
+            TENS,
             |_| vec![Frame::window_update(1, 1); 10],
         )
-        .ours("window_updates", 2510)
         .with(&[(setting::INITIAL_WINDOW_SIZE, 0)])
-        .after([open(1, "/large")]),
-        flood("extension frames", 1_000, |_| {
+        .after([open(1, "/large")])
+        .ours(WindowUpdates, 2510),
+        flood("answers to no PING", TENS, |_| {
+            vec![Frame::ping([7; 8]).flag(flag::ACK); 10]
+        }),
+        flood("extension frames", TENS, |_| {
             vec![Frame::new(0xf0, 0, [0; 100]); 10]
         }),
     ]
@@ -273,12 +311,12 @@ fn control() -> Vec<Attack> {
 fn bodies() -> Vec<Attack> {
     vec![
         // MAX_RECV_EMPTY_DATA_FRAMES: 100.
-        flood("empty DATA (CVE-2019-9518)", 5_000, |_| {
+        flood("empty DATA (CVE-2019-9518)", MANY, |_| {
             vec![Frame::data(1, *b"")]
         })
         .after([request(1, "/read")])
         .stopped(End::calm("too_many_data_frames"), 102),
-        flood("empty DATA, padded", 5_000, |_| {
+        flood("empty DATA, padded", MANY, |_| {
             vec![Frame::data(1, *b"").padded(100)]
         })
         .after([request(1, "/read")])
@@ -286,10 +324,10 @@ fn bodies() -> Vec<Attack> {
         flood("DATA of a byte that is read", 500, |_| {
             vec![Frame::data(1, *b"x"); 100]
         })
-        .ours("small_data", 40200)
-        .after([request(1, "/read")]),
+        .after([request(1, "/read")])
+        .ours(SmallData, 40200),
         // Half the connection window of 1 MiB, at 255 for each byte.
-        flood("DATA of a byte that is not read", 5_000, |_| {
+        flood("DATA of a byte that is not read", MANY, |_| {
             vec![Frame::data(1, *b"x"); 10]
         })
         .after([request(1, "/hold")])
@@ -303,43 +341,43 @@ fn readers() -> Vec<Attack> {
     let minute = Duration::from_secs(60);
     vec![
         flood("no window (CVE-2019-9517)", 4, |_| Vec::new())
-            .ours("stalled", 100)
             .with(&[(setting::INITIAL_WINDOW_SIZE, 0)])
             .after((0..100).map(|n| open(stream(n), "/large")))
             .every(minute)
-            .holding(4 << 20),
+            .holding(4 << 20)
+            .ours(Stalled, 100),
         flood("windows, but nothing is read", 4, |_| Vec::new())
-            .closing(101)
             .after((0..100).map(|n| open(stream(n), "/large")))
             .after([Frame::window_update(0, 1 << 30)])
             .without_reading()
             .every(minute)
-            .holding(9 << 20),
+            .holding(9 << 20)
+            .ours_cut(Stalled, 101, 2 << 20),
         flood("a byte of window a second", 120, |_| {
             vec![Frame::window_update(1, 1)]
         })
-        .ours("stalled", 35)
         .with(&[(setting::INITIAL_WINDOW_SIZE, 0)])
         .after([open(1, "/large")])
-        .every(Duration::from_secs(1)),
+        .every(Duration::from_secs(1))
+        .ours(Stalled, 35),
     ]
 }
 
 fn priorities() -> Vec<Attack> {
     vec![
-        flood("PRIORITY for one stream (CVE-2019-9513)", 1_000, |round| {
+        flood("PRIORITY for one stream (CVE-2019-9513)", TENS, |round| {
             (0..10)
                 .map(|n| Frame::priority(1, 2 * ((10 * round + n) % 50) + 3, true, 16))
                 .collect()
         })
-        .ours("priorities", 410),
-        flood("PRIORITY for streams that are idle", 1_000, |round| {
+        .ours(Priorities, 410),
+        flood("PRIORITY for streams that are idle", TENS, |round| {
             (0..10)
                 .map(|n| Frame::priority(stream(10 * round + n), 0, true, 16))
                 .collect()
         })
-        .ours("priorities", 410),
-        flood("PRIORITY that turns a deep tree", 1_000, |round| {
+        .ours(Priorities, 410),
+        flood("PRIORITY that turns a deep tree", TENS, |round| {
             let stream = |n: u32| 2 * (n % 100) + 1;
             (0..10)
                 .map(|n| {
@@ -347,26 +385,22 @@ fn priorities() -> Vec<Attack> {
                 })
                 .collect()
         })
-        .ours("priorities", 920)
         .after((0..100).map(|n| open(stream(n), "/hold").prioritized(2 * n, true, 16)))
-        .holding(1 << 20),
-        flood("PRIORITY_UPDATE for one stream", 1_000, |round| {
+        .holding(1 << 20)
+        .ours(Priorities, 920),
+        flood("PRIORITY_UPDATE for one stream", TENS, |round| {
             vec![Frame::priority_update(1, ["u=0", "u=7, i"][round as usize % 2]); 10]
         })
-        .ours("priorities", 410),
-        flood(
-            "PRIORITY_UPDATE for streams that are idle",
-            1_000,
-            |round| {
-                (0..10)
-                    .map(|n| Frame::priority_update(stream(10 * round + n), "u=0"))
-                    .collect()
-            },
-        )
-        .ours("priorities", 410),
-        flood("PRIORITY_UPDATE of 16 KiB", 1_000, |_| {
+        .ours(Priorities, 410),
+        flood("PRIORITY_UPDATE for streams that are idle", TENS, |round| {
+            (0..10)
+                .map(|n| Frame::priority_update(stream(10 * round + n), "u=0"))
+                .collect()
+        })
+        .ours(Priorities, 410),
+        flood("PRIORITY_UPDATE of 16 KiB", TENS, |_| {
             vec![Frame::priority_update(1, &"a,".repeat(8_000)).flag(flag::ACK)]
         })
-        .ours("priorities", 410),
+        .ours(Priorities, 410),
     ]
 }

@@ -14,35 +14,34 @@ mod heap;
 
 use tower_flowctl::serve::Exec;
 
-use self::{
-    attack::{End, run},
-    raw::Server,
-};
+use self::{attack::run, raw::Server};
 
 #[test]
 fn attacks_are_stopped_or_cost_little() {
     let mut failures = Vec::new();
-    for server in [Server::Hyper, Server::Flowctl(Exec::Local)] {
+    for server in [Server::Hyper, Server::Layered, Server::Flowctl(Exec::Local)] {
         for attack in attacks::all() {
             let report = run(&attack, server);
             println!(
-                "{server:?}: {:52} {:60} frames {:6}, handlers {:5}, peak {:6} KiB, left {:4} KiB",
+                "{server:?}: {:52} {:48} frames {:6}, answers {:6}, handlers {:5}, peak {:5} KiB",
                 attack.name,
                 format!("{:?}", report.end),
                 report.frames,
+                report.answers,
                 report.handlers,
                 report.peak >> 10,
-                report.left >> 10,
             );
-            let (end, frames) = attack.expected(server);
-            if report.end != *end
-                || report.frames > *frames && *end != End::Endured
-                || report.peak > attack.memory
+            let (expected, reason) = attack.expected(server);
+            let frames_are_few = report.frames <= expected.frames;
+            if report.end != expected.end
+                || !frames_are_few
+                || report.counted != reason
+                || report.peak > expected.memory
                 || report.left > 0
             {
                 failures.push(format!(
-                    "{server:?}: {}: expected {end:?} within {frames} frames and {} bytes, not {report:?}",
-                    attack.name, attack.memory
+                    "{server:?}: {}: expected {expected:?} and {reason:?}, not {report:?}",
+                    attack.name
                 ));
             }
         }
