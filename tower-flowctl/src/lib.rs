@@ -6,17 +6,22 @@
 
 #[cfg(feature = "admission")]
 pub mod admission;
+#[cfg(feature = "breaker")]
+pub mod breaker;
 #[cfg(feature = "admission")]
 pub mod descriptors;
 #[cfg(feature = "admission")]
 pub mod drain;
 pub mod http2;
+pub mod limit;
 #[cfg(feature = "admission")]
 pub mod management;
 #[cfg(feature = "admission")]
 pub mod reclaim;
 #[cfg(feature = "serve")]
 pub mod serve;
+
+mod unavailable;
 
 #[cfg(feature = "serve")]
 pub use serve::{serve, serve_with};

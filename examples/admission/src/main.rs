@@ -19,9 +19,12 @@ use axum::{
     routing::{get, post},
 };
 use clap::Parser;
+use serde::Serialize;
 use tower_flowctl::{
     admission::{Admission, Class, CountRequests, Limits, Network, ProxyProtocol, Snapshot},
+    breaker::{Breaker, BreakerSnapshot, Shed, Trigger},
     descriptors::DescriptorGuard,
+    limit::{AdaptiveLimitLayer, Gradient, Limiter, LimiterSnapshot, Queue},
     management::Management,
 };
 
@@ -58,12 +61,25 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .descriptors(DescriptorGuard::new().on_leak(|leak| eprintln!("leak: {leak}")))
         .build()?;
     let socket = std::net::TcpListener::bind(cli.management)?;
-    let operator = operator(admission.clone());
+    let limiter = Limiter::new(Gradient::default(), Queue::default());
+    let queue = limiter.clone();
+    let breaker = Breaker::builder()
+        .trigger(Trigger::memory())
+        .trigger(Trigger::queue(move || queue.queue_length()))
+        .build();
+    let operator = operator(Server {
+        admission: admission.clone(),
+        limiter: limiter.clone(),
+        breaker: breaker.clone(),
+    });
     let management = Management::spawn(&admission, "management", socket, |listener| async {
         let _ = axum::serve(listener, CountRequests::new(operator)).await;
     })?;
 
-    let app = Router::new().route("/", get(|| async { "hello\n" }));
+    let app = Router::new()
+        .route("/", get(|| async { "hello\n" }))
+        .route_layer(breaker.layer_by_matched_path().shed(Shed::FromUrgency(3)))
+        .layer(AdaptiveLimitLayer::new(limiter));
     let socket = tokio::net::TcpListener::bind(cli.listen).await?;
     let mut listener = admission.listener(socket);
     println!(
@@ -91,22 +107,41 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// What there is to be seen.
+#[derive(Clone)]
+struct Server {
+    admission: Admission,
+    limiter: Limiter,
+    breaker: Breaker,
+}
+
+#[derive(Serialize)]
+struct Status {
+    admission: Snapshot,
+    limiter: LimiterSnapshot,
+    breaker: BreakerSnapshot,
+}
+
 /// What the operator sees and may do.
-fn operator(admission: Admission) -> Router {
+fn operator(server: Server) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "up\n" }))
         .route("/status", get(status))
         .route("/limits", post(set_limits))
-        .with_state(admission)
+        .with_state(server)
 }
 
-async fn status(State(admission): State<Admission>) -> Json<Snapshot> {
-    Json(admission.snapshot())
+async fn status(State(server): State<Server>) -> Json<Status> {
+    Json(Status {
+        admission: server.admission.snapshot(),
+        limiter: server.limiter.snapshot(),
+        breaker: server.breaker.snapshot(),
+    })
 }
 
 /// `POST /limits?total=100&per_address=10`; what is left out stays.
 async fn set_limits(
-    State(admission): State<Admission>,
+    State(Server { admission, .. }): State<Server>,
     Query(values): Query<Vec<(String, u32)>>,
 ) -> Result<String, (StatusCode, String)> {
     let refused = |message: String| (StatusCode::BAD_REQUEST, message + "\n");

@@ -9,7 +9,8 @@ use std::{
 };
 
 use ::axum::{
-    body::{Body, HttpBody},
+    BoxError,
+    body::{Body, Bytes, HttpBody},
     extract::{Request, connect_info::Connected},
     response::Response,
     serve::{IncomingStream, Listener},
@@ -245,8 +246,8 @@ impl<S> Counted<S> {
 impl<S, B> Service<Request<B>> for Counted<S>
 where
     S: Service<Request, Response = Response>,
-    B: HttpBody<Data = bytes::Bytes> + Send + 'static,
-    B::Error: Into<::axum::BoxError>,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
 {
     type Response = Response;
     type Error = S::Error;
@@ -257,17 +258,17 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // Which does nothing to what is axum's body already.
-        let mut request = request.map(Body::new);
         let active = self.connection.begin();
         let version = request.version();
         if version >= Version::HTTP_2 {
             self.connection.0.set_multiplexed();
         }
-        if !request.body().is_end_stream() {
+        let request = if request.body().is_end_stream() {
+            request.map(Body::new)
+        } else {
             let connection = &self.connection;
-            request = request.map(|body| Body::new(RatedBody::new(body, connection)));
-        }
+            request.map(|body| Body::new(RatedBody::new(body, connection)))
+        };
         let connects = request.method() == Method::CONNECT;
         CountedFuture {
             response: self.service.call(request),

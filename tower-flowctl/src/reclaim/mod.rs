@@ -6,7 +6,7 @@
 //! the least: most clients expect an old keep-alive connection to be gone, and repeat the request on a new one. Closing the
 //! newest first ("LIFO") would hit the clients that are in the middle of loading a page and would keep the abandoned ones.
 //! nginx's `ngx_drain_connections` and h2o's `soft-connection-limit` take the oldest, too. A stack is the right order
-//! somewhere else, for requests that wait under overload (adaptive LIFO): there the newest has the
+//! somewhere else, for requests that wait under overload ([`limit`](crate::limit)): there the newest has the
 //! client that still waits.
 //!
 //! # Which, and how many

@@ -1,0 +1,255 @@
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{
+    Baselines, BreakerBuilder, BreakerLayer, BreakerState, Refuse, RouteSnapshot, route::Route,
+    state::Rules, trigger::Triggers,
+};
+
+/// How often the triggers are looked at: once a second, in nanoseconds.
+const LOOK: u64 = 1_000_000_000;
+
+/// The breakers of an application's routes. A cheap handle.
+#[derive(Clone)]
+pub struct Breaker {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    origin: Instant,
+    /// In nanoseconds.
+    window: u64,
+    probes: u32,
+    rules: Rules,
+    baselines: RwLock<Baselines>,
+    routes: RwLock<HashMap<Box<str>, Arc<Route>>>,
+    triggers: Triggers,
+    next_look: AtomicU64,
+    overloaded: AtomicBool,
+    /// For the jitter.
+    turned_away: AtomicU64,
+}
+
+impl Breaker {
+    pub(super) fn new(
+        window: Duration,
+        probes: u32,
+        rules: Rules,
+        baselines: Baselines,
+        triggers: Triggers,
+    ) -> Self {
+        let shared = Shared {
+            origin: Instant::now(),
+            window: nanos(window),
+            probes,
+            rules,
+            baselines: RwLock::new(baselines),
+            routes: RwLock::default(),
+            triggers,
+            next_look: AtomicU64::new(0),
+            overloaded: AtomicBool::new(false),
+            turned_away: AtomicU64::new(0),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// A builder with the [defaults](BreakerBuilder).
+    pub fn builder() -> BreakerBuilder {
+        BreakerBuilder::default()
+    }
+
+    /// A layer for one route.
+    pub fn layer(&self, route: &str) -> BreakerLayer<Refuse> {
+        BreakerLayer::new(self.clone(), Some(self.route(route)))
+    }
+
+    /// A layer that tells routes apart by axum's `MatchedPath`, for [`Router::route_layer`](axum::Router::route_layer). A
+    /// request without one passes.
+    #[cfg(feature = "axum")]
+    pub fn layer_by_matched_path(&self) -> BreakerLayer<Refuse> {
+        BreakerLayer::new(self.clone(), None)
+    }
+
+    /// Replaces the baselines.
+    pub fn set_baselines(&self, baselines: Baselines) {
+        for route in self.routes() {
+            route.set_stored(baselines.get(route.name()).copied());
+        }
+        let mut stored = self
+            .shared
+            .baselines
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *stored = baselines;
+    }
+
+    /// What all routes have shown so far while they were healthy, to be stored as baselines.
+    pub fn observed(&self) -> Baselines {
+        let now = Instant::now();
+        let mut observed = Baselines::new();
+        for route in self.routes() {
+            self.advance(&route, now);
+            if let Some(baseline) = route.observed() {
+                observed = observed.with(route.name(), baseline);
+            }
+        }
+        observed
+    }
+
+    /// The state of all routes.
+    pub fn snapshot(&self) -> BreakerSnapshot {
+        let now = Instant::now();
+        let snapshot = |route: &Arc<Route>| {
+            self.advance(route, now);
+            route.snapshot()
+        };
+        let mut routes: Vec<RouteSnapshot> = self.routes().iter().map(snapshot).collect();
+        routes.sort_by(|a, b| a.route.cmp(&b.route));
+        BreakerSnapshot {
+            overloaded: self.is_overloaded(now),
+            routes,
+        }
+    }
+
+    /// Where a route stands; `Closed` if it is not known.
+    pub fn state(&self, route: &str) -> BreakerState {
+        let snapshot = self.snapshot();
+        let known = snapshot
+            .routes
+            .into_iter()
+            .find(|known| known.route == route);
+        known.map(|route| route.state).unwrap_or_default()
+    }
+
+    fn routes(&self) -> Vec<Arc<Route>> {
+        let routes = self
+            .shared
+            .routes
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        routes.values().cloned().collect()
+    }
+
+    /// The route of this name, made if it is new.
+    pub(super) fn route(&self, name: &str) -> Arc<Route> {
+        let shared = &self.shared;
+        {
+            let routes = shared.routes.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(route) = routes.get(name) {
+                return Arc::clone(route);
+            }
+        }
+        let mut routes = shared
+            .routes
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            let baselines = shared
+                .baselines
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            // The windows of all routes end together.
+            let passed = self.since_origin(Instant::now()) / shared.window;
+            let end = (passed + 1) * shared.window;
+            Arc::new(Route::new(name, baselines.get(name).copied(), end))
+        };
+        Arc::clone(routes.entry(name.into()).or_insert_with(new))
+    }
+
+    fn since_origin(&self, now: Instant) -> u64 {
+        nanos(now - self.shared.origin)
+    }
+
+    /// Ends the windows of a route that are over.
+    fn advance(&self, route: &Route, now: Instant) {
+        let now = self.since_origin(now);
+        if now >= route.window_end() {
+            let Shared {
+                window,
+                rules,
+                probes,
+                ..
+            } = &*self.shared;
+            route.rotate(now, *window, rules, *probes);
+        }
+    }
+
+    /// Whether a request that begins now passes.
+    pub(super) fn admits(&self, route: &Route, now: Instant) -> bool {
+        self.advance(route, now);
+        !self.is_overloaded(now) && route.admits()
+    }
+
+    /// Takes down the latency of a request that ends now.
+    pub(super) fn record(&self, route: &Route, begun: Instant) {
+        let now = Instant::now();
+        self.advance(route, now);
+        route.record(now - begun);
+    }
+
+    fn is_overloaded(&self, now: Instant) -> bool {
+        let shared = &self.shared;
+        if shared.triggers.is_empty() {
+            return false;
+        }
+        let nanos = self.since_origin(now);
+        let due = shared.next_look.load(Relaxed);
+        let looks = nanos >= due
+            && shared
+                .next_look
+                .compare_exchange(due, nanos + LOOK, Relaxed, Relaxed)
+                .is_ok();
+        if looks {
+            let overloaded = shared.triggers.look(now).is_some();
+            shared.overloaded.store(overloaded, Relaxed);
+        }
+        shared.overloaded.load(Relaxed)
+    }
+
+    /// In how many seconds a client that is turned away should come back: when the window ends, or up to half of that later,
+    /// so that not all come at once.
+    pub(super) fn retry_after(&self, route: &Route, now: Instant) -> u64 {
+        let left = route.window_end().saturating_sub(self.since_origin(now));
+        let wait = left.div_ceil(1_000_000_000).max(1);
+        let count = self.shared.turned_away.fetch_add(1, Relaxed);
+        // Fibonacci hashing spreads consecutive numbers evenly.
+        let spread = count.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        wait + spread % (wait / 2 + 1)
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl fmt::Debug for Breaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Breaker")
+            .field("window", &Duration::from_nanos(self.shared.window))
+            .field("routes", &self.routes().len())
+            .field("overloaded", &self.shared.overloaded)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The state of a [`Breaker`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct BreakerSnapshot {
+    /// Whether a trigger is set off, so that all routes are degraded.
+    pub overloaded: bool,
+    /// The routes, by name.
+    pub routes: Vec<RouteSnapshot>,
+}

@@ -1,0 +1,139 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::Request;
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+use tower_service::Service;
+
+use super::{Breaker, Degrade, Refuse, Shed, route::Route};
+
+/// The service of [`BreakerLayer`](super::BreakerLayer).
+///
+/// The time until the inner future is ready, or dropped, is the request's latency: until the response's head, without the
+/// time that its body takes. It is ready when the inner service and the one that answers in its place are.
+#[derive(Clone, Debug)]
+pub struct BreakerService<S, D = Refuse> {
+    pub(super) inner: S,
+    pub(super) breaker: Breaker,
+    pub(super) route: Option<Arc<Route>>,
+    pub(super) degrade: D,
+    pub(super) shed: Shed,
+}
+
+impl<S, D> BreakerService<S, D> {
+    fn route<B>(&self, request: &Request<B>) -> Option<Arc<Route>> {
+        #[cfg(feature = "axum")]
+        if self.route.is_none() {
+            let path = request.extensions().get::<axum::extract::MatchedPath>()?;
+            return Some(self.breaker.route(path.as_str()));
+        }
+        let _ = request;
+        self.route.clone()
+    }
+}
+
+impl<B, S, D> Service<Request<B>> for BreakerService<S, D>
+where
+    S: Service<Request<B>>,
+    D: Degrade<B, S>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = BreakerFuture<S::Future, D::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        ready!(self.inner.poll_ready(cx))?;
+        self.degrade.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let Some(route) = self.route(&request) else {
+            return BreakerFuture::passed(self.inner.call(request), None);
+        };
+        let begun = Instant::now();
+        if !self.breaker.admits(&route, begun) && self.shed.takes(request.headers()) {
+            route.count_degraded();
+            let retry_after = self.breaker.retry_after(&route, begun);
+            return BreakerFuture::degraded(self.degrade.degrade(request, retry_after));
+        }
+        route.count_passed();
+        let timer = Timer {
+            breaker: self.breaker.clone(),
+            route,
+            begun,
+        };
+        BreakerFuture::passed(self.inner.call(request), Some(timer))
+    }
+}
+
+/// Takes down the latency when it is dropped: a client that gave up waited that long, too.
+#[derive(Debug)]
+struct Timer {
+    breaker: Breaker,
+    route: Arc<Route>,
+    begun: Instant,
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.breaker.record(&self.route, self.begun);
+    }
+}
+
+pin_project! {
+    /// The future of [`BreakerService`].
+    #[derive(Debug)]
+    pub struct BreakerFuture<F, D> {
+        #[pin]
+        answer: Answer<F, D>,
+        timer: Option<Timer>,
+    }
+}
+
+pin_project! {
+    #[project = AnswerProjection]
+    #[derive(Debug)]
+    enum Answer<F, D> {
+        Passed { #[pin] answer: F },
+        Degraded { #[pin] answer: D },
+    }
+}
+
+impl<F, D> BreakerFuture<F, D> {
+    fn passed(answer: F, timer: Option<Timer>) -> Self {
+        Self {
+            answer: Answer::Passed { answer },
+            timer,
+        }
+    }
+
+    fn degraded(answer: D) -> Self {
+        Self {
+            answer: Answer::Degraded { answer },
+            timer: None,
+        }
+    }
+}
+
+impl<F, D, T, E> Future for BreakerFuture<F, D>
+where
+    F: Future<Output = Result<T, E>>,
+    D: Future<Output = Result<T, E>>,
+{
+    type Output = Result<T, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let result = match this.answer.project() {
+            AnswerProjection::Passed { answer } => ready!(answer.poll(cx)),
+            AnswerProjection::Degraded { answer } => ready!(answer.poll(cx)),
+        };
+        *this.timer = None;
+        Poll::Ready(result)
+    }
+}

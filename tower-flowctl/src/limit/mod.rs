@@ -1,0 +1,49 @@
+//! A limit on requests in flight that finds itself, and a queue that does not make everybody late.
+//!
+//! ```text
+//!               standing: newest first, 5 ms        limit: follows latency
+//!  requests ─► queue ───────────────────────► permits ─► service
+//!                │  else: oldest first, 100 ms    ▲          │
+//!                └── 503                          └── latency ┘
+//! ```
+//!
+//! # The limit
+//! follows a gradient, as Netflix's and Envoy's do ([`Gradient`]): while latencies are what they are with little in flight,
+//! it grows; when they are higher, something behind is queueing, and it shrinks. tower's `ConcurrencyLimit` has a number that
+//! you have to know.
+//!
+//! # The queue
+//! ([`Queue`]) is CoDel's in the form that servers use. What counts is not how long it is but whether it was empty of late. If
+//! it was, a burst is being worked off, and everybody may wait for `interval`. If it was not for a whole `interval`, it
+//! stands: there is more work than can be done. Then newcomers may wait for `target` only, and the newest goes first, because
+//! its client is the most likely to be still there; first come, first served would answer everybody too late.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use tower_flowctl::limit::{AdaptiveLimitLayer, Gradient, Limiter, Queue};
+//!
+//! let limiter = Limiter::new(Gradient::default(), Queue::default());
+//! let app: Router = Router::new()
+//!     .route("/", get(|| async { "hello" }))
+//!     .layer(AdaptiveLimitLayer::new(limiter.clone()));
+//! assert_eq!(limiter.snapshot().limit, 20);
+//! # drop(app);
+//! ```
+//!
+//! # When not
+//! Before services whose latency has nothing to do with load, such as long polls: put the limit on the other routes.
+//!
+//! # Cost
+//! A request takes one lock twice, for some tens of nanoseconds, and reads the clock three times. What waits has a timer.
+
+mod gradient;
+mod layer;
+mod limiter;
+mod service;
+
+pub use self::{
+    gradient::Gradient,
+    layer::AdaptiveLimitLayer,
+    limiter::{Limiter, LimiterSnapshot, Queue},
+    service::{AdaptiveLimit, AdaptiveLimitFuture},
+};

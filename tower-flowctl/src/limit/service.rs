@@ -1,0 +1,176 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tower_service::Service;
+
+use super::{
+    Limiter,
+    limiter::{Decided, Entry, Permit, Waiter},
+};
+use crate::unavailable::unavailable;
+
+/// The service of [`AdaptiveLimitLayer`](super::AdaptiveLimitLayer).
+///
+/// A request waits in its future, not in `poll_ready`: a queue that is served newest first must hold the requests, and axum
+/// asks a clone for readiness that it then drops. `poll_ready` is the inner service's. What finds no place is
+/// answered with 503. A request's latency, by which the limit is adjusted, is the time until the response's head.
+///
+/// # Cancellation
+/// A future that is dropped leaves the queue, or gives its place back.
+#[derive(Clone, Debug)]
+pub struct AdaptiveLimit<S> {
+    pub(super) inner: S,
+    pub(super) limiter: Limiter,
+}
+
+impl<S, B, R> Service<Request<B>> for AdaptiveLimit<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    R: Default,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = AdaptiveLimitFuture<S, Request<B>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let state = match self.limiter.enter() {
+            Entry::Granted(permit) => State::Running {
+                response: self.inner.call(request),
+                permit: Some(permit),
+            },
+            Entry::Wait { waiter, until } => {
+                // The one that is ready goes into the future, and a clone takes its place.
+                let clone = self.inner.clone();
+                let service = std::mem::replace(&mut self.inner, clone);
+                State::Waiting {
+                    timer: sleep_until(until),
+                    place: Place {
+                        limiter: self.limiter.clone(),
+                        waiter: Some(waiter),
+                    },
+                    call: Some((service, request)),
+                }
+            }
+            Entry::Rejected => State::Rejected,
+        };
+        AdaptiveLimitFuture { state }
+    }
+}
+
+/// In how many seconds those who are turned away should come back. An overload that a queue could not take lasts longer than
+/// a client's first retry would wait.
+const RETRY_AFTER: u64 = 1;
+
+pin_project! {
+    /// The future of [`AdaptiveLimit`].
+    pub struct AdaptiveLimitFuture<S: Service<Q>, Q> {
+        #[pin]
+        state: State<S, Q>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S: Service<Q>, Q> {
+        Waiting {
+            #[pin]
+            timer: Sleep,
+            place: Place,
+            call: Option<(S, Q)>,
+        },
+        Running {
+            #[pin]
+            response: S::Future,
+            permit: Option<Permit>,
+        },
+        Rejected,
+    }
+}
+
+/// A place in the queue.
+struct Place {
+    limiter: Limiter,
+    /// `None` once it is left in order.
+    waiter: Option<Arc<Waiter>>,
+}
+
+impl Place {
+    /// Whether it is decided; the permit if it is granted.
+    fn poll(&mut self, timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Option<Permit>> {
+        let Some(waiter) = &self.waiter else {
+            return Poll::Ready(None);
+        };
+        let mut decided = waiter.poll(cx.waker());
+        if decided == Decided::Waiting {
+            ready!(timer.poll(cx));
+            decided = self.limiter.give_up(waiter);
+        }
+        self.waiter = None;
+        Poll::Ready((decided == Decided::Granted).then(|| self.limiter.permit(Instant::now())))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(waiter) = self.waiter.take()
+            && self.limiter.give_up(&waiter) == Decided::Granted
+        {
+            self.limiter.give_back();
+        }
+    }
+}
+
+impl<S, Q, R> Future for AdaptiveLimitFuture<S, Q>
+where
+    S: Service<Q, Response = Response<R>>,
+    R: Default,
+{
+    type Output = Result<Response<R>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProjection::Waiting { timer, place, call } => {
+                    match (ready!(place.poll(timer, cx)), call.take()) {
+                        (Some(permit), Some((mut service, request))) => State::Running {
+                            response: service.call(request),
+                            permit: Some(permit),
+                        },
+                        _ => State::Rejected,
+                    }
+                }
+                StateProjection::Running { response, permit } => {
+                    let response = ready!(response.poll(cx));
+                    *permit = None;
+                    return Poll::Ready(response);
+                }
+                StateProjection::Rejected => return Poll::Ready(Ok(unavailable(RETRY_AFTER))),
+            };
+            state.set(next);
+        }
+    }
+}
+
+impl<S: Service<Q>, Q> fmt::Debug for AdaptiveLimitFuture<S, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Waiting { .. } => "waiting",
+            State::Running { .. } => "running",
+            State::Rejected => "rejected",
+        };
+        f.debug_tuple("AdaptiveLimitFuture").field(&state).finish()
+    }
+}
