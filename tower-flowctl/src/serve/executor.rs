@@ -7,12 +7,16 @@
 use std::{
     fmt,
     future::Future,
+    panic::AssertUnwindSafe,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::{
+    future::FutureExt,
+    stream::{FuturesUnordered, StreamExt},
+};
 use hyper_util::server::graceful::GracefulConnection;
 
 /// Where the handlers of an HTTP/2 connection run. HTTP/1 handlers always run in their connection's task.
@@ -57,7 +61,12 @@ impl fmt::Debug for Executor {
 impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Executor {
     fn execute(&self, future: F) {
         match self {
-            Self::Local(new) => lock(new).push(Box::pin(future)),
+            // A handler that panics ends its stream and no other, as it does in a task of its own. What it leaves behind is
+            // dropped and not looked at again.
+            Self::Local(new) => {
+                let caught = AssertUnwindSafe(future).catch_unwind().map(drop);
+                lock(new).push(Box::pin(caught));
+            }
             Self::Spawn => drop(tokio::spawn(future)),
         }
     }
