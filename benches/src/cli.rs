@@ -6,10 +6,9 @@ use std::{
 };
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
-use rustix::process::setpriority_process;
 
 use crate::{
-    baseline, gate, load,
+    baseline, gate, load, process,
     suite::{Options, Suite},
     suites,
 };
@@ -90,7 +89,7 @@ fn common(command: Command) -> Command {
         .arg(flag("save", "Write the result to benches/results/"))
         .arg(flag(
             "priority",
-            "Ask for the highest priority, where others use this machine too (needs root)",
+            "Run before all other processes, where there are others (real-time priority: needs root)",
         ))
 }
 
@@ -178,7 +177,7 @@ fn options(matches: &ArgMatches, suite: Option<&Suite>) -> Result<Options, Strin
 /// The options, with what they ask of the process done.
 fn prepared(options: Options) -> Result<Options, String> {
     if options.priority {
-        setpriority_process(None, -20).map_err(|e| format!("--priority: {e} (it needs root)"))?;
+        process::before_all_others()?;
     }
     Ok(options)
 }

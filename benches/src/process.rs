@@ -176,6 +176,31 @@ fn spawn(command: &mut Command) -> Result<Child, String> {
     on_core(Cores::split().server, || command.spawn())?.map_err(|e| e.to_string())
 }
 
+/// Puts this process, and what it starts from now on, before all others, so that a machine in use can be measured on.
+///
+/// By real-time scheduling, since niceness only counts within a session where the kernel groups by those (`autogroup`).
+pub(crate) fn before_all_others() -> Result<(), String> {
+    chrt(&["--fifo", "--pid", "1", &std::process::id().to_string()])
+}
+
+/// A command that is not put before all others by [`before_all_others`]: to compile is not to measure.
+pub(crate) fn in_turn(program: &str) -> Command {
+    let mut command = Command::new("chrt");
+    command.args(["--other", "0", program]);
+    command
+}
+
+fn chrt(arguments: &[&str]) -> Result<(), String> {
+    let out = Command::new("chrt").args(arguments).output();
+    let out = out.map_err(|e| format!("chrt (of util-linux) does not start: {e}"))?;
+    if out.status.success() {
+        Ok(())
+    } else {
+        let why = String::from_utf8_lossy(&out.stderr).trim().to_owned();
+        Err(format!("--priority needs root: {why}"))
+    }
+}
+
 /// An address of the loopback interface that was free a moment ago.
 pub fn free_address() -> Result<SocketAddr, String> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))

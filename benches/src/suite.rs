@@ -102,7 +102,7 @@ pub struct Options {
     pub quick: bool,
     /// Write the result to `benches/results/`.
     pub save: bool,
-    /// Ask for the highest priority, for the driver and all it starts.
+    /// The driver, and all it starts, runs before all other processes.
     pub priority: bool,
     /// Peers asked for; none means all.
     pub peers: Vec<String>,

@@ -38,6 +38,8 @@ pub(super) const SUITE: Suite = Suite::new(
 const AGREEMENT: f64 = 0.05;
 const CONNECTIONS: usize = 32;
 const STREAMS: usize = 8;
+/// Of a round; the others only take whole seconds.
+const SPAN: Duration = Duration::from_secs(1);
 const STALL: Duration = Duration::from_millis(200);
 const STALL_EVERY: Duration = Duration::from_secs(1);
 /// Few enough that the server keeps up between the stalls.
@@ -120,10 +122,6 @@ fn serve(arguments: &[String]) -> Result<(), String> {
     })
 }
 
-fn span(options: &Options) -> Duration {
-    options.pick(Duration::from_secs(1), Duration::from_secs(3))
-}
-
 /// Interleaved rounds of ours and the other generator.
 fn rates(
     server: &Server,
@@ -138,10 +136,10 @@ fn rates(
         rounds::interleave(other, &mut subjects, rounds, |_, ours, _| {
             let before = server.usage().cpu;
             let (rate, answered) = if *ours {
-                let outcome = load::run(&plan(server, protocol, options))?.checked()?;
+                let outcome = load::run(&plan(server, protocol))?.checked()?;
                 (outcome.rate(), outcome.answered as f64)
             } else {
-                by_other(server, other, program, options)?
+                by_other(server, other, program)?
             };
             let cpu = (server.usage().cpu - before).as_secs_f64();
             Ok(Sample::new()
@@ -151,7 +149,7 @@ fn rates(
     })?
 }
 
-fn plan(server: &Server, protocol: Protocol, options: &Options) -> Plan {
+fn plan(server: &Server, protocol: Protocol) -> Plan {
     Plan {
         protocol,
         connections: CONNECTIONS,
@@ -160,19 +158,14 @@ fn plan(server: &Server, protocol: Protocol, options: &Options) -> Plan {
         } else {
             STREAMS
         },
-        span: Span::Time(span(options)),
+        span: Span::Time(SPAN),
         ..Plan::new(server.address, vec![Ask::get("/").length(13)])
     }
 }
 
 /// The rate and the number of answers that the other generator reports.
-fn by_other(
-    server: &Server,
-    other: &str,
-    program: &PathBuf,
-    options: &Options,
-) -> Result<(f64, f64), String> {
-    let seconds = span(options).as_secs().to_string();
+fn by_other(server: &Server, other: &str, program: &PathBuf) -> Result<(f64, f64), String> {
+    let seconds = SPAN.as_secs().to_string();
     let connections = CONNECTIONS.to_string();
     let streams = STREAMS.to_string();
     let url = format!("http://{}/", server.address);
@@ -227,7 +220,7 @@ fn h2load_says(text: &str) -> Option<(f64, f64)> {
 /// What each kind of load sees of the same stalls; what is wrong with that.
 fn stalls(options: &Options, report: &mut Report) -> Result<Vec<String>, String> {
     let server = Server::ours("stalling", "generator", &["stalling"])?;
-    let seconds = options.pick(4, 20);
+    let seconds = options.pick(4, 10);
     let load = |pace| {
         on_core(Cores::split().client, || {
             load::run(&Plan {

@@ -11,6 +11,7 @@ use crate::{
     cachegrind::{self, Counts, Depth, Probe},
     hot::HotPath,
     peers::{Built, Mode, OURS, PEERS, Peer, REFERENCE},
+    plot::{Curve, Plot, Scale},
     report::{Better, Report, Table, number},
     sets::{self, Set, Size},
     stats::{Interval, median},
@@ -197,10 +198,15 @@ struct TimeRow {
 fn time(options: &Options) -> Result<(), String> {
     let peers = peers(options)?;
     let mut report = Report::new("router");
+    let mut all = Vec::new();
     for set in chosen_sets(options)? {
         let rows = time_set(&set, &peers, options.quick)?;
         report.table(time_table(&set, &rows)).rows(&rows)?;
         figures(&mut report, &rows);
+        all.extend(rows);
+    }
+    if all.iter().any(|row| row.set.starts_with("scale-")) {
+        report.plot("scale", scale_plot(&all));
     }
     report.note("Nanoseconds a look-up in one interleaved run; `x` is how many times faster than matchit 0.9.2 (median of the rounds' own ratios). Allocations are a look-up's, bytes (heap) and build time a route's.");
     report.finish(options)
@@ -232,6 +238,24 @@ fn figures(report: &mut Report, rows: &[TimeRow]) {
                 Better::Lower,
             );
     }
+}
+
+/// A look-up's time against the number of routes, in the sets that grow.
+fn scale_plot(rows: &[TimeRow]) -> Plot {
+    let mut curves: Vec<Curve> = Vec::new();
+    for row in rows.iter().filter(|row| row.set.starts_with("scale-")) {
+        let point = (row.routes as f64, row.find.median_ns);
+        match curves.iter_mut().find(|(name, _)| name == row.peer) {
+            Some((_, points)) => points.push(point),
+            None => curves.push((row.peer.to_owned(), vec![point])),
+        }
+    }
+    Plot::curves(
+        "A random look-up by the number of routes",
+        ("routes", Scale::Logarithmic),
+        ("ns", Scale::Logarithmic),
+        curves,
+    )
 }
 
 fn time_set(set: &Set, peers: &[Peer], quick: bool) -> Result<Vec<TimeRow>, String> {

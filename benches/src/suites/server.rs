@@ -18,7 +18,7 @@ use std::{
 use crate::{
     load::{self, Ask, Plan, Protocol, Span},
     plot::Plot,
-    process::{Cores, Server, free_address, on_core},
+    process::{Cores, Server, free_address, in_turn, on_core},
     report::{Better, Report, Table},
     rounds::{self, Sample, Series},
     suite::{Options, Suite},
@@ -173,7 +173,7 @@ fn run(options: &Options) -> Result<(), String> {
     let always = [OURS, REFERENCE];
     let wanted = |peer: &&Peer| always.contains(&peer.name) || options.wants_peer(peer.name);
     let peers: Vec<&Peer> = PEERS.iter().filter(wanted).collect();
-    let programs = build()?;
+    let programs = build(options)?;
     let mut servers = Vec::new();
     for peer in peers {
         match start(peer, &programs)? {
@@ -237,7 +237,7 @@ fn measure(
         }
     }
     on_core(Cores::split().client, || {
-        let rounds = options.pick(3, 11);
+        let rounds = options.pick(3, 9);
         rounds::interleave(
             case.name,
             &mut subjects,
@@ -247,8 +247,8 @@ fn measure(
                     protocol: case.protocol,
                     connections: case.connections,
                     in_flight: case.in_flight,
-                    warm_up: Duration::from_millis(options.pick(50, 200)),
-                    span: Span::Time(Duration::from_millis(options.pick(200, 1_000))),
+                    warm_up: Duration::from_millis(options.pick(50, 100)),
+                    span: Span::Time(Duration::from_millis(options.pick(200, 500))),
                     pid: Some(server.pid()),
                     ..Plan::new(server.address, vec![Ask::get(case.path).length(*length)])
                 })?
@@ -304,11 +304,16 @@ fn declared(head: &str) -> Option<u64> {
 }
 
 /// Compiles the programs of `benches/peers` and says where they are.
-fn build() -> Result<PathBuf, String> {
+fn build(options: &Options) -> Result<PathBuf, String> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
     let target = package.join("../../target/peers");
     println!("compiling the peers; the first time this takes minutes");
-    let status = Command::new("cargo")
+    let mut cargo = if options.priority {
+        in_turn("cargo")
+    } else {
+        Command::new("cargo")
+    };
+    let status = cargo
         .args([
             "build",
             "--release",
