@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-use crate::{Expected, Selector, SnapshotId, Version};
+use crate::{Expected, Selector, SnapshotId, Version, source::SourceError};
 
 /// An error of a user's closure.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -86,6 +86,8 @@ pub enum SwapError {
         /// The limit it passed.
         limit: Duration,
     },
+    /// A source has no content at present.
+    Source(Arc<SourceError>),
     /// Not a version.
     BadVersion(String),
     /// Not the id of a snapshot.
@@ -127,6 +129,7 @@ impl fmt::Display for SwapError {
             Self::TimedOut { stage, limit } => {
                 write!(f, "{stage} took longer than the limit of {limit:?}")
             }
+            Self::Source(error) => error.fmt(f),
             Self::BadVersion(text) => write!(
                 f,
                 "`{text}` is not a version: it is written 1.2.0, or in full v1.2.0+sha256. and 64 digits"
@@ -143,6 +146,7 @@ impl Error for SwapError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Rejected { source, .. } => Some(&**source),
+            Self::Source(error) => error.source(),
             _ => None,
         }
     }

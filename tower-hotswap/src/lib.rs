@@ -16,6 +16,7 @@
 //! - [`HotLayer`] replaces middleware around a service that stays, [`HotConfig`] typed configuration; with the same handle.
 //! - A [`Snapshot`] is immutable and has a [`Version`]: a semantic version and the hash of its content.
 //! - [`checks`] say what a candidate has to pass before it may take requests.
+//! - A [`source`] is followed: a file, a URL, a signal, or one of your own.
 //! - [`InFlight`] lets what outlives its response, a WebSocket say, count as in flight.
 //!
 //! # Example
@@ -52,6 +53,8 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `axum` | no | `HotSwap` under `axum::serve`; extractors of [`InFlight`] and of a [`HotConfig`]'s version; the router `admin` |
+//! | `notify` | no | `source::FileSource`: files and folders that are watched |
+//! | `signal` | no | `source::HangupSource`: files that are read again at SIGHUP |
 //! | `rustls` | no | module `tls`: certificates, ticket keys and sessions that change while it serves; a listener with `axum` |
 //!
 //! [tower]: https://docs.rs/tower
@@ -82,6 +85,7 @@ mod recipe;
 mod review;
 mod service;
 mod snapshot;
+pub mod source;
 mod store;
 mod sync;
 #[cfg(feature = "rustls")]

@@ -43,6 +43,7 @@ impl From<SwapError> for Problem {
             SwapError::Rejected { .. }
             | SwapError::Panicked { .. }
             | SwapError::TimedOut { .. }
+            | SwapError::Source(_)
             | SwapError::BadWeight { .. }
             | SwapError::BadVersion(_)
             | SwapError::BadSelector(_) => StatusCode::UNPROCESSABLE_ENTITY,
