@@ -38,6 +38,7 @@ pub(crate) mod flag {
 /// Identifiers of settings.
 pub(crate) mod setting {
     pub(crate) const INITIAL_WINDOW_SIZE: u16 = 4;
+    pub(crate) const MAX_HEADER_LIST_SIZE: u16 = 6;
     /// RFC 9218 §2.1.
     pub(crate) const NO_RFC7540_PRIORITIES: u16 = 9;
 }

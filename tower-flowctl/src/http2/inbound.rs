@@ -58,6 +58,9 @@ impl Named {
 /// Bytes by which a frame grows.
 const GROWTH: usize = 3 + FIELD_VALUE;
 
+/// Bytes by which a header list grows, as RFC 9113 §6.5.2 counts them. Clients are told a limit that leaves room for them.
+pub(crate) const LIST_GROWTH: u32 = (32 + "strict-transport-security".len() + FIELD_VALUE) as u32;
+
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     /// So many bytes of the preface have come.

@@ -44,8 +44,6 @@ mod socket;
 mod stream;
 mod tree;
 
-#[cfg(feature = "serve")]
-pub(crate) use self::connection::Connection;
 #[cfg(feature = "axum")]
 pub use self::listener::PriorityListener;
 #[cfg(all(feature = "serve", unix))]
@@ -60,3 +58,5 @@ pub use self::{
     service::{PriorityFuture, PriorityService, StreamPriority},
     stream::PriorityStream,
 };
+#[cfg(feature = "serve")]
+pub(crate) use self::{connection::Connection, inbound::LIST_GROWTH};

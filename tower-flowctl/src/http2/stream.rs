@@ -21,7 +21,7 @@ use super::{
     flood::Abuse,
     frame::{HEAD, Head, SMALLEST_MAX_PAYLOAD, flag, kind, setting},
     identity,
-    inbound::{Inbound, Step},
+    inbound::{Inbound, LIST_GROWTH, Step},
     outbound::{Outbound, copy_at},
     pace::Pace,
     socket,
@@ -342,7 +342,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
         true
     }
 
-    /// Takes the server's first SETTINGS out, to add an entry. Returns how many of hyper's bytes that takes.
+    /// Takes the server's first SETTINGS out, to add an entry and to leave room for our field in header lists. Returns how
+    /// many of hyper's bytes that takes.
     fn introduce(&mut self, slices: &[&[u8]]) -> usize {
         let mut frame = [0; HEAD + 256];
         let length = copy_at(slices, 0, &mut frame);
@@ -363,6 +364,16 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
             ..head
         };
         self.own.extend_from_slice(&grown.bytes());
+        for entry in frame[HEAD..whole].chunks_exact_mut(6) {
+            if let [0, id, value @ ..] = entry
+                && u16::from(*id) == setting::MAX_HEADER_LIST_SIZE
+                && let Some(value) = value.first_chunk_mut::<4>()
+            {
+                *value = u32::from_be_bytes(*value)
+                    .saturating_sub(LIST_GROWTH)
+                    .to_be_bytes();
+            }
+        }
         self.own.extend_from_slice(&frame[HEAD..whole]);
         let [a, b] = setting::NO_RFC7540_PRIORITIES.to_be_bytes();
         self.own.extend_from_slice(&[a, b, 0, 0, 0, 1]);

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use hyper_util::{rt::TokioTimer, server::conn::auto::Builder};
 
+use crate::http2::LIST_GROWTH;
+
 /// Every setting of HTTP/2 that hyper has, with presets.
 ///
 /// The defaults are hyper's, but for those whose documentation says otherwise. A stream's window of 1 MiB, which raw HTTP/2
@@ -151,7 +153,8 @@ impl Http2Tuning {
             .enable_connect_protocol()
             .max_frame_size(self.max_frame_size)
             .max_concurrent_streams(self.max_concurrent_streams)
-            .max_header_list_size(self.max_header_list_size)
+            // The adapter takes as much off what clients are told, and adds a field of that size.
+            .max_header_list_size(self.max_header_list_size.saturating_add(LIST_GROWTH))
             .max_send_buf_size(self.send_buffer)
             .max_pending_accept_reset_streams(self.max_pending_resets)
             .max_local_error_reset_streams(self.max_local_error_resets)

@@ -49,6 +49,7 @@ pub(crate) mod setting {
     pub(crate) const MAX_CONCURRENT_STREAMS: u16 = 0x3;
     pub(crate) const INITIAL_WINDOW_SIZE: u16 = 0x4;
     pub(crate) const MAX_FRAME_SIZE: u16 = 0x5;
+    pub(crate) const MAX_HEADER_LIST_SIZE: u16 = 0x6;
     pub(crate) const NO_RFC7540_PRIORITIES: u16 = 0x9;
 }
 
@@ -210,6 +211,15 @@ impl Frame {
     pub(crate) fn debug_data(&self) -> String {
         assert_eq!(self.kind, kind::GOAWAY);
         String::from_utf8_lossy(&self.payload[8..]).into_owned()
+    }
+
+    /// The value that SETTINGS gives to a setting, if it does.
+    pub(crate) fn setting(&self, id: u16) -> Option<u32> {
+        assert_eq!(self.kind, kind::SETTINGS);
+        let mut entries = self.payload.chunks_exact(6);
+        entries
+            .find(|entry| entry[..2] == id.to_be_bytes())
+            .map(|entry| word(entry, 2))
     }
 
     /// The value of `:status` of a response's HEADERS, if it has one.
