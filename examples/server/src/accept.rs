@@ -11,7 +11,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
-use tower_flowctl::admission::{Accept, AdmittedStream, Transport};
+use tokio_rustls::server::TlsStream;
+use tower_flowctl::admission::{Accept, AdmittedStream, Connection, Transport};
 use tower_zerocopy_fs::{Metrics, ZeroCopyConfig, ZeroCopyStream};
 
 /// Accepts streams that can send files.
@@ -66,16 +67,35 @@ impl Transport for FileSendingStream {
     }
 }
 
-/// A stream over a socket, which the HTTP/2 scheduler asks how much of what it wrote is still unsent.
+/// A stream over an admitted socket, however deep below.
 pub(crate) trait OverSocket {
+    /// The handle by which admission and the serve loop see and end it.
+    fn connection(&self) -> Connection;
+
+    /// The socket, which the HTTP/2 scheduler asks how much of what it wrote is still unsent.
     #[cfg(unix)]
     fn socket(&self) -> Option<BorrowedFd<'_>>;
 }
 
 impl OverSocket for AdmittedStream<FileSendingStream> {
+    fn connection(&self) -> Connection {
+        AdmittedStream::connection(self)
+    }
+
     #[cfg(unix)]
     fn socket(&self) -> Option<BorrowedFd<'_>> {
         Some(self.get_ref().0.get_ref().as_fd())
+    }
+}
+
+impl<S: OverSocket> OverSocket for TlsStream<S> {
+    fn connection(&self) -> Connection {
+        self.get_ref().0.connection()
+    }
+
+    #[cfg(unix)]
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.get_ref().0.socket()
     }
 }
 

@@ -22,18 +22,19 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fmt, io, net};
 
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::{IntoResponse, Response};
 use axum::serve::Listener;
 use http::StatusCode;
-use tokio_rustls::TlsAcceptor;
 use tower::util::MapRequestLayer;
 use tower::{Service, ServiceBuilder};
-use tower_flowctl::admission::{Admission, Admitted, Class, ConfigError, ProxyProtocol};
+use tower_flowctl::admission::{Admission, Class, ConfigError, ProxyProtocol};
 use tower_flowctl::descriptors::DescriptorGuard;
 use tower_flowctl::http2::{PriorityLayer, PriorityOverride};
+use tower_hotswap::tls::{HotTls, HotTlsListener};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -49,7 +50,6 @@ use crate::config::Config;
 use crate::facts::{Facts, note_route};
 use crate::observe::{AccessLogger, ObserveLayer};
 use crate::pages::RouteList;
-use crate::tls::TlsListener;
 use crate::{api, headers, live, pages, problem, proxy, uploads};
 
 /// What the connections call: a service that always answers.
@@ -184,7 +184,7 @@ fn files(app: &App, folder: &Path) -> Result<ServeFiles, AssemblyError> {
 pub(crate) fn connection_plane(
     app: &App,
     socket: net::TcpListener,
-) -> io::Result<impl Listener<Addr = SocketAddr, Io: Admitted + OverSocket> + use<>> {
+) -> io::Result<impl Listener<Addr = SocketAddr, Io: OverSocket> + use<>> {
     let socket = FileSendingSocket::new(socket, app.files.clone())?;
     let admitted = app.admission.listener(socket);
     Ok(match app.config.proxies.as_slice() {
@@ -200,9 +200,11 @@ pub(crate) fn connection_plane(
 pub(crate) fn tls_connection_plane(
     app: &App,
     socket: net::TcpListener,
-    acceptor: TlsAcceptor,
-) -> io::Result<impl Listener<Addr = SocketAddr, Io: Admitted + OverSocket> + use<>> {
-    Ok(TlsListener::new(connection_plane(app, socket)?, acceptor))
+    tls: HotTls,
+) -> io::Result<impl Listener<Addr = SocketAddr, Io: OverSocket> + use<>> {
+    // The deadline is admission's, which can be changed while the server runs.
+    let ample = Duration::from_secs(3600);
+    Ok(HotTlsListener::new(connection_plane(app, socket)?, tls).handshake_timeout(ample))
 }
 
 /// The connections of the admin port: a class of their own, with descriptors that nobody else gets.
@@ -212,7 +214,7 @@ pub(crate) fn tls_connection_plane(
 pub(crate) fn admin_connection_plane(
     app: &App,
     socket: net::TcpListener,
-) -> io::Result<impl Listener<Addr = SocketAddr, Io: Admitted + OverSocket> + use<>> {
+) -> io::Result<impl Listener<Addr = SocketAddr, Io: OverSocket> + use<>> {
     let socket = FileSendingSocket::new(socket, app.files.clone())?;
     let admitted = app.admission.class_listener(MANAGEMENT, socket);
     Ok(admitted.expect("the class was given to the builder"))

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tower::Service;
 use tower_hotswap::admin::Admin;
+use tower_hotswap::tls::HotTls;
 use tower_hotswap::{Handle, Published, Recipe, Role, SwapError, Version, checks};
 
 use crate::admin::Token;
@@ -25,6 +26,7 @@ use crate::assembly::{self, AssemblyError, RequestPlane};
 use crate::config::settings::Reload;
 use crate::config::{Config, ConfigError, Loader};
 use crate::logging::LogControl;
+use crate::tls::{self, TlsError};
 
 /// A configuration and the request plane that was built for it.
 #[derive(Debug, Clone)]
@@ -52,6 +54,7 @@ pub(crate) struct Reloader<S> {
     handle: Handle<Generation<S>>,
     recipe: Recipe<Generation<S>>,
     loader: Loader,
+    tls: Option<HotTls>,
     /// What some settings stay at until the next start.
     started_with: Arc<Config>,
 }
@@ -63,6 +66,7 @@ pub(crate) struct Reloader<S> {
 pub(crate) fn start(
     app: &App,
     loader: Loader,
+    tls: Option<HotTls>,
 ) -> Result<Reloader<impl RequestPlane + use<>>, AssemblyError> {
     let config = app.config.clone();
     let app = app.clone();
@@ -95,6 +99,7 @@ pub(crate) fn start(
         handle,
         recipe,
         loader,
+        tls,
         started_with: config,
     })
 }
@@ -161,6 +166,8 @@ impl<S: RequestPlane> Reloader<S> {
         let config = self.loader.read(None)?;
         let current = self.handle.current();
         if config.changed_since(&current.value().config).is_empty() {
+            // The files that it names may have changed all the same.
+            self.renew(&config).await?;
             return Ok(Reloaded::Unchanged);
         }
         let content = self.loader.text().unwrap_or_default();
@@ -182,6 +189,9 @@ impl<S: RequestPlane> Reloader<S> {
                 tracing::warn!(%error, "the limits of connections stay as they were");
             }
             log.set(&config.log);
+            if let Err(error) = self.renew(config).await {
+                tracing::error!(%error, "the certificate stays as it was");
+            }
             let version = snapshot.version.short();
             match self.waiting(config) {
                 waiting if waiting.is_empty() => tracing::info!(version, "settings in force"),
@@ -191,6 +201,13 @@ impl<S: RequestPlane> Reloader<S> {
                     waiting.join(", ")
                 ),
             }
+        }
+    }
+
+    async fn renew(&self, config: &Config) -> Result<(), TlsError> {
+        match &self.tls {
+            Some(tls) => tls::renew(tls, config).await,
+            None => Ok(()),
         }
     }
 
@@ -232,6 +249,13 @@ pub(crate) enum Reloaded {
 pub(crate) enum ReloadError {
     Config(ConfigError),
     Swap(SwapError),
+    Tls(TlsError),
+}
+
+impl From<TlsError> for ReloadError {
+    fn from(error: TlsError) -> Self {
+        ReloadError::Tls(error)
+    }
 }
 
 impl From<ConfigError> for ReloadError {
@@ -251,6 +275,7 @@ impl fmt::Display for ReloadError {
         match self {
             ReloadError::Config(source) => source.fmt(f),
             ReloadError::Swap(source) => source.fmt(f),
+            ReloadError::Tls(source) => source.fmt(f),
         }
     }
 }
@@ -260,6 +285,7 @@ impl error::Error for ReloadError {
         match self {
             ReloadError::Config(source) => source.source(),
             ReloadError::Swap(source) => source.source(),
+            ReloadError::Tls(source) => source.source(),
         }
     }
 }

@@ -7,8 +7,8 @@ use std::{io, net, thread};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
-use tokio_rustls::TlsAcceptor;
 use tower_flowctl::serve::End;
+use tower_hotswap::tls::HotTls;
 
 use crate::app::App;
 use crate::assembly::{self, RequestPlane};
@@ -29,7 +29,7 @@ pub(crate) struct Workers {
 struct Work<S> {
     app: App,
     service: S,
-    acceptor: Option<TlsAcceptor>,
+    tls: Option<HotTls>,
 }
 
 impl Workers {
@@ -41,13 +41,13 @@ impl Workers {
         app: &App,
         sockets: &Sockets,
         service: S,
-        acceptor: Option<TlsAcceptor>,
+        tls: Option<HotTls>,
     ) -> io::Result<Self> {
         let config = app.config.clone();
         let work = Work {
             app: app.clone(),
             service,
-            acceptor,
+            tls,
         };
         let (ended, ends) = mpsc::channel(threads(&config).max(1));
         let runtime = match config.run_mode {
@@ -170,10 +170,9 @@ impl<S: RequestPlane> Work<S> {
         for (port, socket) in share {
             let serving = self.app.serving(port);
             let service = self.service.clone();
-            match (port, &self.acceptor) {
-                (Port::Https, Some(acceptor)) => {
-                    let listener =
-                        assembly::tls_connection_plane(&self.app, socket, acceptor.clone())?;
+            match (port, &self.tls) {
+                (Port::Https, Some(tls)) => {
+                    let listener = assembly::tls_connection_plane(&self.app, socket, tls.clone())?;
                     listeners.spawn(serve(listener, service, serving));
                 }
                 _ => {

@@ -12,7 +12,7 @@ use axum::serve::Listener;
 use http::Request;
 use hyper::body::Incoming;
 use tower::Service;
-use tower_flowctl::admission::{Admitted, Counted};
+use tower_flowctl::admission::Counted;
 use tower_flowctl::http2::{Http2Config, Http2Metrics};
 use tower_flowctl::serve::{End, Http2Tuning};
 
@@ -94,7 +94,7 @@ pub(crate) struct Serving {
 /// Serves every connection of the listener until shutdown is asked for, then drains.
 pub(crate) async fn serve<L, S>(listener: L, service: S, mut serving: Serving) -> End
 where
-    L: Listener<Addr = SocketAddr, Io: Admitted + OverSocket>,
+    L: Listener<Addr = SocketAddr, Io: OverSocket>,
     S: RequestPlane,
 {
     let Serving {
@@ -112,7 +112,7 @@ where
             },
             _open: Arc::new(connections.enter(port)),
         };
-        AnyBody(Counted::new(named, io.admitted()))
+        AnyBody(Counted::new(named, io.connection()))
     };
     // Deadlines for heads and silence are admission's, which can be changed while the server runs.
     let ample = Duration::from_secs(24 * 60 * 60);
@@ -126,7 +126,7 @@ where
         // A silent peer is asked whether it is there, and dropped when it does not say so.
         .tuning(Http2Tuning::default().keep_alive(PING_AFTER, PING_PATIENCE))
         .close_when(|io: &L::Io| {
-            let connection = io.admitted();
+            let connection = io.connection();
             Some(async move { connection.closing().await })
         })
         .run_until(serving.shutdown.asked())

@@ -7,8 +7,8 @@ use std::{error, fmt, io};
 use metrics_exporter_prometheus::BuildError as MetricsError;
 use tokio::runtime::Builder;
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 use tower_flowctl::serve::End;
+use tower_hotswap::tls::HotTls;
 
 use crate::admin::{self, Exposition, Token};
 use crate::app::{App, OpenError, Shared};
@@ -40,7 +40,7 @@ pub(crate) fn serve(config: Config, loader: Loader) -> Result<End, StartError> {
     let exposition = Exposition::install().map_err(StartError::Metrics)?;
     let shutdown = Shutdown::on_signal().map_err(StartError::Runtime)?;
     let sockets = Sockets::open(&config)?;
-    let acceptor = acceptor(&config)?;
+    let tls = tls(&config)?;
     // All that can be wrong with the settings is known: the process before this one may go.
     let patience = dismiss_predecessor(&config);
     let address = sockets.address(Port::Http);
@@ -48,7 +48,7 @@ pub(crate) fn serve(config: Config, loader: Loader) -> Result<End, StartError> {
     let server = Server {
         app: App::new(shared, config),
         sockets,
-        acceptor,
+        tls,
         exposition,
         log,
     };
@@ -66,7 +66,7 @@ pub(crate) fn check(config: Config) -> Result<End, StartError> {
         ..config
     };
     let config = Arc::new(without_data);
-    acceptor(&config)?;
+    tls(&config)?;
     let shared = Shared::open(&config, None, Shutdown::never(), Duration::ZERO)?;
     assembly::request_plane(App::new(Arc::new(shared), config))?;
     print("the configuration is good\n");
@@ -77,7 +77,7 @@ pub(crate) fn check(config: Config) -> Result<End, StartError> {
 struct Server {
     app: App,
     sockets: Sockets,
-    acceptor: Option<TlsAcceptor>,
+    tls: Option<HotTls>,
     exposition: Exposition,
     log: LogControl,
 }
@@ -87,7 +87,7 @@ impl Server {
         let Server {
             app,
             sockets,
-            acceptor,
+            tls,
             exposition,
             log,
         } = self;
@@ -95,11 +95,11 @@ impl Server {
         tokio::spawn(app.admission.maintain());
         tokio::spawn(tower_pool::Maintenance::new(app.pool.clone()).run());
 
-        let reloader = Arc::new(reload::start(&app, loader)?);
+        let reloader = Arc::new(reload::start(&app, loader, tls.clone())?);
         tokio::spawn(reloader.clone().follow(app.clone(), log));
         reload_on_signal(&reloader)?;
-        let workers = Workers::start(&app, &sockets, reloader.service(), acceptor)
-            .map_err(StartError::Runtime)?;
+        let workers =
+            Workers::start(&app, &sockets, reloader.service(), tls).map_err(StartError::Runtime)?;
         let token = Token::of(&app.config);
         let admin = serve_admin(&app, &sockets, exposition, &reloader, &token)?;
         hand_over_on_signal(&sockets)?;
@@ -127,9 +127,9 @@ impl Server {
     }
 }
 
-fn acceptor(config: &Config) -> Result<Option<TlsAcceptor>, StartError> {
+fn tls(config: &Config) -> Result<Option<HotTls>, StartError> {
     match config.tls_listen {
-        Some(_) => Ok(Some(tls::acceptor(config)?)),
+        Some(_) => Ok(Some(tls::open(config)?)),
         None => Ok(None),
     }
 }

@@ -1,21 +1,12 @@
-//! TLS around a listener's streams, with the operator's certificate or one made at the start.
+//! Certificates and ticket keys (tower-hotswap): the operator's files, or made at the start; taken in again at each reload.
 
-use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::{error, fmt, io};
+use std::error::Error;
+use std::path::Path;
+use std::{fmt, fs, io};
 
-use axum::serve::Listener;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::server::TlsStream as Established;
-use tokio_rustls::{Accept, TlsAcceptor, rustls};
-use tower_flowctl::admission::{Admitted, Connection};
+use tower_hotswap::tls::{Certificates, HotTls, TicketKeys, TlsError as HotTlsError};
+use tower_hotswap::{Draft, SwapError, Version};
 
-use crate::accept::OverSocket;
 use crate::config::Config;
 
 /// What the self-signed certificate is for.
@@ -25,189 +16,114 @@ const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 ///
 /// # Errors
 /// When a file cannot be read, holds something else, or the two do not belong together.
-pub(crate) fn acceptor(config: &Config) -> Result<TlsAcceptor, TlsError> {
+pub(crate) fn open(config: &Config) -> Result<HotTls, TlsError> {
+    let tls = HotTls::builder();
+    let tls = match &config.tls_ticket_keys {
+        Some(file) => tls.tickets(TicketKeys::from_text(&text_of(file)?)?),
+        None => tls,
+    };
     let (chain, key) = match (&config.tls_certificate, &config.tls_key) {
-        (Some(chain), Some(key)) => read(chain, key)?,
+        (Some(chain), Some(key)) => (text_of(chain)?, text_of(key)?),
         _ => self_signed()?,
     };
-    let mut server = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(TlsError::Pair)?;
-    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(server)))
+    let certificates = certificates(&chain, &key)?;
+    Ok(tls.build(certificates, version(1, &chain))?)
 }
 
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
-fn read(chain: &Path, key: &Path) -> Result<Identity, TlsError> {
-    let in_file = |path: &Path| {
-        let path = path.to_owned();
-        move |source| TlsError::File { path, source }
+/// Takes the files in again. Certificates that are as they were stay; connections and sessions stay anyway.
+///
+/// # Errors
+/// As [`open`]; what was in use goes on.
+pub(crate) async fn renew(tls: &HotTls, config: &Config) -> Result<(), TlsError> {
+    if let (Some(file), Some(keys)) = (&config.tls_ticket_keys, tls.ticket_keys()) {
+        keys.install(&text_of(file)?)?;
+    }
+    let (Some(chain), Some(key)) = (&config.tls_certificate, &config.tls_key) else {
+        return Ok(());
     };
-    let chain = CertificateDer::pem_file_iter(chain)
-        .and_then(Iterator::collect)
-        .map_err(in_file(chain))?;
-    let key = PrivateKeyDer::from_pem_file(key).map_err(in_file(key))?;
-    Ok((chain, key))
+    let (chain, key) = (text_of(chain)?, text_of(key)?);
+    let handle = tls.certificates();
+    let current = handle.current();
+    let renewed = version(current.version.number().patch + 1, &chain);
+    if renewed.hash() == current.version.hash() {
+        return Ok(());
+    }
+    let draft = Draft::build(renewed, move || Ok(certificates(&chain, &key)?));
+    let published = handle.publish(draft.origin("file")).await?;
+    tracing::info!(
+        version = published.snapshot().version.short(),
+        "certificate in use"
+    );
+    Ok(())
 }
 
-fn self_signed() -> Result<Identity, TlsError> {
+/// A number, and the hash of the certificate, which is no secret.
+fn version(patch: u64, chain: &str) -> Version {
+    Version::parse(&format!("1.0.{patch}"), chain.as_bytes()).expect("it is a version")
+}
+
+fn certificates(chain: &str, key: &str) -> Result<Certificates, HotTlsError> {
+    let certificates = Certificates::builder()
+        .pem(chain.as_bytes(), key.as_bytes())?
+        .build()?;
+    for warning in certificates.warnings() {
+        tracing::warn!(warning, "a certificate is not as it should be");
+    }
+    Ok(certificates)
+}
+
+fn self_signed() -> Result<(String, String), TlsError> {
     let made = rcgen::generate_simple_self_signed(NAMES.map(str::to_owned))
-        .map_err(TlsError::SelfSigned)?;
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())
-        .expect("a key that was just made is a key");
-    Ok((vec![made.cert.der().clone()], key))
+        .map_err(|error| TlsError::SelfSigned(error.into()))?;
+    Ok((made.cert.pem(), made.signing_key.serialize_pem()))
 }
 
-/// Why there is no TLS.
+fn text_of(path: &Path) -> Result<String, TlsError> {
+    fs::read_to_string(path).map_err(|source| TlsError::File {
+        path: path.display().to_string(),
+        source,
+    })
+}
+
+/// Why there is no TLS, or why it goes on with what it has.
 #[derive(Debug)]
 pub(crate) enum TlsError {
-    File { path: PathBuf, source: pem::Error },
-    Pair(rustls::Error),
-    SelfSigned(rcgen::Error),
+    File { path: String, source: io::Error },
+    Unusable(HotTlsError),
+    Refused(SwapError),
+    SelfSigned(Box<dyn Error + Send + Sync>),
+}
+
+impl From<HotTlsError> for TlsError {
+    fn from(error: HotTlsError) -> Self {
+        TlsError::Unusable(error)
+    }
+}
+
+impl From<SwapError> for TlsError {
+    fn from(error: SwapError) -> Self {
+        TlsError::Refused(error)
+    }
 }
 
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TlsError::File { path, source } => {
-                write!(f, "cannot take PEM from {}: {source}", path.display())
-            }
-            TlsError::Pair(source) => write!(
-                f,
-                "the certificate and the key cannot be used together: {source}"
-            ),
+            TlsError::File { path, source } => write!(f, "cannot read {path}: {source}"),
+            TlsError::Unusable(source) => write!(f, "cannot use the certificate: {source}"),
+            TlsError::Refused(source) => write!(f, "the certificate is refused: {source}"),
             TlsError::SelfSigned(source) => write!(f, "cannot make a certificate: {source}"),
         }
     }
 }
 
-impl error::Error for TlsError {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+impl Error for TlsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             TlsError::File { source, .. } => Some(source),
-            TlsError::Pair(source) => Some(source),
-            TlsError::SelfSigned(source) => Some(source),
-        }
-    }
-}
-
-/// A listener whose streams are encrypted.
-pub(crate) struct TlsListener<L> {
-    listener: L,
-    acceptor: TlsAcceptor,
-}
-
-impl<L> TlsListener<L> {
-    pub(crate) fn new(listener: L, acceptor: TlsAcceptor) -> Self {
-        TlsListener { listener, acceptor }
-    }
-}
-
-impl<L: Listener> Listener for TlsListener<L> {
-    type Io = TlsStream<L::Io>;
-    type Addr = L::Addr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, peer) = self.listener.accept().await;
-        (
-            TlsStream::Handshake(Box::new(self.acceptor.accept(stream))),
-            peer,
-        )
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.listener.local_addr()
-    }
-}
-
-/// A stream that shakes hands when it is first read, so that a slow client holds up nobody else.
-pub(crate) enum TlsStream<S> {
-    Handshake(Box<Accept<S>>),
-    Established(Box<Established<S>>),
-}
-
-impl<S: Admitted + AsyncRead + AsyncWrite + Unpin> Admitted for TlsStream<S> {
-    fn admitted(&self) -> Connection {
-        match self {
-            TlsStream::Handshake(accept) => accept.get_ref(),
-            TlsStream::Established(stream) => Some(stream.get_ref().0),
-        }
-        .map(Admitted::admitted)
-        .expect("a stream is there until the handshake has ended")
-    }
-}
-
-impl<S: OverSocket + AsyncRead + AsyncWrite + Unpin> OverSocket for TlsStream<S> {
-    #[cfg(unix)]
-    fn socket(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
-        match self {
-            TlsStream::Handshake(accept) => accept.get_ref()?.socket(),
-            TlsStream::Established(stream) => stream.get_ref().0.socket(),
-        }
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
-    fn poll_established(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<Pin<&mut Established<S>>>> {
-        if let TlsStream::Handshake(accept) = self {
-            let stream = ready!(Pin::new(accept).poll(context))?;
-            *self = TlsStream::Established(Box::new(stream));
-        }
-        match self {
-            TlsStream::Established(stream) => Poll::Ready(Ok(Pin::new(stream))),
-            TlsStream::Handshake(_) => Poll::Pending,
-        }
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        ready!(self.poll_established(context))?.poll_read(context, buffer)
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_established(context))?.poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_established(context))?.poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            // Nothing was written yet.
-            TlsStream::Handshake(_) => Poll::Ready(Ok(())),
-            TlsStream::Established(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            TlsStream::Handshake(_) => Poll::Ready(Ok(())),
-            TlsStream::Established(stream) => Pin::new(stream).poll_shutdown(context),
+            TlsError::Unusable(source) => Some(source),
+            TlsError::Refused(source) => Some(source),
+            TlsError::SelfSigned(source) => Some(&**source),
         }
     }
 }

@@ -80,6 +80,8 @@ pub(crate) struct Config {
     /// `None` is a self-signed one.
     pub(crate) tls_certificate: Option<PathBuf>,
     pub(crate) tls_key: Option<PathBuf>,
+    /// `None` is random ones.
+    pub(crate) tls_ticket_keys: Option<PathBuf>,
     pub(crate) run_mode: RunMode,
     /// `None` is one a core.
     pub(crate) threads: Option<usize>,
@@ -286,6 +288,7 @@ fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
         admin_token: value(sources, &the::ADMIN_TOKEN, parse::token)?,
         tls_certificate: value(sources, &the::TLS_CERTIFICATE, parse::certificate)?,
         tls_key: value(sources, &the::TLS_KEY, parse::certificate)?,
+        tls_ticket_keys: value(sources, &the::TLS_TICKET_KEYS, parse::ticket_keys)?,
         run_mode: value(sources, &the::RUN_MODE, parse::run_mode)?,
         threads: value(sources, &the::THREADS, parse::threads)?,
         drain_timeout: value(sources, &the::DRAIN_TIMEOUT, parse::duration)?,

@@ -95,6 +95,10 @@ pub(super) fn certificate(text: &str) -> Result<Option<PathBuf>, String> {
     path_or("self-signed", text)
 }
 
+pub(super) fn ticket_keys(text: &str) -> Result<Option<PathBuf>, String> {
+    path_or("random", text)
+}
+
 pub(super) fn data(text: &str) -> Result<Option<PathBuf>, String> {
     path_or("memory", text)
 }

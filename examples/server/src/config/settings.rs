@@ -87,18 +87,25 @@ pub(crate) const ADMIN_TOKEN: Setting = Setting::fixed(
     "What a change through the admin API must bear;\na random one is printed at the start",
 );
 
-pub(crate) const TLS_CERTIFICATE: Setting = Setting::fixed(
+pub(crate) const TLS_CERTIFICATE: Setting = Setting::live(
     "tls-certificate",
     "FILE|self-signed",
     "self-signed",
     "The certificate chain, as PEM",
 );
 
-pub(crate) const TLS_KEY: Setting = Setting::fixed(
+pub(crate) const TLS_KEY: Setting = Setting::live(
     "tls-key",
     "FILE|self-signed",
     "self-signed",
     "The certificate's private key, as PEM",
+);
+
+pub(crate) const TLS_TICKET_KEYS: Setting = Setting::fixed(
+    "tls-ticket-keys",
+    "FILE|random",
+    "random",
+    "The keys of session tickets, one of 64 hex digits a line;\nservers that share them resume each other's sessions",
 );
 
 // How to run.
@@ -322,13 +329,14 @@ pub(crate) const PROXY_UPSTREAM: Setting = Setting::live(
 );
 
 /// Every setting, in the order of `--help`.
-pub(crate) const ALL: [&Setting; 36] = [
+pub(crate) const ALL: [&Setting; 37] = [
     &LISTEN,
     &TLS_LISTEN,
     &ADMIN_LISTEN,
     &ADMIN_TOKEN,
     &TLS_CERTIFICATE,
     &TLS_KEY,
+    &TLS_TICKET_KEYS,
     &RUN_MODE,
     &THREADS,
     &DRAIN_TIMEOUT,
