@@ -73,6 +73,6 @@ counters! {
     sendfile_bytes,
     /// Bytes sent by ordinary writes.
     written_bytes,
-    /// Times a connection gave way to others.
+    /// Times a connection, or a body that was read from memory, gave way to others.
     yields,
 }

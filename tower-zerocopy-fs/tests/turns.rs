@@ -3,11 +3,16 @@
 
 mod common;
 
-use std::io::IoSliceMut;
+use std::{
+    io::{IoSliceMut, Read, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use axum::Router;
-use common::{Tree, content, counted, fetch, read_response, request, serve};
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use common::{Tree, content, counted, fetch, request, serve, serve_plain};
 
 const LEN: usize = 12 * 1024 * 1024;
 
@@ -59,22 +64,48 @@ fn all_in_memory(file: &std::fs::File) -> bool {
     (0..LEN).step_by(4096).all(|offset| in_memory(file, offset))
 }
 
-/// One worker: a small request overtakes a large download that is under way, because the connection gives way.
+/// One worker: a small request overtakes a large download that is under way, because whoever has sent 256 KiB gives
+/// way: the adapter, and without one the body.
 #[tokio::test]
 async fn a_download_gives_way_every_256_kib() {
     let (tree, bytes) = (Tree::new(), content(LEN));
     tree.file("f", &bytes);
     tree.file("small", "small");
-    let (files, metrics) = counted(&tree);
-    let address = serve(Router::new().fallback_service(files), &metrics).await;
-    let mut download = TcpStream::connect(address).await.unwrap();
-    download
-        .write_all(&request("1.1", "/f", &[]))
-        .await
-        .unwrap();
-    let small = fetch(address, "/small", &[]).await.unwrap();
-    assert_eq!(small.text(), "small");
-    assert!(read_response(&mut download).await.unwrap().body == bytes);
-    let yields = metrics.snapshot().yields;
-    assert!(yields >= (LEN / (512 * 1024)) as u64, "{yields}");
+    for plain in [false, true] {
+        let (files, metrics) = counted(&tree);
+        let app = Router::new().fallback_service(files);
+        let address = match plain {
+            false => serve(app, &metrics).await,
+            true => serve_plain(app).await,
+        };
+        let rounds = Arc::new(AtomicU64::new(0));
+        let seen = Arc::clone(&rounds);
+        let other = tokio::spawn(async move {
+            loop {
+                seen.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        });
+        // A thread of its own reads as fast as it can, so that the socket is never full for long.
+        let download = tokio::task::spawn_blocking(move || {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream
+                .write_all(&request("1.1", "/f", &[("connection", "close")]))
+                .unwrap();
+            let mut all = Vec::new();
+            stream.read_to_end(&mut all).unwrap();
+            all
+        });
+        let small = fetch(address, "/small", &[]).await.unwrap();
+        assert_eq!(small.text(), "small");
+        assert!(download.await.unwrap().ends_with(&bytes), "plain: {plain}");
+        other.abort();
+        let (turns, rounds) = ((LEN / (256 * 1024)) as u64, rounds.load(Ordering::Relaxed));
+        assert!(
+            rounds >= turns,
+            "plain: {plain}: {rounds} rounds in {turns} turns"
+        );
+        let yields = metrics.snapshot().yields;
+        assert!(yields >= turns / 2, "plain: {plain}: {yields} of {turns}");
+    }
 }

@@ -6,6 +6,7 @@ mod generator;
 mod locality;
 mod router;
 mod server;
+mod zerocopy;
 
 use crate::suite::Suite;
 
@@ -17,6 +18,7 @@ pub const ALL: &[Suite] = &[
     browser::SUITE,
     server::SUITE,
     generator::SUITE,
+    zerocopy::SUITE,
 ];
 
 /// The suite of that name.

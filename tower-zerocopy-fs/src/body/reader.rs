@@ -21,6 +21,7 @@ use crate::{
     },
     http::range::ByteRange,
     metrics::Counter,
+    net::turn::Turn,
 };
 
 pub(super) struct Reader {
@@ -30,6 +31,9 @@ pub(super) struct Reader {
     end: u64,
     #[cfg(target_os = "linux")]
     windows: Option<Windows>,
+    /// A file in the page cache and a client that is quick never make the task wait, and below there may be no adapter
+    /// to see to it that others get on.
+    turn: Turn,
     /// A read on the blocking pool.
     reading: Option<JoinHandle<(Buffer, io::Result<usize>)>>,
 }
@@ -47,6 +51,7 @@ impl Reader {
             end: range.end,
             #[cfg(target_os = "linux")]
             windows: Windows::for_range(&range, delivering),
+            turn: Turn::new(),
             reading: None,
         }
     }
@@ -72,6 +77,9 @@ impl Reader {
                 // Refused, or only the tail is left, which is always read.
                 None => self.windows = None,
             }
+        }
+        if ready!(self.turn.poll_ready(cx)) {
+            self.delivering.count(Counter::yields, 1);
         }
         let (buffer, read) = ready!(self.poll_read(cx));
         Poll::Ready(Some(self.accept(buffer, read)))
@@ -111,6 +119,7 @@ impl Reader {
         let original = &self.file.original;
         original.version.check(&original.file)?;
         self.position += read as u64;
+        self.turn.sent(read);
         self.delivering.count(Counter::read_bytes, read as u64);
         Ok(buffer.freeze(read))
     }

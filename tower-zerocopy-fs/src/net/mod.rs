@@ -6,7 +6,7 @@ mod listener;
 #[cfg(target_os = "linux")]
 pub(crate) mod registry;
 mod stream;
-mod turn;
+pub(crate) mod turn;
 
 #[cfg(feature = "axum")]
 pub use listener::ZeroCopyListener;

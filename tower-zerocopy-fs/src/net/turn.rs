@@ -1,4 +1,4 @@
-//! Taking turns: after so many bytes a connection lets the others have the worker.
+//! Taking turns: after so many bytes a connection, or a body that is read from memory, lets the others have the worker.
 
 use std::{
     future::Future,
@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Bytes of one turn.
-pub(super) const TURN: usize = 256 * 1024;
+pub(crate) const TURN: usize = 256 * 1024;
 
 /// What is left of a connection's turn, and the wait for the next one.
 ///
@@ -17,7 +17,7 @@ pub(super) const TURN: usize = 256 * 1024;
 /// future of `yield_now` is ready when it is polled again *for whatever reason*, while hyper's task is woken for many.
 /// So it is polled once here, with a waker that notes that it was the one called.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(crate) struct Turn {
     left: usize,
     waiting: Option<Arc<Waiting>>,
 }
@@ -32,7 +32,7 @@ struct Progress {
 }
 
 impl Turn {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             left: TURN,
             waiting: None,
@@ -40,7 +40,7 @@ impl Turn {
     }
 
     /// Ready while there is something left of the turn, with true where a new one has begun.
-    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         if self.left > 0 {
             return Poll::Ready(false);
         }
@@ -65,7 +65,7 @@ impl Turn {
         }
     }
 
-    pub(super) fn sent(&mut self, bytes: usize) {
+    pub(crate) fn sent(&mut self, bytes: usize) {
         self.left = self.left.saturating_sub(bytes);
     }
 }
