@@ -20,6 +20,16 @@ use crate::metrics::Metrics;
 /// # }
 /// ```
 ///
+/// # Among other listeners
+/// It wraps any listener of [`TcpStream`]s and belongs next to it: admission control, TLS, and taps of frames go around it,
+/// in any order among themselves. They see every byte that is written. As long as a wrapper forwards
+/// `poll_write_vectored` and `is_write_vectored` the kernel sends the files; under one that does not, and under TLS, they
+/// are written.
+///
+/// ```text
+/// TcpListener ─► ZeroCopyListener ─► admission ─► TLS ─► frame tap ─► axum::serve
+/// ```
+///
 /// # `ConnectInfo`
 /// axum implements `Connected` for its own listeners and for any listener wrapped by
 /// [`tap_io`](axum::serve::ListenerExt::tap_io). So an empty tap is all it takes:

@@ -36,8 +36,11 @@ pub struct ZeroCopyConfig {
 /// this crate's regions, the stream has the kernel send the file behind it; all others it writes as they are, so it
 /// can carry any protocol. It also gives way to other tasks after every 256 KiB, whoever made the bytes.
 ///
-/// Put it right on the socket: what encrypts (TLS) or copies (HTTP/2 frames, `pipeline_flush`) above it makes new
-/// slices, which are then written as they are. On systems other than Linux it writes everything.
+/// Put it right on the socket, below all other wrappers of the stream: what the kernel sends passes nobody in between, so
+/// that a wrapper below would miss it. Wrappers around it see every write, and leave `sendfile(2)` possible as long as
+/// they forward `poll_write_vectored` and `is_write_vectored`. What encrypts (TLS) or copies (HTTP/2 frames,
+/// `pipeline_flush`) above it makes new slices, which are then written as they are. The socket's own settings can be
+/// reached through [`AsRef`] and [`AsFd`](std::os::fd::AsFd). On systems other than Linux it writes everything.
 ///
 /// ```no_run
 /// # async fn accept() -> std::io::Result<()> {
@@ -317,6 +320,33 @@ impl AsyncWrite for ZeroCopyStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+impl AsRef<TcpStream> for ZeroCopyStream {
+    fn as_ref(&self) -> &TcpStream {
+        &self.socket
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsFd for ZeroCopyStream {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsRawFd for ZeroCopyStream {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+#[cfg(windows)]
+impl std::os::windows::io::AsSocket for ZeroCopyStream {
+    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+        self.socket.as_socket()
     }
 }
 
