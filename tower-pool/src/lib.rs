@@ -25,6 +25,7 @@
 //!   memory and time. For any tower service.
 //! - [`PooledWriter`]: response bodies written into pooled memory.
 //! - [`ObjectPool`]: the same for things that are not buffers, upstream connections say.
+//! - [`BoundedReads`]: a bound on the memory that connections read into, which is outside of every pool.
 //! - [`Maintenance`]: idle memory that follows demand and pressure.
 //! - [`context`]: a plain struct for each request, without `http::Extensions`.
 //!
@@ -59,6 +60,8 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `axum` | no | extractors `PooledBody`, `PooledBytes`, `PooledJson`, `PooledForm` and `Context`; `PooledJson` as a response |
+//! | `metrics` | no | `PoolMetrics`: the pool's figures for the `metrics` facade |
+//! | `serve` | no | `BoundedReadsListener`, a listener for `axum::serve` |
 //!
 //! [tower]: https://docs.rs/tower
 //! [axum]: https://docs.rs/axum
@@ -78,7 +81,9 @@ mod lifecycle;
 mod model;
 pub mod object;
 mod pool;
+mod promise;
 mod raw;
+pub mod reads;
 mod retention;
 mod stats;
 mod sync;
@@ -86,6 +91,8 @@ mod writer;
 
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 
 pub use acquire::Acquire;
 #[cfg(feature = "axum")]
@@ -99,10 +106,15 @@ pub use config::{DEFAULT_CLASSES, PoolBuilder, Wipe};
 pub use error::{AcquireError, CloseError, ConfigError, Leak};
 pub use leak::LeakTracking;
 pub use lifecycle::State;
+#[cfg(feature = "metrics")]
+pub use metrics::PoolMetrics;
 pub use object::{
     Manage, ObjectError, ObjectPool, ObjectPoolBuilder, ObjectStats, Plain, PooledObject, Recycle,
 };
 pub use pool::Pool;
+pub use reads::BoundedReads;
+#[cfg(feature = "serve")]
+pub use reads::BoundedReadsListener;
 pub use retention::{
     ClassDemand, DecayingDemand, Decision, Demand, Maintenance, Pressure, PressureGauge,
     RetentionPolicy,

@@ -319,6 +319,9 @@ impl Pool {
             allocated: self.root.used(),
             limit: self.root.limit(),
             waiting: self.root.waiting(),
+            waits: totals.waits,
+            trims: totals.trims,
+            trimmed: totals.trimmed,
         }
     }
 

@@ -15,6 +15,12 @@ pub struct Stats {
     pub limit: usize,
     /// Acquisitions that wait.
     pub waiting: usize,
+    /// Acquisitions that have had to wait since the pool was built.
+    pub waits: u64,
+    /// Idle buffers given up since the pool was built: by trimming, or to make room for another size.
+    pub trims: u64,
+    /// The bytes of those.
+    pub trimmed: u64,
 }
 
 /// The figures of one size class.

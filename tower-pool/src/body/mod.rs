@@ -3,8 +3,9 @@
 //! [`PooledBodyLayer`] reads the whole body before the inner service is called and hands it over as
 //! a [`PooledBody`]. A body of one frame is passed on as it came, without a copy (unless the
 //! sender is slow to say that it was the last); one of several
-//! frames is copied, once, into a buffer of the [`Pool`](crate::Pool), and each frame is dropped
-//! before the next is asked for, so that the connection can read into the same memory again.
+//! frames is copied, once, into a buffer of the [`Pool`](crate::Pool). Small frames are copied as they
+//! come and dropped before the next is asked for, so that the connection can read into the same memory
+//! again; frames of 16 KiB and more are kept, their memory accounted for, and copied at the end in one go.
 //!
 //! What bounds what:
 //!
@@ -41,6 +42,7 @@
 //! # }
 //! ```
 
+mod assembly;
 mod collect;
 mod config;
 mod error;

@@ -52,6 +52,7 @@ impl<T: Send + 'static, X: Extra> Core<T, X> {
                         break;
                     }
                     evicted.clear();
+                    self.events.trim(1, self.costs[class]);
                     self.used.fetch_sub(self.costs[class], Ordering::SeqCst);
                     if self.charge(cost) {
                         return true;

@@ -23,7 +23,11 @@
 //! *Closing.* [`CLOSED`] is set, all slots are barred for good, then every lane is locked once: whoever
 //! takes a lane after that sees the flag. From then on the number of leases only falls.
 
-use std::{collections::VecDeque, fmt, sync::Arc};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use crate::{
     raw::{
@@ -82,8 +86,26 @@ pub(crate) struct Core<T, X> {
     at_hand: Box<[usize]>,
     /// The most idle cost that one lane keeps.
     lane_ceiling: usize,
+    events: Events,
     register: Mutex<Register<T>>,
     queue: Mutex<VecDeque<Arc<Waiter<T>>>>,
+}
+
+/// Counts of what happens rarely.
+#[derive(Debug, Default)]
+struct Events {
+    waits: AtomicU64,
+    trims: AtomicU64,
+    /// The cost of what was trimmed.
+    trimmed: AtomicU64,
+}
+
+impl Events {
+    fn trim(&self, items: usize, cost: usize) {
+        self.trims.fetch_add(items as u64, Ordering::Relaxed);
+        let cost = (items * cost) as u64;
+        self.trimmed.fetch_add(cost, Ordering::Relaxed);
+    }
 }
 
 /// What kind of pool it is decides what happens around a core.
@@ -125,6 +147,7 @@ impl<T, X> Core<T, X> {
             at_hand: at_hand.collect(),
             costs: setup.costs,
             lane_ceiling: setup.lane_ceiling,
+            events: Events::default(),
             register: Mutex::new(Register::new()),
             queue: Mutex::new(VecDeque::new()),
         })

@@ -112,6 +112,7 @@ impl<T: Send + 'static, X: Extra> Core<T, X> {
                 Place::Front => queue.push_front(waiter.clone()),
             }
         }
+        self.events.waits.fetch_add(1, Ordering::Relaxed);
         self.serve();
         Ok(waiter)
     }

@@ -92,6 +92,30 @@ impl<T: Send + 'static, X: Extra> Core<T, X> {
         Err(Refusal::Exhausted)
     }
 
+    /// An idle item of `class`, limit or not; `None` when there is none near.
+    pub(crate) fn take_idle(root: &Root<T, X>, class: usize) -> Option<(Lease<T, X>, T)> {
+        root.take_at_hand(class).or_else(|| {
+            let found = root.checkout(|index, lane| {
+                let item = lane.pop(class, root.costs[class]);
+                let item = item
+                    .or_else(|| root.lanes.steal(index, lane, class, root.costs[class]))
+                    .ok_or(())?;
+                let shelf = lane.shelf(class);
+                shelf.in_use += 1;
+                shelf.hits += 1;
+                root.refill(lane, class);
+                Ok::<_, ()>(item)
+            });
+            root.settle_in();
+            found.ok()
+        })
+    }
+
+    /// Counts that an item of `class` was made.
+    pub(crate) fn count_miss(&self, class: usize) {
+        self.lanes.any(thread_number()).1.shelf(class).misses += 1;
+    }
+
     /// An idle item in place of one that was destroyed, if there is one. The caller's lease stays, and
     /// one cost less is charged when there is.
     pub(crate) fn replace(&self, class: usize) -> Option<T> {

@@ -10,6 +10,10 @@ pub(crate) struct Totals {
     pub(crate) classes: Vec<ClassTotals>,
     /// Things out.
     pub(crate) leases: usize,
+    pub(crate) waits: u64,
+    /// Idle items given up, and their cost.
+    pub(crate) trims: u64,
+    pub(crate) trimmed: u64,
 }
 
 /// The figures of one class.
@@ -77,6 +81,7 @@ impl<T: Send + 'static, X: Extra> Core<T, X> {
                 trimmed += here;
                 taken.drain(..).for_each(&mut destroy);
                 if here > 0 {
+                    self.events.trim(here, cost);
                     self.uncharge(cost * here);
                 }
             }
@@ -94,6 +99,7 @@ impl<T: Send + 'static, X: Extra> Core<T, X> {
             let count = taken.len();
             drop(taken);
             if count > 0 {
+                self.events.trim(count, cost);
                 self.uncharge(cost * count);
             }
             evicted += count;
@@ -106,6 +112,9 @@ impl<T: Send + 'static, X: Extra> Core<T, X> {
         let mut totals = Totals {
             classes: vec![ClassTotals::default(); self.costs.len()],
             leases: 0,
+            waits: self.events.waits.load(Ordering::Relaxed),
+            trims: self.events.trims.load(Ordering::Relaxed),
+            trimmed: self.events.trimmed.load(Ordering::Relaxed),
         };
         let mut in_use = vec![0isize; self.costs.len()];
         let mut leases = 0;

@@ -308,6 +308,8 @@ impl<T: Send + 'static, M: Manage<T>> ObjectPool<T, M> {
             hits: class.hits,
             misses: class.misses,
             waiting: self.root.waiting(),
+            waits: totals.waits,
+            trims: totals.trims,
             limit: self.root.limit(),
         }
     }
@@ -345,6 +347,11 @@ pub struct ObjectStats {
     pub misses: u64,
     /// Acquisitions that wait.
     pub waiting: usize,
+    /// Acquisitions that have had to wait since the pool was built.
+    pub waits: u64,
+    /// Idle objects given up since the pool was built, because they were too old or by
+    /// [`ObjectPool::trim_all`].
+    pub trims: u64,
     /// The most objects that exist.
     pub limit: usize,
 }

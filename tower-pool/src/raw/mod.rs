@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`block`] | an aligned allocation is owned by one handle, and only its written bytes are ever read |
 //! | [`barrier`] | (no unsafe) a store and a later load are seen in order, at the rare side's cost |
+//! | [`bounded`] | what was read into a part of a buffer is initialised in the whole |
 //! | [`buf_mut`] | spare bytes become readable only when the writer vouches for them |
 //! | [`try_lock`] | the value inside is reached by one thread at a time |
 //! | [`held`] | an item and its lease are taken once, by the drop |
@@ -14,6 +15,7 @@
 
 pub(crate) mod barrier;
 pub(crate) mod block;
+pub(crate) mod bounded;
 mod buf_mut;
 pub(crate) mod held;
 pub(crate) mod local;

@@ -20,6 +20,8 @@ pub struct Maintenance {
     /// Acquisitions and misses by class at the last tick.
     seen: Vec<(u64, u64)>,
     observer: Option<Observer>,
+    #[cfg(feature = "metrics")]
+    metrics: Option<crate::PoolMetrics>,
 }
 
 type Observer = Box<dyn FnMut(&Decision) + Send>;
@@ -47,6 +49,8 @@ impl Maintenance {
             interval: Duration::from_secs(5),
             seen: Vec::new(),
             observer: None,
+            #[cfg(feature = "metrics")]
+            metrics: None,
         }
     }
 
@@ -78,6 +82,14 @@ impl Maintenance {
         self
     }
 
+    /// Publishes the pool's figures after each tick.
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn metrics(mut self, metrics: crate::PoolMetrics) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
     /// Looks at the pool once, `elapsed` after the last time, and trims it.
     pub fn tick(&mut self, elapsed: Duration) -> Decision {
         let demand = self.demand(elapsed);
@@ -98,6 +110,10 @@ impl Maintenance {
         };
         if let Some(observer) = &mut self.observer {
             observer(&decision);
+        }
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.metrics {
+            metrics.publish();
         }
         decision
     }
