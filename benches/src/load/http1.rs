@@ -187,7 +187,12 @@ impl Wire for Http1 {
         for (name, value) in &ask.headers {
             put(&[name, ": ", value, "\r\n"]);
         }
-        if !ask.body.is_empty() || ask.method == "POST" {
+        // A body that is chunked has its own way to say where it ends.
+        let chunked = ask
+            .headers
+            .iter()
+            .any(|(name, _)| name == "transfer-encoding");
+        if !chunked && (!ask.body.is_empty() || ask.method == "POST") {
             put(&["content-length: ", &ask.body.len().to_string(), "\r\n"]);
         }
         put(&["\r\n"]);

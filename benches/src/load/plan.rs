@@ -117,7 +117,7 @@ pub struct Ask {
     pub method: String,
     /// Path and query.
     pub path: String,
-    /// Further fields, in lower case; `content-length` is added.
+    /// Further fields, in lower case; `content-length` is added unless there is a `transfer-encoding`.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,

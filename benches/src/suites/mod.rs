@@ -4,6 +4,7 @@ mod axum;
 mod browser;
 mod generator;
 mod locality;
+mod pool;
 mod router;
 mod server;
 mod zerocopy;
@@ -15,6 +16,7 @@ pub const ALL: &[Suite] = &[
     router::SUITE,
     axum::SUITE,
     locality::SUITE,
+    pool::SUITE,
     browser::SUITE,
     server::SUITE,
     generator::SUITE,

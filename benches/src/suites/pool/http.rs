@@ -1,0 +1,154 @@
+//! Bodies and JSON over HTTP: requests a second, latency and processor time beside axum's own extractors.
+
+use std::time::Duration;
+
+use super::{Allocator, server};
+use crate::{
+    load::{self, Ask, Plan, Span},
+    process::{Cores, Server, on_core},
+    report::{Better, Report, Table},
+    rounds::{self, Sample, Series},
+    stats::Interval,
+    suite::Options,
+};
+
+const CONNECTIONS: usize = 64;
+
+struct Case {
+    name: String,
+    ask: Ask,
+    /// Whether the body comes in pieces.
+    pieces: bool,
+}
+
+/// A chunked body of `size` bytes in `pieces` chunks.
+pub(super) fn in_pieces(size: usize, pieces: usize) -> Vec<u8> {
+    let mut text = Vec::with_capacity(size + 16 * pieces);
+    let mut left = size;
+    while left > 0 {
+        let length = size.div_ceil(pieces).min(left);
+        text.extend_from_slice(format!("{length:x}\r\n").as_bytes());
+        text.resize(text.len() + length, b'x');
+        text.extend_from_slice(b"\r\n");
+        left -= length;
+    }
+    text.extend_from_slice(b"0\r\n\r\n");
+    text
+}
+
+fn size_name(size: usize) -> String {
+    match size {
+        0..0x10_0000 => format!("{} KiB", size >> 10),
+        _ => format!("{} MiB", size >> 20),
+    }
+}
+
+fn cases() -> Result<Vec<Case>, String> {
+    let mut cases = Vec::new();
+    for size in server::SIZES {
+        let name = size_name(size);
+        cases.push(Case {
+            name: format!("body {name}"),
+            ask: Ask::post("/bytes", vec![b'x'; size]),
+            pieces: false,
+        });
+        // 1,456 bytes are a segment of Ethernet; 4 KiB are usual for TLS and HTTP/2 stacks.
+        let pieces = match size {
+            0..0x1000 => 4,
+            0x1000..0x10_0000 => 45,
+            _ => 256,
+        };
+        cases.push(Case {
+            name: format!("body {name} in {pieces} pieces"),
+            ask: Ask::post("/bytes", in_pieces(size, pieces))
+                .header("transfer-encoding", "chunked"),
+            pieces: true,
+        });
+    }
+    for size in server::SIZES {
+        let name = size_name(size);
+        let rows = server::rows(size);
+        let text = serde_json::to_vec(&rows).map_err(|e| e.to_string())?;
+        cases.push(Case {
+            name: format!("JSON request {name}"),
+            ask: Ask::post("/json", text).header("content-type", "application/json"),
+            pieces: false,
+        });
+        cases.push(Case {
+            name: format!("JSON response {name}"),
+            ask: Ask::get(format!("/rows/{size}")),
+            pieces: false,
+        });
+    }
+    Ok(cases)
+}
+
+pub(super) fn run(options: &Options) -> Result<(), String> {
+    let mut report = Report::new("pool-http");
+    report.note(format!(
+        "{CONNECTIONS} connections in a closed loop; the server's one thread and the load have a core each. `axum` has \
+         axum's `Bytes` and `Json`, `extractors` has `PooledBytes` and `PooledJson`, `layer` has `PooledBodyLayer` above \
+         them. A body in pieces is chunked; how a whole one falls into frames is up to hyper. Of a ratio less is better."
+    ));
+    let mut servers = Vec::new();
+    for allocator in Allocator::all() {
+        for what in ["axum", "extractors", "layer"] {
+            let name = format!("{what}, {}", allocator.name);
+            servers.push((name, allocator.server(what)?));
+        }
+    }
+    let rounds = options.pick(2, 9);
+    let span = Duration::from_millis(options.pick(120, 700));
+    for case in cases()? {
+        let all = on_core(Cores::split().client, || {
+            rounds::interleave(&case.name, &mut servers, rounds, |_, server, _| {
+                measure(server, &case.ask, span)
+            })
+        })??;
+        tables(&mut report, &case, &all)?;
+    }
+    report.finish(options)
+}
+
+fn measure(server: &Server, ask: &Ask, span: Duration) -> Result<Sample, String> {
+    let before = server.usage();
+    let outcome = load::run(&Plan {
+        connections: CONNECTIONS,
+        span: Span::Time(span),
+        pid: Some(server.pid()),
+        ..Plan::new(server.address, vec![ask.clone()])
+    })?
+    .checked()?;
+    let after = server.usage();
+    let faults = after.minor_faults - before.minor_faults;
+    Ok(Sample::new()
+        .with("CPU us", outcome.cpu_micros())
+        .with("requests/s", outcome.rate())
+        .with("p99 us", outcome.latency_micros(0.99))
+        .with("faults", faults as f64 / outcome.answered as f64)
+        .with("MiB", after.resident as f64 / f64::from(1 << 20)))
+}
+
+fn tables(report: &mut Report, case: &Case, all: &[Series]) -> Result<(), String> {
+    report.series(&case.name, all)?;
+    let metrics = ["CPU us", "requests/s", "p99 us", "faults", "MiB"];
+    for allocator in all.chunks(3) {
+        let [axum, others @ ..] = allocator else {
+            continue;
+        };
+        report.table(Table::of_series(
+            &case.name, "server", &metrics, allocator, &axum.name,
+        ));
+        for other in others {
+            let ratio: Interval = other.ratio(axum, "CPU us");
+            let name = format!("{}: {}, CPU of axum's", case.name, other.name);
+            report.figure(name, ratio, "x", Better::Lower);
+            if case.pieces {
+                let rate = other.ratio(axum, "requests/s");
+                let name = format!("{}: {}, rate of axum's", case.name, other.name);
+                report.figure(name, rate, "x", Better::Higher);
+            }
+        }
+    }
+    Ok(())
+}
