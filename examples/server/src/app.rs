@@ -9,7 +9,9 @@ use std::{error, fmt, io};
 
 use tempfile::TempDir;
 use tower_flowctl::admission::{Admission, ConfigError as AdmissionError};
+use tower_flowctl::breaker::Breaker;
 use tower_flowctl::http2::Http2Metrics;
+use tower_flowctl::limit::{Gradient, Limiter, Queue};
 use tower_pool::{ConfigError, LeakTracking, Pool};
 use tower_zerocopy_fs::Metrics;
 
@@ -36,6 +38,10 @@ pub(crate) struct Shared {
     pub(crate) traffic: Arc<Traffic>,
     /// Who may come in (tower-flowctl).
     pub(crate) admission: Admission,
+    /// Which routes are relieved of their requests (tower-flowctl).
+    pub(crate) breaker: Breaker,
+    /// How many requests may be in flight (tower-flowctl).
+    pub(crate) limiter: Limiter,
     pub(crate) connections: Arc<Connections>,
     /// What HTTP/2 clients asked for (tower-flowctl).
     pub(crate) http2: Arc<Http2Metrics>,
@@ -85,7 +91,10 @@ impl Shared {
             Ok(()) => pool,
             Err(_) => Pool::global().clone(),
         };
+        let limiter = Limiter::new(Gradient::default(), Queue::default());
         Ok(Shared {
+            breaker: assembly::breaker(&limiter),
+            limiter,
             store,
             uploads: Arc::new(Shelf::open(&uploads, files.clone())?),
             pool,

@@ -7,8 +7,8 @@
 //!                      ┌────────────────────────────────────────────────────┘ Request
 //!  request_plane      context ─► observe (id, figures, access log) ─► priority ─► security headers ─► problems ─► panics
 //!                      ┌───────────────────────────────────────────────────────────────────────────────┘
-//!  router              trie router ─┬─ pages                timeout
-//!                                   ├─ /api/v1              timeout ─► pooled bodies ─► handlers ─► pooled JSON
+//!  router              trie router ─┬─ pages                timeout ─► breaker ─► adaptive limit
+//!                                   ├─ /api/v1              the same ─► pooled bodies ─► handlers ─► pooled JSON
 //!                                   ├─ /uploads             pooled buffers ─► disk
 //!                                   ├─ /site                zero-copy files
 //!                                   ├─ /proxy               pooled connections ─► upstream
@@ -29,11 +29,13 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::{IntoResponse, Response};
 use axum::serve::Listener;
 use http::StatusCode;
-use tower::util::MapRequestLayer;
+use tower::util::{MapRequestLayer, option_layer};
 use tower::{Service, ServiceBuilder};
 use tower_flowctl::admission::{Admission, Class, ConfigError, ProxyProtocol};
+use tower_flowctl::breaker::{Breaker, Shed, Trigger};
 use tower_flowctl::descriptors::DescriptorGuard;
 use tower_flowctl::http2::{PriorityLayer, PriorityOverride};
+use tower_flowctl::limit::{AdaptiveLimitLayer, Limiter};
 use tower_hotswap::tls::{HotTls, HotTlsListener};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
@@ -123,9 +125,19 @@ fn router(app: App) -> Result<TrieService, AssemblyError> {
     let site = files(&app, config.site.as_deref().unwrap_or(&app.site))?;
     let timeout =
         TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, config.request_timeout);
+    let limit = config.adaptive_limit.is_on();
+    let limit = limit.then(|| AdaptiveLimitLayer::new(app.limiter.clone()));
+    let breaker = config.breaker.is_on().then(|| {
+        // What a client marks as urgent (RFC 9218) passes an open breaker.
+        app.breaker
+            .layer_by_matched_path()
+            .shed(Shed::FromUrgency(3))
+    });
     let router = TrieRouter::new()
         .nest("/api/v1", bounded(api::routes(), &app))
         .merge(pages::routes())
+        .layer(option_layer(limit))
+        .route_layer(option_layer(breaker))
         .layer(timeout)
         .merge(uploads::routes())
         .nest_service(
@@ -158,6 +170,15 @@ fn bounded(routes: TrieRouter<App>, app: &App) -> TrieRouter<App> {
     } else {
         routes.layer(RequestBodyLimitLayer::new(config.body_limit))
     }
+}
+
+/// Opens for a route whose latency has left its baseline, and for all when memory or the queue of the limiter runs full.
+pub(crate) fn breaker(limiter: &Limiter) -> Breaker {
+    let limiter = limiter.clone();
+    Breaker::builder()
+        .trigger(Trigger::memory())
+        .trigger(Trigger::queue(move || limiter.queue_length()))
+        .build()
 }
 
 /// A folder of files, by `sendfile(2)` where it can be.

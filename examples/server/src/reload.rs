@@ -15,10 +15,13 @@ use axum::extract::Request;
 use axum::response::Response;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
+use tokio::sync::broadcast::error::RecvError;
 use tower::Service;
+use tower_flowctl::breaker::Baselines;
 use tower_hotswap::admin::Admin;
+use tower_hotswap::source::{FileSource, Follower, SourceError};
 use tower_hotswap::tls::HotTls;
-use tower_hotswap::{Handle, Published, Recipe, Role, SwapError, Version, checks};
+use tower_hotswap::{Event, Handle, Published, Recipe, Role, SwapError, Version, checks};
 
 use crate::admin::Token;
 use crate::app::App;
@@ -141,6 +144,11 @@ impl<S: RequestPlane> Reloader<S> {
         routes.reset_fallback()
     }
 
+    /// The version in force.
+    pub(crate) fn version(&self) -> String {
+        self.handle.current().version.short()
+    }
+
     /// What can be rolled back to, for the dashboard.
     pub(crate) fn history(&self) -> Value {
         let current = self.handle.current().id;
@@ -189,6 +197,7 @@ impl<S: RequestPlane> Reloader<S> {
                 tracing::warn!(%error, "the limits of connections stay as they were");
             }
             log.set(&config.log);
+            set_baselines(&app, config);
             if let Err(error) = self.renew(config).await {
                 tracing::error!(%error, "the certificate stays as it was");
             }
@@ -220,6 +229,28 @@ impl<S: RequestPlane> Reloader<S> {
         fixed.map(|setting| setting.key).collect()
     }
 
+    /// Publishes the file whenever it changes: written in place, replaced by rename, or, as Kubernetes does with a
+    /// ConfigMap, by another target of a link. Ends with what is returned.
+    pub(crate) fn watch(&self) -> Result<Option<Follower>, SourceError> {
+        let Some(file) = self.loader.file() else {
+            return Ok(None);
+        };
+        let mut events = self.handle.events();
+        tokio::spawn(async move {
+            loop {
+                match events.recv().await {
+                    Ok(Event::Rejected { origin, error }) => {
+                        tracing::error!(%origin, %error, "settings refused; those in force stay");
+                    }
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        });
+        let source = FileSource::new(file)?;
+        Ok(Some(self.handle.follow(source, self.recipe.clone())))
+    }
+
     /// Reloads at each SIGHUP, for ever.
     #[cfg(unix)]
     pub(crate) async fn on_signal(self: Arc<Self>, mut asked: tokio::signal::unix::Signal) {
@@ -234,6 +265,17 @@ impl<S: RequestPlane> Reloader<S> {
             }
             crate::notify::ready();
         }
+    }
+}
+
+/// Tells the breaker how fast routes are when all is well.
+pub(crate) fn set_baselines(app: &App, config: &Config) {
+    let Some(file) = &config.breaker_baselines else {
+        return;
+    };
+    match Baselines::load(file) {
+        Ok(baselines) => app.breaker.set_baselines(baselines),
+        Err(error) => tracing::error!(%error, "the breaker's baselines stay as they were"),
     }
 }
 

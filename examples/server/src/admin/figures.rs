@@ -104,6 +104,8 @@ fn frame(app: &App, routes: &[(String, Counts)], before: &HashMap<String, Counts
         "ports": ports,
         "http2": http2(app),
         "websockets": live::open_sockets(),
+        "breaker": app.breaker.snapshot(),
+        "limiter": app.limiter.snapshot(),
         "admission": app.admission.snapshot(),
         "memory": system::resident_bytes(),
         "pool": pool(app),

@@ -35,11 +35,17 @@ impl Exposition {
         PrometheusBuilder::new().install_recorder().map(Exposition)
     }
 
-    /// The text format 0.0.4.
-    pub(super) fn render(&self, app: &App) -> String {
+    /// The text format 0.0.4; `settings` is the version in force.
+    pub(super) fn render(&self, app: &App, settings: &str) -> String {
         set(app);
         self.0.run_upkeep();
         let mut text = self.0.render();
+        // Here, as a recorder would keep the versions before as well.
+        let _ = writeln!(
+            text,
+            "# TYPE server_settings_info gauge\nserver_settings_info{{version=\"{}\"}} 1\n",
+            escape(settings)
+        );
         write_requests(&mut text, &app.traffic.counts());
         text
     }
@@ -61,6 +67,10 @@ fn set(app: &App) {
     counter!("server_access_log_dropped_total").absolute(AccessLogger::dropped());
     let http2 = app.http2.snapshot();
     counter!("server_http2_scheduled_requests_total").absolute(http2.requests);
+    let limiter = app.limiter.snapshot();
+    gauge!("server_limiter_limit").set(f64::from(limiter.limit));
+    gauge!("server_limiter_queue").set(limiter.queue as f64);
+    counter!("server_limiter_rejected_total").absolute(limiter.rejected);
     set_pool(app);
     set_files(app);
     if let Some(batches) = app.store.saved_batches() {

@@ -36,11 +36,13 @@ const SCRIPT: &str = include_str!("page/dashboard.js");
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
                       img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Admin {
     app: App,
     board: Arc<Board>,
     exposition: Exposition,
+    /// The version of the settings in force.
+    version: Arc<dyn Fn() -> String + Send + Sync>,
 }
 
 /// Everything that the admin port serves. Starts taking figures once a second, on the runtime of the caller.
@@ -51,7 +53,7 @@ pub(crate) fn router<S: RequestPlane>(
     token: Token,
 ) -> Router {
     let board = Arc::new(Board::default());
-    let served = reloader.clone();
+    let (served, current) = (reloader.clone(), reloader.clone());
     let settings =
         move || json!({"generations": served.generations(), "history": served.history()});
     tokio::spawn(figures::sample(app.clone(), board.clone(), settings));
@@ -75,6 +77,7 @@ pub(crate) fn router<S: RequestPlane>(
             app,
             board,
             exposition,
+            version: Arc::new(move || current.version()),
         })
         .merge(health)
         .merge(changes)
@@ -143,7 +146,7 @@ async fn figures(State(admin): State<Admin>) -> Sse<impl Stream<Item = Result<Ev
 
 /// `GET /metrics`: for Prometheus.
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
-    let text = admin.exposition.render(&admin.app);
+    let text = admin.exposition.render(&admin.app, &(admin.version)());
     (
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         text,

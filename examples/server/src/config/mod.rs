@@ -96,6 +96,10 @@ pub(crate) struct Config {
     /// In bytes.
     pub(crate) body_budget: usize,
     pub(crate) pooled_bodies: Switch,
+    pub(crate) breaker: Switch,
+    /// `None` is learned from what is seen.
+    pub(crate) breaker_baselines: Option<PathBuf>,
+    pub(crate) adaptive_limit: Switch,
     pub(crate) zero_copy: Switch,
     pub(crate) priority_rules: Switch,
     pub(crate) security_headers: Switch,
@@ -259,12 +263,16 @@ impl Loader {
         read(&Sources::open(&self.flags, &variable, text)?)
     }
 
-    /// The text of the file, if there is one that can be read.
-    pub(crate) fn text(&self) -> Option<String> {
+    /// The file, if there is one.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
         let variable = self.variables.get(OsStr::new("SERVER_CONFIG"));
         let flag = self.flags.get_one::<PathBuf>("config").cloned();
-        let path = flag.or_else(|| variable.map(PathBuf::from))?;
-        std::fs::read_to_string(path).ok()
+        flag.or_else(|| variable.map(PathBuf::from))
+    }
+
+    /// The text of the file, if there is one that can be read.
+    pub(crate) fn text(&self) -> Option<String> {
+        std::fs::read_to_string(self.file()?).ok()
     }
 }
 
@@ -298,6 +306,9 @@ fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
         body_limit: value(sources, &the::BODY_LIMIT, parse::size)?,
         body_budget: value(sources, &the::BODY_BUDGET, parse::size)?,
         pooled_bodies: value(sources, &the::POOLED_BODIES, parse::switch)?,
+        breaker: value(sources, &the::BREAKER, parse::switch)?,
+        breaker_baselines: value(sources, &the::BREAKER_BASELINES, parse::baselines)?,
+        adaptive_limit: value(sources, &the::ADAPTIVE_LIMIT, parse::switch)?,
         zero_copy: value(sources, &the::ZERO_COPY, parse::switch)?,
         priority_rules: value(sources, &the::PRIORITY_RULES, parse::switch)?,
         security_headers: value(sources, &the::SECURITY_HEADERS, parse::switch)?,

@@ -99,6 +99,10 @@ pub(super) fn ticket_keys(text: &str) -> Result<Option<PathBuf>, String> {
     path_or("random", text)
 }
 
+pub(super) fn baselines(text: &str) -> Result<Option<PathBuf>, String> {
+    path_or("learned", text)
+}
+
 pub(super) fn data(text: &str) -> Result<Option<PathBuf>, String> {
     path_or("memory", text)
 }

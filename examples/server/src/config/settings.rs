@@ -235,6 +235,27 @@ pub(crate) const POOLED_BODIES: Setting = Setting::live(
     "Collect request bodies in pooled memory (tower-pool)",
 );
 
+pub(crate) const BREAKER: Setting = Setting::live(
+    "breaker",
+    "on|off",
+    "on",
+    "Relieve routes that have become slow, or all of them when\nmemory runs short; what is urgent passes (tower-flowctl)",
+);
+
+pub(crate) const BREAKER_BASELINES: Setting = Setting::live(
+    "breaker-baselines",
+    "FILE|learned",
+    "learned",
+    "How fast routes are when all is well, as benches writes it",
+);
+
+pub(crate) const ADAPTIVE_LIMIT: Setting = Setting::live(
+    "adaptive-limit",
+    "on|off",
+    "on",
+    "Limit requests in flight by how latency follows their\nnumber (tower-flowctl)",
+);
+
 pub(crate) const ZERO_COPY: Setting = Setting::live(
     "zero-copy",
     "on|off",
@@ -329,7 +350,7 @@ pub(crate) const PROXY_UPSTREAM: Setting = Setting::live(
 );
 
 /// Every setting, in the order of `--help`.
-pub(crate) const ALL: [&Setting; 37] = [
+pub(crate) const ALL: [&Setting; 40] = [
     &LISTEN,
     &TLS_LISTEN,
     &ADMIN_LISTEN,
@@ -354,6 +375,9 @@ pub(crate) const ALL: [&Setting; 37] = [
     &BODY_LIMIT,
     &BODY_BUDGET,
     &POOLED_BODIES,
+    &BREAKER,
+    &BREAKER_BASELINES,
+    &ADAPTIVE_LIMIT,
     &ZERO_COPY,
     &PRIORITY_RULES,
     &SECURITY_HEADERS,

@@ -31,7 +31,7 @@ impl Drop for File {
 }
 
 /// Every setting: its key and three values that differ from the default.
-const SETTINGS: [(&str, [&str; 3]); 37] = [
+const SETTINGS: [(&str, [&str; 3]); 40] = [
     ("listen", ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]),
     ("tls-listen", ["127.0.0.1:1", "off", "127.0.0.1:3"]),
     ("admin-listen", ["127.0.0.1:1", "off", "127.0.0.1:3"]),
@@ -59,6 +59,9 @@ const SETTINGS: [(&str, [&str; 3]); 37] = [
     ("body-limit", ["1KiB", "2KiB", "3KiB"]),
     ("body-budget", ["8MiB", "16MiB", "32MiB"]),
     ("pooled-bodies", ["off", "on", "off"]),
+    ("breaker", ["off", "on", "off"]),
+    ("breaker-baselines", ["a.json", "b.json", "c.json"]),
+    ("adaptive-limit", ["off", "on", "off"]),
     ("zero-copy", ["off", "on", "off"]),
     ("priority-rules", ["off", "on", "off"]),
     ("security-headers", ["off", "on", "off"]),

@@ -7,6 +7,7 @@ mod admin;
 mod configuration;
 mod durability;
 mod files;
+mod grafana;
 mod limits;
 mod live;
 mod orders;

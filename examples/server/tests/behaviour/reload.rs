@@ -259,6 +259,32 @@ async fn the_admin_port_reloads_for_those_who_bear_the_token() {
     assert!(again["published"].is_null(), "{again}");
 }
 
+#[tokio::test]
+async fn the_file_is_watched() {
+    let server = Reloadable::start("");
+    let client = server.client();
+    let large = json!({"name": "x".repeat(2_000)});
+    // In place, and by rename.
+    std::fs::write(&server.file, "body-limit = \"1KiB\"\n").unwrap();
+    server.server.logged("settings in force");
+    client
+        .post("/api/v1/authors", large.clone())
+        .await
+        .problem(413);
+    let beside = server.file.with_extension("new");
+    std::fs::write(&beside, "body-limit = \"8KiB\"\n").unwrap();
+    std::fs::rename(&beside, &server.file).unwrap();
+    server.server.logged("settings in force");
+    client
+        .post("/api/v1/authors", large.clone())
+        .await
+        .problem(422);
+    std::fs::write(&server.file, "body-limit = \"huge\"\n").unwrap();
+    let line = server.server.logged("settings refused");
+    assert!(line.contains("is not a size in bytes"), "{line}");
+    client.post("/api/v1/authors", large).await.problem(422);
+}
+
 #[test]
 fn no_request_is_lost_to_reloads() {
     let server = Reloadable::start("");

@@ -111,6 +111,16 @@ function show(frame) {
     ...frame.http2.closed.filter(([, number]) => number > 0)
       .map(([reason, number]) => [`closed: ${reason}`, count(number)]),
   ]);
+  const limiter = frame.limiter;
+  byId("limiter").textContent =
+    `${count(limiter.in_flight)} of ${count(limiter.limit)} requests in flight, ${count(limiter.queue)} waiting, ` +
+    `${count(limiter.rejected)} turned away so far${frame.breaker.overloaded ? "; overloaded" : ""}`;
+  const seconds = (time) => time.secs + time.nanos / 1e9;
+  fill("breaker", frame.breaker.routes.map((route) => [
+    route.route, route.state, duration(seconds(route.p95)),
+    route.baseline ? duration(seconds(route.baseline)) : "–",
+    count(route.slow_windows), count(route.passed), count(route.degraded),
+  ]));
   byId("budget").textContent =
     `${bytes(frame.pool.allocated)} of ${bytes(frame.pool.limit)} allocated, ${count(frame.pool.waiting)} waiting`;
   fill("pool", frame.pool.classes.map((size) => [
