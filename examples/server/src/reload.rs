@@ -8,6 +8,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use std::{error, fmt};
 
 use axum::body::Body;
@@ -15,13 +16,13 @@ use axum::extract::Request;
 use axum::response::Response;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::Mutex;
 use tower::Service;
 use tower_flowctl::breaker::Baselines;
 use tower_hotswap::admin::Admin;
-use tower_hotswap::source::{FileSource, Follower, SourceError};
+use tower_hotswap::source::{FileSource, Source, SourceError};
 use tower_hotswap::tls::HotTls;
-use tower_hotswap::{Event, Handle, Published, Recipe, Role, SwapError, Version, checks};
+use tower_hotswap::{Handle, Published, Recipe, Role, SwapError, Version, checks};
 
 use crate::admin::Token;
 use crate::app::App;
@@ -30,6 +31,9 @@ use crate::config::settings::Reload;
 use crate::config::{Config, ConfigError, Loader};
 use crate::logging::LogControl;
 use crate::tls::{self, TlsError};
+
+/// How often the files of certificates are looked at.
+const CERTIFICATES_READ_EVERY: Duration = Duration::from_secs(5);
 
 /// A configuration and the request plane that was built for it.
 #[derive(Debug, Clone)]
@@ -58,6 +62,7 @@ pub(crate) struct Reloader<S> {
     recipe: Recipe<Generation<S>>,
     loader: Loader,
     tls: Option<HotTls>,
+    turn: Mutex<()>,
     /// What some settings stay at until the next start.
     started_with: Arc<Config>,
 }
@@ -103,6 +108,7 @@ pub(crate) fn start(
         recipe,
         loader,
         tls,
+        turn: Mutex::new(()),
         started_with: config,
     })
 }
@@ -171,6 +177,8 @@ impl<S: RequestPlane> Reloader<S> {
     /// # Errors
     /// When a setting cannot be used, or the generation built from it is refused; the running one goes on.
     pub(crate) async fn reload(&self, origin: &str) -> Result<Reloaded, ReloadError> {
+        // One at a time, so that what was read last is what stays.
+        let _turn = self.turn.lock().await;
         let config = self.loader.read(None)?;
         let current = self.handle.current();
         if config.changed_since(&current.value().config).is_empty() {
@@ -220,6 +228,26 @@ impl<S: RequestPlane> Reloader<S> {
         }
     }
 
+    /// Takes the files of certificates and ticket keys in again when they change, for ever: who renews a certificate does
+    /// not need to tell the server.
+    pub(crate) async fn watch_certificates(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(CERTIFICATES_READ_EVERY);
+        let mut told = String::new();
+        loop {
+            ticks.tick().await;
+            let config = self.handle.current().value().config.clone();
+            match self.renew(&config).await.map_err(|error| error.to_string()) {
+                Ok(()) => told.clear(),
+                // Once, not at every look.
+                Err(error) if error == told => {}
+                Err(error) => {
+                    tracing::error!(error, "the certificate stays as it was");
+                    told = error;
+                }
+            }
+        }
+    }
+
     /// The settings of a configuration that are not in force before the next start.
     fn waiting(&self, config: &Config) -> Vec<&'static str> {
         let changed = config.changed_since(&self.started_with);
@@ -229,26 +257,31 @@ impl<S: RequestPlane> Reloader<S> {
         fixed.map(|setting| setting.key).collect()
     }
 
-    /// Publishes the file whenever it changes: written in place, replaced by rename, or, as Kubernetes does with a
-    /// ConfigMap, by another target of a link. Ends with what is returned.
-    pub(crate) fn watch(&self) -> Result<Option<Follower>, SourceError> {
+    /// Reloads whenever the file changes, for ever: written in place, replaced by rename, or, as Kubernetes does with a
+    /// ConfigMap, by another target of a link.
+    pub(crate) async fn watch(self: Arc<Self>) {
         let Some(file) = self.loader.file() else {
-            return Ok(None);
+            return;
         };
-        let mut events = self.handle.events();
-        tokio::spawn(async move {
-            loop {
-                match events.recv().await {
-                    Ok(Event::Rejected { origin, error }) => {
-                        tracing::error!(%origin, %error, "settings refused; those in force stay");
-                    }
-                    Ok(_) | Err(RecvError::Lagged(_)) => {}
-                    Err(RecvError::Closed) => return,
-                }
+        let mut source = match FileSource::new(&file) {
+            Ok(source) => source,
+            Err(error) => {
+                tracing::warn!(%error, "the file of settings is not watched; SIGHUP has it read");
+                return;
             }
-        });
-        let source = FileSource::new(file)?;
-        Ok(Some(self.handle.follow(source, self.recipe.clone())))
+        };
+        loop {
+            // What was read is only the sign that there is something new: a SIGHUP may have been quicker, and the file
+            // may have changed since.
+            let reloaded = match source.next().await {
+                Ok(_) => self.reload(&file.display().to_string()).await,
+                Err(SourceError::Ended) => return,
+                Err(error) => Err(ReloadError::Source(error)),
+            };
+            if let Err(error) = reloaded {
+                tracing::error!(%error, "settings refused; those in force stay");
+            }
+        }
     }
 
     /// Reloads at each SIGHUP, for ever.
@@ -292,6 +325,7 @@ pub(crate) enum ReloadError {
     Config(ConfigError),
     Swap(SwapError),
     Tls(TlsError),
+    Source(SourceError),
 }
 
 impl From<TlsError> for ReloadError {
@@ -318,6 +352,7 @@ impl fmt::Display for ReloadError {
             ReloadError::Config(source) => source.fmt(f),
             ReloadError::Swap(source) => source.fmt(f),
             ReloadError::Tls(source) => source.fmt(f),
+            ReloadError::Source(source) => source.fmt(f),
         }
     }
 }
@@ -328,6 +363,7 @@ impl error::Error for ReloadError {
             ReloadError::Config(source) => source.source(),
             ReloadError::Swap(source) => source.source(),
             ReloadError::Tls(source) => source.source(),
+            ReloadError::Source(source) => source.source(),
         }
     }
 }

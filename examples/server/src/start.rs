@@ -99,10 +99,8 @@ impl Server {
         tokio::spawn(reloader.clone().follow(app.clone(), log));
         reload::set_baselines(&app, &app.config);
         reload_on_signal(&reloader)?;
-        let watching = reloader.watch();
-        if let Err(error) = &watching {
-            tracing::warn!(%error, "the file of settings is not watched; SIGHUP has it read");
-        }
+        tokio::spawn(reloader.clone().watch_certificates());
+        tokio::spawn(reloader.clone().watch());
         let workers =
             Workers::start(&app, &sockets, reloader.service(), tls).map_err(StartError::Runtime)?;
         let token = Token::of(&app.config);
