@@ -17,7 +17,7 @@ use tower_zerocopy_fs::Metrics;
 
 use crate::assembly;
 use crate::config::{Config, Upstream};
-use crate::observe::Traffic;
+use crate::observe::{Tracer, Traffic};
 use crate::pages::RouteList;
 use crate::proxy::{Proxies, Proxy};
 use crate::serve::{Connections, Port, Serving};
@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     /// What left by which way (tower-zerocopy-fs).
     pub(crate) files: Arc<Metrics>,
     pub(crate) traffic: Arc<Traffic>,
+    /// Where the spans of requests go; `None` without a collector.
+    pub(crate) tracer: Option<Tracer>,
     /// Who may come in (tower-flowctl).
     pub(crate) admission: Admission,
     /// Which routes are relieved of their requests (tower-flowctl).
@@ -100,6 +102,7 @@ impl Shared {
             pool,
             files,
             traffic: Arc::default(),
+            tracer: config.otlp_collector.map(Tracer::start).transpose()?,
             admission: assembly::admission(config)?,
             connections: Arc::default(),
             http2: Arc::default(),

@@ -5,7 +5,7 @@
 //!                     TLS port ──► zero-copy stream ─► admission ─► TLS ─► hyper
 //!                     admin ─────► zero-copy stream ─► admission, a class of its own ─► hyper, on the main thread
 //!                      ┌────────────────────────────────────────────────────┘ Request
-//!  request_plane      context ─► observe (id, figures, access log) ─► priority ─► security headers ─► problems ─► panics
+//!  request_plane      context ─► observe (id, figures, access log, span) ─► priority ─► security headers ─► problems ─► panics
 //!                      ┌───────────────────────────────────────────────────────────────────────────────┘
 //!  router              trie router ─┬─ pages                timeout ─► breaker ─► adaptive limit
 //!                                   ├─ /api/v1              the same ─► pooled bodies ─► handlers ─► pooled JSON
@@ -80,11 +80,13 @@ impl<S> RequestPlane for S where
 pub(crate) fn request_plane(app: App) -> Result<impl RequestPlane, AssemblyError> {
     let config = app.config.clone();
     let traffic = app.traffic.clone();
+    let tracer = app.tracer.clone();
     let router = router(app)?;
     let observe = ObserveLayer {
         counters: traffic.counters(router.routes().map(|route| route.pattern())),
         traffic,
         log: AccessLogger::new(config.access_log, config.access_log_sample),
+        tracer,
     };
     let rules = config.priority_rules.is_on().then(|| {
         ServiceBuilder::new()

@@ -67,6 +67,9 @@ fn set(app: &App) {
     counter!("server_access_log_dropped_total").absolute(AccessLogger::dropped());
     let http2 = app.http2.snapshot();
     counter!("server_http2_scheduled_requests_total").absolute(http2.requests);
+    if let Some(tracer) = &app.tracer {
+        counter!("server_spans_dropped_total").absolute(tracer.dropped());
+    }
     let limiter = app.limiter.snapshot();
     gauge!("server_limiter_limit").set(f64::from(limiter.limit));
     gauge!("server_limiter_queue").set(limiter.queue as f64);

@@ -105,6 +105,7 @@ pub(crate) struct Config {
     pub(crate) security_headers: Switch,
     pub(crate) access_log: AccessLog,
     pub(crate) access_log_sample: u32,
+    pub(crate) otlp_collector: Option<SocketAddr>,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
     /// `None` is memory.
@@ -314,6 +315,7 @@ fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
         security_headers: value(sources, &the::SECURITY_HEADERS, parse::switch)?,
         access_log: value(sources, &the::ACCESS_LOG, parse::access_log)?,
         access_log_sample: value(sources, &the::ACCESS_LOG_SAMPLE, parse::count)?,
+        otlp_collector: value(sources, &the::OTLP_COLLECTOR, parse::optional_address)?,
         log: value(sources, &the::LOG, parse::log_filter)?,
         log_format: value(sources, &the::LOG_FORMAT, parse::log_format)?,
         data: value(sources, &the::DATA, parse::data)?,

@@ -291,6 +291,13 @@ pub(crate) const ACCESS_LOG_SAMPLE: Setting = Setting::live(
     "Log one in so many requests; server errors always",
 );
 
+pub(crate) const OTLP_COLLECTOR: Setting = Setting::fixed(
+    "otlp-collector",
+    "ADDRESS:PORT|off",
+    "off",
+    "Where a span for each request is sent, by OTLP over HTTP;\na collector that is away delays nothing",
+);
+
 pub(crate) const LOG: Setting = Setting::live(
     "log",
     "FILTER",
@@ -350,7 +357,7 @@ pub(crate) const PROXY_UPSTREAM: Setting = Setting::live(
 );
 
 /// Every setting, in the order of `--help`.
-pub(crate) const ALL: [&Setting; 40] = [
+pub(crate) const ALL: [&Setting; 41] = [
     &LISTEN,
     &TLS_LISTEN,
     &ADMIN_LISTEN,
@@ -383,6 +390,7 @@ pub(crate) const ALL: [&Setting; 40] = [
     &SECURITY_HEADERS,
     &ACCESS_LOG,
     &ACCESS_LOG_SAMPLE,
+    &OTLP_COLLECTOR,
     &LOG,
     &LOG_FORMAT,
     &DATA,

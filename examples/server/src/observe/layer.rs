@@ -13,6 +13,7 @@ use tower::{Layer, Service};
 use tower_pool::context;
 
 use super::access_log::{AccessLogger, Line};
+use super::otlp::{Span, Tracer};
 use super::request_id::{self, REQUEST_ID};
 use super::traffic::{Counters, Traffic};
 use crate::facts::Facts;
@@ -24,6 +25,7 @@ pub(crate) struct ObserveLayer {
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) counters: Counters,
     pub(crate) log: AccessLogger,
+    pub(crate) tracer: Option<Tracer>,
 }
 
 impl<S> Layer<S> for ObserveLayer {
@@ -61,6 +63,9 @@ where
         let id = request_id::of(request.headers());
         let peer = request.extensions().get::<Peer>().copied();
         let line = self.layer.log.wanted().then(|| Line::of(&request));
+        let tracer = self.layer.tracer.as_ref();
+        let span = tracer
+            .map(|_| Tracer::begin(request.headers(), request.method(), request.uri().path()));
         self.layer.traffic.in_flight.fetch_add(1, Ordering::Relaxed);
         ObserveFuture {
             inner: self.inner.call(request),
@@ -70,6 +75,7 @@ where
                 id,
                 peer,
                 line,
+                span,
             },
         }
     }
@@ -82,6 +88,7 @@ struct Seen {
     id: HeaderValue,
     peer: Option<Peer>,
     line: Option<Line>,
+    span: Option<Span>,
 }
 
 impl Drop for Seen {
@@ -119,6 +126,10 @@ where
             .ok()
             .flatten();
         record(route.as_ref().map(tower_trie_router::RouteMatch::pattern));
+        if let (Some(tracer), Some(span)) = (&seen.layer.tracer, seen.span.take()) {
+            let pattern = route.as_ref().map(tower_trie_router::RouteMatch::pattern);
+            tracer.end(span, pattern, status, elapsed);
+        }
         if let Some(line) = seen.line.take() {
             let bytes = response.body().size_hint().exact();
             seen.layer

@@ -1,12 +1,14 @@
-//! What is known of every request: its id, how long it took, and a line in the access log.
+//! What is known of every request: its id, how long it took, a line in the access log, and a span.
 //!
-//! One layer for all three, as each needs the same moments: the head of the request, the head of the response.
+//! One layer for all of it, as each needs the same moments: the head of the request, the head of the response.
 
 mod access_log;
 mod layer;
+mod otlp;
 mod request_id;
 mod traffic;
 
 pub(crate) use self::access_log::AccessLogger;
 pub(crate) use self::layer::ObserveLayer;
+pub(crate) use self::otlp::Tracer;
 pub(crate) use self::traffic::{BUCKETS, Counts, Traffic, upper_bound};

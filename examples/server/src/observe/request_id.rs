@@ -20,6 +20,11 @@ pub(super) fn of(headers: &HeaderMap) -> HeaderValue {
     }
 }
 
+/// As [`fresh`], as text.
+pub(super) fn fresh_text() -> String {
+    fresh().to_str().unwrap_or_default().to_owned()
+}
+
 /// A random number of this process, then one that counts, both as 16 hex digits. Together they are also
 /// a valid trace id (W3C Trace Context), since neither half is zero.
 fn fresh() -> HeaderValue {

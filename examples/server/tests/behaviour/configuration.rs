@@ -31,7 +31,7 @@ impl Drop for File {
 }
 
 /// Every setting: its key and three values that differ from the default.
-const SETTINGS: [(&str, [&str; 3]); 40] = [
+const SETTINGS: [(&str, [&str; 3]); 41] = [
     ("listen", ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]),
     ("tls-listen", ["127.0.0.1:1", "off", "127.0.0.1:3"]),
     ("admin-listen", ["127.0.0.1:1", "off", "127.0.0.1:3"]),
@@ -67,6 +67,10 @@ const SETTINGS: [(&str, [&str; 3]); 40] = [
     ("security-headers", ["off", "on", "off"]),
     ("access-log", ["json", "common", "json"]),
     ("access-log-sample", ["10", "20", "30"]),
+    (
+        "otlp-collector",
+        ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"],
+    ),
     ("log", ["warn", "error", "debug"]),
     ("log-format", ["json", "text", "json"]),
     ("data", ["/a", "/b", "/c"]),

@@ -24,4 +24,5 @@ mod search;
 mod shutdown;
 mod snapshots;
 mod tls;
+mod traces;
 mod uploads;

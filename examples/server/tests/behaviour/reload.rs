@@ -47,9 +47,9 @@ impl Reloadable {
     /// What a client reads that sends this and nothing more.
     fn exchange(&self, sent: &str) -> String {
         let mut stream = TcpStream::connect(self.server.address).unwrap();
-        stream.write_all(sent.as_bytes()).unwrap();
         let mut answer = String::new();
-        match stream.read_to_string(&mut answer) {
+        let sent = stream.write_all(sent.as_bytes());
+        match sent.and_then(|()| stream.read_to_string(&mut answer)) {
             Ok(_) => answer,
             Err(error) => format!("{answer}{error}"),
         }
