@@ -23,6 +23,7 @@ mod run_modes;
 mod search;
 mod shutdown;
 mod snapshots;
+mod soak;
 mod tls;
 mod traces;
 mod uploads;
