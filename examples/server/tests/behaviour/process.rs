@@ -14,6 +14,7 @@ pub(crate) struct Server {
     /// Everything printed at the start.
     pub(crate) banner: String,
     log: Receiver<String>,
+    _scratch: tempfile::TempDir,
 }
 
 /// The program on free ports, with no environment but that and what the test sets.
@@ -41,7 +42,10 @@ impl Server {
 
     /// As [`start`](Self::start), of a command that was set up further.
     pub(crate) fn run(command: &mut Command) -> Server {
+        // What a process that is killed leaves goes with this.
+        let scratch = tempfile::tempdir().expect("there is room for temporary files");
         let mut child = command
+            .env("TMPDIR", scratch.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -86,6 +90,7 @@ impl Server {
             admin: address("for the admin on"),
             banner,
             log,
+            _scratch: scratch,
         }
     }
 
