@@ -6,7 +6,7 @@
 
 mod raw;
 
-use std::{collections::BTreeMap, convert::Infallible, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     Router,
@@ -37,15 +37,20 @@ fn body(kind: &str, length: usize) -> Response {
     };
     let slow = kind == "slow";
     let trailers = kind == "trailers";
+    let broken = kind == "broken";
     let pieces = futures_util::stream::unfold(Some(length), move |left| async move {
         let left = left?;
         if slow {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+        if broken && left <= length / 2 {
+            let error = std::io::Error::other("on purpose");
+            return Some((Err(error), None));
+        }
         let now = left.min(piece);
         if now > 0 {
             let data = http_body::Frame::data(Bytes::from(vec![b'x'; now]));
-            return Some((Ok::<_, Infallible>(data), Some(left - now)));
+            return Some((Ok(data), Some(left - now)));
         }
         let mut fields = HeaderMap::new();
         fields.insert("x-end", HeaderValue::from_static("here"));
@@ -75,6 +80,8 @@ impl Random {
 #[derive(Debug, Default)]
 struct Wanted {
     expected: usize,
+    /// Whether it ends by RST_STREAM before it is complete.
+    breaks: bool,
     came: usize,
     ended: bool,
 }
@@ -94,7 +101,7 @@ impl Client {
         let length = [0, 1, 3_000, 16_384, 70_000, 300_000][self.random.below(6) as usize];
         let kind = self
             .random
-            .pick(&["whole", "small", "slow", "large", "trailers"]);
+            .pick(&["whole", "small", "slow", "large", "trailers", "broken"]);
         let mut block = Block::get(&format!("/{kind}/{length}"));
         let priority = self
             .random
@@ -111,6 +118,7 @@ impl Client {
         }
         let expected = Wanted {
             expected: length,
+            breaks: kind == "broken",
             ..Wanted::default()
         };
         self.open.insert(stream, expected);
@@ -161,7 +169,10 @@ impl Client {
     fn on(&mut self, frame: &Frame) {
         assert_ne!(frame.kind, kind::GOAWAY, "{frame:?}");
         if let Some(response) = self.open.get_mut(&frame.stream) {
-            assert_ne!(frame.kind, kind::RST_STREAM, "{frame:?}");
+            if frame.kind == kind::RST_STREAM {
+                assert!(response.breaks, "{frame:?}");
+                response.ended = true;
+            }
             if frame.kind == kind::DATA {
                 response.came += frame.payload.len();
             }
