@@ -2,6 +2,7 @@
 
 mod axum;
 mod browser;
+mod flowctl;
 mod generator;
 mod locality;
 mod pool;
@@ -17,6 +18,7 @@ pub const ALL: &[Suite] = &[
     axum::SUITE,
     locality::SUITE,
     pool::SUITE,
+    flowctl::SUITE,
     browser::SUITE,
     server::SUITE,
     generator::SUITE,

@@ -38,22 +38,18 @@ pub(crate) fn value(key: u64, stream: u32) -> [u8; FIELD_VALUE] {
 
 /// Removes the field from a request's headers and reads it: the connection's key and the stream's number.
 pub(crate) fn take(headers: &mut HeaderMap) -> Option<(u64, u32)> {
-    let last = headers.get_all(&NAME).iter().next_back()?;
+    // Ours is the last one; if it is the first, too, there is no other.
+    if let Some(read) = parse(headers.get(NAME)?) {
+        headers.remove(NAME);
+        return Some(read);
+    }
+    let last = headers.get_all(NAME).iter().next_back()?;
     let read = parse(last)?;
-    let others = headers.get_all(&NAME).iter().count() - 1;
-    if others == 0 {
-        headers.remove(&NAME);
-    } else {
-        let kept: Vec<_> = headers
-            .get_all(&NAME)
-            .iter()
-            .take(others)
-            .cloned()
-            .collect();
-        headers.remove(&NAME);
-        for value in kept {
-            headers.append(&NAME, value);
-        }
+    let others = headers.get_all(NAME).iter().count() - 1;
+    let kept: Vec<_> = headers.get_all(NAME).iter().take(others).cloned().collect();
+    headers.remove(NAME);
+    for value in kept {
+        headers.append(NAME, value);
     }
     Some(read)
 }

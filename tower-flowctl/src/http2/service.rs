@@ -138,7 +138,7 @@ where
             inner: self.inner.call(request),
             seat: Some(seat),
             gates,
-            rules: Some(self.rules.clone()),
+            rules: (!self.rules.content_types.is_empty()).then(|| self.rules.clone()),
         }
     }
 }

@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+mod driver;
 mod executor;
 mod server;
 mod tuning;

@@ -25,10 +25,7 @@ use crate::http2::{Connection, Http2Config, PriorityService, PriorityStream};
 #[cfg(unix)]
 use crate::http2::{SocketOf, of_tokio};
 
-use super::{
-    Exec, Http2Tuning,
-    executor::{Driver, Executor},
-};
+use super::{Exec, Http2Tuning, driver::Driver, executor::Executor};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -1,0 +1,229 @@
+//! A connection and its handlers as one future.
+//!
+//! The connection and each handler have wakers of their own, so that a poll runs only what was woken. What is woken
+//! while the future is polled (a handler's response wakes the connection, room on the wire wakes a body) is run
+//! in the same poll, without a way through the runtime's queues. Slots and their wakers are used again for later
+//! handlers; a handler that is done at its first poll costs one allocation, its future's.
+//!
+//! # Lost wake-ups
+//! A waker first notes who was woken, and then looks whether the future is being polled, in which case it leaves it at
+//! that. The future first notes that it is not polled any more, and then looks whether anybody was woken. One of both
+//! sees the other: for handlers by the lock around the list, for the connection since all four are sequentially consistent.
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
+
+use futures_util::task::AtomicWaker;
+use hyper_util::server::graceful::GracefulConnection;
+
+use super::executor::{Executor, Task, lock};
+
+/// Turns of a connection and its handlers in one poll, so that other tasks of the thread have theirs.
+const TURNS: usize = 16;
+
+/// What the wakers know.
+struct Shared {
+    /// The task that all runs in.
+    task: AtomicWaker,
+    polled: AtomicBool,
+    connection: AtomicBool,
+    /// Slots of handlers that were woken.
+    handlers: Mutex<Vec<u32>>,
+}
+
+impl Shared {
+    fn notify(&self) {
+        if !self.polled.load(SeqCst) {
+            self.task.wake();
+        }
+    }
+}
+
+struct ConnectionWaker(Arc<Shared>);
+
+impl Wake for ConnectionWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.connection.store(true, SeqCst);
+        self.0.notify();
+    }
+}
+
+struct HandlerWaker {
+    shared: Arc<Shared>,
+    slot: u32,
+    /// Whether the slot is in the list.
+    woken: AtomicBool,
+}
+
+impl Wake for HandlerWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.woken.swap(true, SeqCst) {
+            lock(&self.shared.handlers).push(self.slot);
+            self.shared.notify();
+        }
+    }
+}
+
+/// A place for a handler.
+struct Slot {
+    handler: Option<Task>,
+    state: Arc<HandlerWaker>,
+    waker: Waker,
+}
+
+/// A connection with the handlers that run in its task.
+///
+/// It is done when the connection is done and all handlers are, as they would be if spawned.
+pub(super) struct Driver<C> {
+    connection: Pin<Box<C>>,
+    closed: bool,
+    waker: Waker,
+    shared: Arc<Shared>,
+    executor: Executor,
+    arrived: Vec<Task>,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    woken: Vec<u32>,
+}
+
+impl<C: GracefulConnection> Driver<C> {
+    pub(super) fn new(connection: C, executor: Executor) -> Self {
+        let shared = Arc::new(Shared {
+            task: AtomicWaker::new(),
+            polled: AtomicBool::new(false),
+            connection: AtomicBool::new(true),
+            handlers: Mutex::default(),
+        });
+        Self {
+            connection: Box::pin(connection),
+            closed: false,
+            waker: Waker::from(Arc::new(ConnectionWaker(shared.clone()))),
+            shared,
+            executor,
+            arrived: Vec::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            woken: Vec::new(),
+        }
+    }
+
+    /// Lets the requests in flight finish and takes no more.
+    pub(super) fn graceful_shutdown(&mut self) {
+        if !self.closed {
+            self.connection.as_mut().graceful_shutdown();
+            // It is to be polled for that.
+            self.shared.connection.store(true, SeqCst);
+        }
+    }
+
+    fn poll_handler(&mut self, slot: u32) {
+        let place = &mut self.slots[slot as usize];
+        // What wakes it from here on is news.
+        place.state.woken.store(false, SeqCst);
+        let Some(handler) = &mut place.handler else {
+            return;
+        };
+        let mut cx = Context::from_waker(&place.waker);
+        // A handler that panics takes its stream with it, and not the connection: as if it had been spawned.
+        let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(&mut cx)));
+        if !matches!(polled, Ok(Poll::Pending)) {
+            place.handler = None;
+            self.free.push(slot);
+        }
+    }
+
+    fn take_in(&mut self, handler: Task) {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            let slot = self.slots.len() as u32;
+            let state = Arc::new(HandlerWaker {
+                shared: self.shared.clone(),
+                slot,
+                woken: AtomicBool::new(false),
+            });
+            self.slots.push(Slot {
+                handler: None,
+                waker: Waker::from(state.clone()),
+                state,
+            });
+            slot
+        });
+        self.slots[slot as usize].handler = Some(handler);
+        self.poll_handler(slot);
+    }
+
+    fn run_handlers(&mut self) {
+        let mut woken = std::mem::take(&mut self.woken);
+        std::mem::swap(&mut *lock(&self.shared.handlers), &mut woken);
+        for slot in woken.drain(..) {
+            self.poll_handler(slot);
+        }
+        self.woken = woken;
+        let mut arrived = std::mem::take(&mut self.arrived);
+        self.executor.arrivals(&mut arrived);
+        for handler in arrived.drain(..) {
+            self.take_in(handler);
+        }
+        self.arrived = arrived;
+    }
+
+    fn run_connection(&mut self) {
+        if self.shared.connection.swap(false, SeqCst) && !self.closed {
+            let mut cx = Context::from_waker(&self.waker);
+            // How a connection ends is no news: clients go away in all ways there are.
+            self.closed = self.connection.as_mut().poll(&mut cx).is_ready();
+        }
+    }
+
+    /// Whether anything was woken or has arrived that was not run yet.
+    fn has_more(&self) -> bool {
+        self.shared.connection.load(SeqCst) && !self.closed
+            || !lock(&self.shared.handlers).is_empty()
+            || self.executor.has_arrivals()
+    }
+
+    fn is_done(&self) -> bool {
+        self.closed && self.free.len() == self.slots.len() && !self.executor.has_arrivals()
+    }
+}
+
+impl<C: GracefulConnection> Future for Driver<C> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        this.shared.task.register(cx.waker());
+        this.shared.polled.store(true, SeqCst);
+        for _ in 0..TURNS {
+            this.run_handlers();
+            this.run_connection();
+            // What the runtime stopped, having had its share, wakes itself at once.
+            if !this.has_more() || !tokio::task::coop::has_budget_remaining() {
+                break;
+            }
+        }
+        this.shared.polled.store(false, SeqCst);
+        if this.is_done() {
+            return Poll::Ready(());
+        }
+        if this.has_more() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
