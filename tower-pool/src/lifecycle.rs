@@ -60,7 +60,7 @@ impl Lifecycle {
     }
 
     /// Closes `core` and waits until everything is home or `deadline` has passed.
-    pub(crate) async fn close<T: Send + 'static, X: Extra>(
+    pub(crate) async fn close<T: Send + 'static, X: Extra<T>>(
         &self,
         core: &Core<T, X>,
         deadline: Duration,

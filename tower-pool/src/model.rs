@@ -46,7 +46,7 @@ struct Ends {
     home: Arc<AtomicUsize>,
 }
 
-impl Extra for Ends {
+impl<T> Extra<T> for Ends {
     fn came_home(&self) {
         self.home.fetch_add(1, Ordering::Relaxed);
     }

@@ -60,9 +60,14 @@ pub(crate) struct Shared {
     pub(crate) lifecycle: Lifecycle,
 }
 
-impl Extra for Shared {
+impl Extra<Block> for Shared {
     fn came_home(&self) {
         self.lifecycle.came_home();
+    }
+
+    /// Freed alone, the pages would often stay in the allocator's heap.
+    fn give_up(&self, mut block: Block) {
+        block.release_pages();
     }
 }
 
@@ -340,9 +345,7 @@ impl Pool {
 
     /// Frees up to `count` idle buffers of `class` and returns the bytes.
     pub(crate) fn trim_class(&self, class: usize, count: usize) -> usize {
-        let freed = self.root.trim(class, count, |mut block| {
-            block.release_pages();
-        });
+        let freed = self.root.trim(class, count);
         freed * self.root.extra.classes[class]
     }
 }

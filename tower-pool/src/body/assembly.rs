@@ -187,9 +187,11 @@ impl Assembly {
             && let Arrived::Frame(first) = &self.content
         {
             let large = first.len() >= LARGE || announced >= MUCH;
-            return self
-                .poll_room(0, large, announced, cx)
-                .map_err(BodyError::NoMemory);
+            let room = self.poll_room(0, large, announced, cx);
+            if room.is_pending() {
+                self.let_go_while_waiting();
+            }
+            return room.map_err(BodyError::NoMemory);
         }
         Poll::Ready(Ok(()))
     }
@@ -205,6 +207,7 @@ impl Assembly {
         let room = self.poll_room(frame.len(), large, announced, cx);
         if room.is_pending() {
             self.pending = Some(frame);
+            self.let_go_while_waiting();
             return Poll::Pending;
         }
         let stored = ready!(room).and_then(|()| match &mut self.content {
@@ -219,6 +222,24 @@ impl Assembly {
             }
         });
         Poll::Ready(stored.map_err(BodyError::NoMemory))
+    }
+
+    /// Copies small frames that must wait for memory into memory of just their size: each is a slice of
+    /// the buffer that the connection read into, which is larger and would be kept from use. Once for each
+    /// wait.
+    fn let_go_while_waiting(&mut self) {
+        if self.waiting_since.is_some() {
+            return;
+        }
+        let first = match &mut self.content {
+            Arrived::Frame(first) => Some(first),
+            _ => None,
+        };
+        for frame in [first, self.pending.as_mut()].into_iter().flatten() {
+            if frame.len() < LARGE {
+                *frame = Bytes::copy_from_slice(frame);
+            }
+        }
     }
 
     /// Makes room for a frame of `length` bytes, if it is not the first. Whether the next ones are `large`

@@ -28,7 +28,7 @@ const IDLE: usize = 1024;
 /// Nothing to do around the core of a context pool.
 struct Contexts;
 
-impl Extra for Contexts {
+impl<T> Extra<T> for Contexts {
     fn came_home(&self) {}
 }
 

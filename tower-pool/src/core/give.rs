@@ -6,7 +6,7 @@ use crate::{
     sync::{Ordering, thread_number},
 };
 
-impl<T: Send + 'static, X: Extra> Core<T, X> {
+impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
     /// Ends `lease` and keeps `item` for the next one, or destroys it.
     #[inline(always)]
     pub(crate) fn give(lease: Lease<T, X>, class: usize, item: T) {

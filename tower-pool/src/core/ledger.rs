@@ -3,7 +3,7 @@
 use super::{Core, Extra, WAITERS};
 use crate::sync::Ordering;
 
-impl<T: Send + 'static, X: Extra> Core<T, X> {
+impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
     pub(super) fn charge(&self, cost: usize) -> bool {
         let mut used = self.used.load(Ordering::SeqCst);
         loop {
@@ -51,7 +51,7 @@ impl<T: Send + 'static, X: Extra> Core<T, X> {
                     if taken == 0 {
                         break;
                     }
-                    evicted.clear();
+                    evicted.drain(..).for_each(|item| self.extra.give_up(item));
                     self.events.trim(1, self.costs[class]);
                     self.used.fetch_sub(self.costs[class], Ordering::SeqCst);
                     if self.charge(cost) {

@@ -109,9 +109,14 @@ impl Events {
 }
 
 /// What kind of pool it is decides what happens around a core.
-pub(crate) trait Extra {
+pub(crate) trait Extra<T> {
     /// A thing came home while the pool was closing.
     fn came_home(&self);
+
+    /// An idle item is given up.
+    fn give_up(&self, item: T) {
+        drop(item);
+    }
 }
 
 /// How a core is set up.

@@ -41,12 +41,12 @@ enum Grant<T> {
 }
 
 /// A place in the queue of a core. Dropping it gives the place, or what was granted, to the next.
-pub(crate) struct Wait<T: Send + 'static, X: Extra> {
+pub(crate) struct Wait<T: Send + 'static, X: Extra<T>> {
     root: Root<T, X>,
     waiter: Option<Arc<Waiter<T>>>,
 }
 
-impl<T: Send + 'static, X: Extra> Wait<T, X> {
+impl<T: Send + 'static, X: Extra<T>> Wait<T, X> {
     pub(crate) fn join(
         root: &Root<T, X>,
         class: Option<usize>,
@@ -75,7 +75,7 @@ impl<T: Send + 'static, X: Extra> Wait<T, X> {
     }
 }
 
-impl<T: Send + 'static, X: Extra> Drop for Wait<T, X> {
+impl<T: Send + 'static, X: Extra<T>> Drop for Wait<T, X> {
     fn drop(&mut self) {
         if let Some(waiter) = self.waiter.take() {
             self.root.abandon(&waiter);
@@ -83,7 +83,7 @@ impl<T: Send + 'static, X: Extra> Drop for Wait<T, X> {
     }
 }
 
-impl<T: Send + 'static, X: Extra> Core<T, X> {
+impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
     /// Joins the queue: at its head when the waiter already holds something.
     fn enqueue(
         &self,

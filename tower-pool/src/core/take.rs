@@ -6,7 +6,7 @@ use crate::{
     sync::{Ordering, thread_number},
 };
 
-impl<T: Send + 'static, X: Extra> Core<T, X> {
+impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
     /// An idle item of `class`, or the right to make one: its cost is charged then.
     #[inline(always)]
     pub(crate) fn take(

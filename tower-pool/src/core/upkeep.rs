@@ -25,7 +25,7 @@ pub(crate) struct ClassTotals {
     pub(crate) misses: u64,
 }
 
-impl<T: Send + 'static, X: Extra> Core<T, X> {
+impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
     /// Refuses new acquisitions, fails the queue and destroys what is idle. Idempotent.
     pub(crate) fn close(&self) {
         self.mode.fetch_or(CLOSED, Ordering::SeqCst);
@@ -57,8 +57,8 @@ impl<T: Send + 'static, X: Extra> Core<T, X> {
     }
 
     /// Takes up to `count` idle items of `class`, the coldest of each lane first, off the pool and
-    /// the ledger, and destroys each with `destroy`. Returns how many.
-    pub(crate) fn trim(&self, class: usize, count: usize, mut destroy: impl FnMut(T)) -> usize {
+    /// the ledger, and gives them up. Returns how many.
+    pub(crate) fn trim(&self, class: usize, count: usize) -> usize {
         let cost = self.costs[class];
         self.gather();
         let mut trimmed = 0;
@@ -79,7 +79,7 @@ impl<T: Send + 'static, X: Extra> Core<T, X> {
                 let here = lane.take_coldest(class, cost, wanted.min(most), &mut taken);
                 drop(lane);
                 trimmed += here;
-                taken.drain(..).for_each(&mut destroy);
+                taken.drain(..).for_each(|item| self.extra.give_up(item));
                 if here > 0 {
                     self.events.trim(here, cost);
                     self.uncharge(cost * here);

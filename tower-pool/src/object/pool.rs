@@ -34,7 +34,7 @@ pub(super) struct Objects<M> {
     pub(super) lifecycle: Lifecycle,
 }
 
-impl<M: Send + Sync> Extra for Objects<M> {
+impl<T, M: Send + Sync> Extra<T> for Objects<M> {
     fn came_home(&self) {
         self.lifecycle.came_home();
     }
@@ -264,7 +264,7 @@ impl<T: Send + 'static, M: Manage<T>> ObjectPool<T, M> {
 
     /// Destroys every idle object. Returns how many.
     pub fn trim_all(&self) -> usize {
-        self.root.trim(0, usize::MAX, drop)
+        self.root.trim(0, usize::MAX)
     }
 
     /// Refuses new acquisitions, fails those who wait, destroys what is idle, and waits until every

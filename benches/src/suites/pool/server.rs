@@ -161,7 +161,7 @@ pub(super) fn serve(what: &str) -> Result<(), String> {
             let _ = stream.set_nodelay(true);
         });
         let served = if bounded {
-            axum::serve(BoundedReadsListener::new(listener, 16 << 10), app).await
+            axum::serve(BoundedReadsListener::new(listener, 8 << 10), app).await
         } else {
             axum::serve(listener, app).await
         };
