@@ -7,5 +7,5 @@ target=$(rustc -vV | sed -n 's/^host: //p')
 for sanitizer in address thread; do
     echo "== $sanitizer"
     RUSTFLAGS="-Zsanitizer=$sanitizer" CARGO_TARGET_DIR="target/$sanitizer" \
-        cargo +nightly test -Zbuild-std --target "$target" -p tower-pool --test pool --test bodies
+        cargo +nightly test -Zbuild-std --target "$target" -p tower-pool --test pool --test bodies --test objects --test stress
 done

@@ -451,6 +451,105 @@ async fn cancelling_at_any_point_leaks_nothing() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn of_bodies_that_wait_for_each_other_one_is_refused_at_once() {
+    let pool = Pool::builder()
+        .classes([4 * KIB, 16 * KIB])
+        .limit(20 * KIB)
+        .build()
+        .unwrap();
+    let bodies = BodyPool::new(pool.clone()).budget_wait(Duration::from_secs(3600));
+    let acts = || {
+        [
+            data(1),
+            data(KIB),
+            Act::Sleep(Duration::from_secs(1)),
+            data(8 * KIB),
+        ]
+    };
+    let start = tokio::time::Instant::now();
+    let all = (0..5).map(|_| tokio::spawn(bodies.collect(Scripted::new(None, acts()))));
+    let all: Vec<_> = all.collect();
+    let mut sizes = Vec::new();
+    for one in all {
+        match one.await.unwrap() {
+            Ok(body) => sizes.push(body.len()),
+            Err(error) => assert_eq!(error.status(), StatusCode::SERVICE_UNAVAILABLE),
+        }
+    }
+    assert!(!sizes.is_empty(), "nobody was served");
+    assert!(sizes.iter().all(|&size| size == 9 * KIB + 1), "{sizes:?}");
+    assert!(
+        start.elapsed() < Duration::from_secs(60),
+        "somebody waited in vain"
+    );
+    assert_home(&pool, "after refusing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_frames_are_held_within_the_limit_and_let_go_at_any_point() {
+    let pool = Pool::builder()
+        .classes([4 * KIB, 64 * KIB, 256 * KIB])
+        .limit(320 * KIB)
+        .build()
+        .unwrap();
+    let bodies = BodyPool::new(pool.clone());
+    let pause = || Act::Sleep(Duration::from_millis(1));
+    // Held, then held under a larger promise, then copied for the sake of a small one.
+    let acts = || {
+        let sizes = [20, 20, 20, 40, 100, 1, 20];
+        sizes
+            .map(|size| [data(size * KIB), pause()])
+            .into_iter()
+            .flatten()
+    };
+    for polls in 0..8 {
+        let mut reading = Box::pin(bodies.collect(Scripted::new(None, acts())));
+        let mut body = None;
+        for _ in 0..polls {
+            tokio::select! {
+                biased;
+                read = &mut reading => {
+                    body = Some(read.unwrap());
+                    break;
+                }
+                () = tokio::time::sleep(Duration::from_micros(1100)) => {}
+            }
+            let stats = pool.stats();
+            assert!(stats.allocated <= stats.limit);
+        }
+        let stats = pool.stats();
+        match (polls, &body) {
+            (0, _) => assert_eq!(stats.outstanding, 0),
+            (_, None) => assert!(stats.outstanding <= 1, "after {polls} polls"),
+            (_, Some(body)) => assert_eq!(body.len(), 221 * KIB),
+        }
+        drop((reading, body));
+        assert_home(&pool, &format!("cut after {polls} polls"));
+    }
+    // Whole, it is one block, and the promise is gone.
+    let body = bodies.collect(Scripted::new(None, acts())).await.unwrap();
+    assert!(body.is_pooled() && body.iter().all(|&byte| byte == b'x'));
+    assert_eq!((body.len(), pool.stats().in_use()), (221 * KIB, 1));
+    drop(body);
+    // At the limit the promise is waited for, with no more than a frame in hand.
+    let held = pool.try_acquire(256 * KIB).unwrap();
+    let more = pool.try_acquire(64 * KIB).unwrap();
+    let mut reading = by_hand(bodies.collect(Scripted::new(
+        Some(200 * KIB as u64),
+        [data(100 * KIB), data(100 * KIB)],
+    )));
+    assert!(reading.once().is_pending());
+    assert_eq!(pool.stats().waiting, 1);
+    drop(held);
+    let Poll::Ready(Ok(body)) = reading.once() else {
+        panic!("the promise was not kept");
+    };
+    assert_eq!(body.len(), 200 * KIB);
+    drop((body, more, reading));
+    assert_home(&pool, "after waiting");
+}
+
 #[tokio::test]
 async fn the_rejection_may_be_chosen_and_readiness_is_the_inner_services() {
     let bodies = BodyPool::new(Pool::new()).limit(1);

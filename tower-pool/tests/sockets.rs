@@ -108,6 +108,26 @@ async fn each_bad_request_has_its_status() {
         ),
         ("trailers", format!("{chunked}{trailer}"), "200"),
         (
+            "ten thousand chunks of a byte",
+            format!("{chunked}{}0\r\n\r\n", "1\r\nx\r\n".repeat(10_000)),
+            "200",
+        ),
+        (
+            "a chunk size that overflows",
+            format!("{chunked}fffffffffffffffff\r\nx"),
+            "400",
+        ),
+        (
+            "announced twice",
+            format!("{head}content-length: 5\r\ncontent-length: 6\r\n\r\nhello"),
+            "400",
+        ),
+        (
+            "more sent than announced",
+            format!("{head}content-length: 5\r\n\r\nhello, world"),
+            "200",
+        ),
+        (
             "whole",
             format!("{head}content-length: 5\r\n\r\nhello"),
             "200",

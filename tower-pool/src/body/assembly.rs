@@ -288,7 +288,8 @@ impl Assembly {
                             Err(AcquireError::Exhausted) => {
                                 if let Some(fit) = buffer.growth(additional)? {
                                     let root = &self.config.pool.root;
-                                    let wait = Wait::join(root, fit.class, fit.size, Place::Front)?;
+                                    let place = Place::Holding(buffer.capacity());
+                                    let wait = Wait::join(root, fit.class, fit.size, place)?;
                                     self.memory = Memory::More(wait, fit);
                                 }
                             }

@@ -1,4 +1,9 @@
 //! Waiting for something to come home, first come, first served.
+//!
+//! Those who hold something already and need more go before those who hold nothing, since what is out must
+//! be able to finish. They can still wait for each other: when everything that exists is held by those who
+//! wait, nothing will ever come home. Then the one that holds the least is refused, at once, and what it
+//! held serves the others.
 
 use std::{
     collections::VecDeque,
@@ -16,8 +21,8 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     Back,
-    /// Ahead of all: for one who holds something already, and must be able to finish.
-    Front,
+    /// Ahead of those who hold nothing: for one who holds something of this cost.
+    Holding(usize),
 }
 
 /// One place in the queue.
@@ -25,6 +30,8 @@ pub(super) struct Waiter<T> {
     /// The class wanted; `None` wants cost alone.
     class: Option<usize>,
     cost: usize,
+    /// The cost of what the waiter holds while it waits.
+    holds: usize,
     outcome: Mutex<Outcome<T>>,
 }
 
@@ -37,7 +44,17 @@ struct Outcome<T> {
 enum Grant<T> {
     Idle(T),
     Charge,
-    Closed,
+    Refused(Refusal),
+}
+
+impl<T> Waiter<T> {
+    /// Leaves `grant` for the waiter; the waker is to be woken when no lock is held.
+    #[must_use]
+    fn tell(&self, grant: Grant<T>) -> Option<Waker> {
+        let mut outcome = lock(&self.outcome);
+        outcome.grant = Some(grant);
+        outcome.waker.take()
+    }
 }
 
 /// A place in the queue of a core. Dropping it gives the place, or what was granted, to the next.
@@ -84,7 +101,7 @@ impl<T: Send + 'static, X: Extra<T>> Drop for Wait<T, X> {
 }
 
 impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
-    /// Joins the queue: at its head when the waiter already holds something.
+    /// Joins the queue.
     fn enqueue(
         &self,
         class: Option<usize>,
@@ -94,6 +111,10 @@ impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
         let waiter = Arc::new(Waiter {
             class,
             cost,
+            holds: match place {
+                Place::Back => 0,
+                Place::Holding(cost) => cost,
+            },
             outcome: Mutex::new(Outcome {
                 waker: None,
                 grant: None,
@@ -107,10 +128,11 @@ impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
                 }
                 return Err(Refusal::Closed);
             }
-            match place {
-                Place::Back => queue.push_back(waiter.clone()),
-                Place::Front => queue.push_front(waiter.clone()),
-            }
+            let behind = match place {
+                Place::Back => queue.len(),
+                Place::Holding(_) => queue.partition_point(|other| other.holds > 0),
+            };
+            queue.insert(behind, waiter.clone());
         }
         self.events.waits.fetch_add(1, Ordering::Relaxed);
         self.serve();
@@ -131,11 +153,13 @@ impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
                     }
                     None => break,
                 };
-                let mut outcome = lock(&head.outcome);
-                outcome.grant = Some(grant);
-                wakers.extend(outcome.waker.take());
-                drop(outcome);
+                wakers.extend(head.tell(grant));
                 queue.pop_front();
+            }
+            if let Some(victim) = self.victim(&queue)
+                && let Some(waiter) = queue.remove(victim)
+            {
+                wakers.extend(waiter.tell(Grant::Refused(Refusal::Exhausted)));
             }
             if queue.is_empty() {
                 self.mode.fetch_and(!WAITERS, Ordering::SeqCst);
@@ -144,13 +168,26 @@ impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
         wakers.into_iter().for_each(Waker::wake);
     }
 
+    /// When everything that exists is held by those who wait: the place of the one that holds the least,
+    /// of several the last.
+    fn victim(&self, queue: &VecDeque<Arc<Waiter<T>>>) -> Option<usize> {
+        let held: usize = queue.iter().map(|waiter| waiter.holds).sum();
+        if held == 0 || held < self.used() {
+            return None;
+        }
+        let holders = queue.iter().enumerate();
+        let holders = holders.filter(|(_, waiter)| waiter.holds > 0);
+        let (place, _) = holders.rev().min_by_key(|(_, waiter)| waiter.holds)?;
+        Some(place)
+    }
+
     /// What the queue gave to `waiter`: an idle item or a charge; `None` so far nothing.
     fn poll_waiter(&self, waiter: &Waiter<T>, waker: &Waker) -> Option<Result<Option<T>, Refusal>> {
         let mut outcome = lock(&waiter.outcome);
         match outcome.grant.take() {
             Some(Grant::Idle(item)) => Some(Ok(Some(item))),
             Some(Grant::Charge) => Some(Ok(None)),
-            Some(Grant::Closed) => Some(Err(Refusal::Closed)),
+            Some(Grant::Refused(refusal)) => Some(Err(refusal)),
             None => {
                 match &mut outcome.waker {
                     Some(kept) => kept.clone_from(waker),
@@ -210,7 +247,7 @@ impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
                 self.uncharge(waiter.cost);
             }
             (Some(Grant::Charge), _) => self.uncharge(waiter.cost),
-            (Some(Grant::Closed) | None, _) => {}
+            (Some(Grant::Refused(_)) | None, _) => {}
         }
         self.serve();
     }
@@ -220,11 +257,7 @@ impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
         let queue: VecDeque<_> = std::mem::take(&mut *lock(&self.queue));
         self.mode.fetch_and(!WAITERS, Ordering::SeqCst);
         for waiter in queue {
-            let mut outcome = lock(&waiter.outcome);
-            outcome.grant = Some(Grant::Closed);
-            let waker = outcome.waker.take();
-            drop(outcome);
-            if let Some(waker) = waker {
+            if let Some(waker) = waiter.tell(Grant::Refused(Refusal::Closed)) {
                 waker.wake();
             }
         }

@@ -271,3 +271,31 @@ impl fmt::Debug for Block {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(pool_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeroing_reaches_every_byte() {
+        let mut block = Block::new(300).unwrap();
+        assert!(block.append(&[7; 300]));
+        block.consume(100);
+        block.zero();
+        assert_eq!((block.len(), block.spare()), (0, 300));
+        // SAFETY: all 300 bytes were initialised by `append`.
+        unsafe { block.advance(300) };
+        assert_eq!(block.bytes(), [0; 300]);
+    }
+
+    #[test]
+    fn reclaiming_keeps_what_was_not_consumed() {
+        let mut block = Block::new(8).unwrap();
+        assert!(block.append(b"abcdefgh"));
+        block.consume(3);
+        block.reclaim();
+        assert_eq!((block.bytes(), block.spare()), (&b"defgh"[..], 3));
+        assert!(!block.append(b"1234") && block.append(b"123"));
+        assert_eq!(block.bytes(), b"defgh123");
+    }
+}
