@@ -1,5 +1,6 @@
 //! The suites: one file each, with what it measures and for whom at its head.
 
+mod admission;
 mod axum;
 mod browser;
 mod flowctl;
@@ -15,6 +16,7 @@ use crate::suite::Suite;
 /// All suites, in the order of `all`.
 pub const ALL: &[Suite] = &[
     router::SUITE,
+    admission::SUITE,
     axum::SUITE,
     locality::SUITE,
     pool::SUITE,

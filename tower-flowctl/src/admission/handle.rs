@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     Accept, AdmissionListener, Class, Connection, Limits, LimitsError, Snapshot, class::ClassState,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     descriptors::{DescriptorGuard, ThresholdError},
-    reclaim::recheck,
+    reclaim::{recheck, reclaim},
 };
 
 /// The admission control of a process: the limits, the connections of all its listeners, and the descriptors.
@@ -92,6 +92,12 @@ impl Admission {
     /// Handles of all connections, in no order.
     pub fn connections(&self) -> Vec<Connection> {
         self.core.table().iter().cloned().map(Connection).collect()
+    }
+
+    /// Closes up to `count` connections that are idle and were silent for so long, longest idle first and in order, and says
+    /// how many: when something else than descriptors runs short, such as memory.
+    pub fn reclaim(&self, count: usize, silent: Duration) -> usize {
+        reclaim(&self.core, count, silent)
     }
 
     /// What keeps the deadlines and the descriptors' guard going, to be spawned on a runtime that stays responsive, such as

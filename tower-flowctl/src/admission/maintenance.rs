@@ -46,7 +46,7 @@ impl Maintenance {
             self.next_sample = now + SAMPLE;
             core.descriptors.sample(core.open());
             core.descriptors.judge(now, core.open());
-            relieve(core, &limits, now);
+            relieve(core, &limits);
             suspicious = self.leaks(core, now);
         }
         let scale = core.descriptors.pressure().deadline_scale();

@@ -41,5 +41,5 @@ mod sweep;
 mod table;
 
 pub(crate) use deadline::Deadlines;
-pub(crate) use sweep::{check, make_room, recheck, relieve};
+pub(crate) use sweep::{check, make_room, recheck, reclaim, relieve};
 pub(crate) use table::Table;

@@ -70,8 +70,11 @@ fn check_batch(
     true
 }
 
-/// Closes up to `want` connections that were silent for `silent` ticks, longest idle first, and says how many.
-pub(crate) fn reclaim(core: &Core, want: usize, silent: u32, close_grace: u32, now: u32) -> usize {
+/// Closes up to `want` connections that were silent for so long, longest idle first, and says how many.
+pub(crate) fn reclaim(core: &Core, want: usize, silent: Duration) -> usize {
+    let now = core.clock.now();
+    let silent = ticks(silent);
+    let close_grace = ticks(core.limits.load().close_grace);
     let mut closed = 0;
     let mut found = Vec::new();
     while closed < want {
@@ -147,18 +150,11 @@ pub(crate) fn make_room(core: &Core) -> usize {
     /// else their connection.
     const AT_ONCE: u32 = 32;
     let want = core.descriptors.excess(core.open()).clamp(1, AT_ONCE);
-    let close_grace = ticks(core.limits.load().close_grace);
-    reclaim(
-        core,
-        want as usize,
-        ticks(LEAST_SILENCE),
-        close_grace,
-        core.clock.now(),
-    )
+    reclaim(core, want as usize, LEAST_SILENCE)
 }
 
 /// What the pressure asks for, once a sample.
-pub(crate) fn relieve(core: &Core, limits: &Limits, now: u32) -> usize {
+pub(crate) fn relieve(core: &Core, limits: &Limits) -> usize {
     let open = core.open();
     let silence = match core.descriptors.pressure() {
         Pressure::Normal => return 0,
@@ -171,6 +167,5 @@ pub(crate) fn relieve(core: &Core, limits: &Limits, now: u32) -> usize {
         }
         Pressure::Critical => LEAST_SILENCE,
     };
-    let want = core.descriptors.excess(open) as usize;
-    reclaim(core, want, ticks(silence), ticks(limits.close_grace), now)
+    reclaim(core, core.descriptors.excess(open) as usize, silence)
 }

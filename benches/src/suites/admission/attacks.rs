@@ -1,0 +1,136 @@
+//! A thousand attackers of one kind, and honest clients that are measured before and meanwhile: 500 requests a second on 8
+//! connections.
+
+use std::{net::SocketAddr, sync::mpsc, thread, time::Duration};
+
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
+
+use super::{clients, start};
+use crate::{
+    load::{self, Ask, Pace, Plan, Span},
+    process::{Cores, on_core},
+    report::{Report, Table, number},
+    suite::Options,
+};
+
+const ATTACKERS: usize = 1000;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Attack {
+    Hold,
+    Head,
+    Body,
+    Read,
+    Silent,
+}
+
+impl Attack {
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Hold, "connect and hold"),
+        (Self::Head, "slowloris"),
+        (Self::Body, "slow body"),
+        (Self::Read, "slow read"),
+        (Self::Silent, "half-open after an answer"),
+    ];
+
+    fn opening(self) -> &'static [u8] {
+        match self {
+            Self::Hold => b"",
+            Self::Head => b"GET / HTTP/1.1\r\nx-slow: ",
+            Self::Body => b"POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n",
+            Self::Read => b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n",
+            Self::Silent => clients::GET,
+        }
+    }
+
+    /// Whether a byte follows every now and then.
+    fn dribbles(self) -> bool {
+        matches!(self, Self::Head | Self::Body)
+    }
+}
+
+pub(super) fn run(options: &Options, report: &mut Report) -> Result<(), String> {
+    let mut table = Table::new(
+        "1,000 attackers beside 500 honest requests a second",
+        &[
+            "attack",
+            "server",
+            "p99 before ms",
+            "p99 meanwhile ms",
+            "honest failures",
+            "attackers still connected after 8 s",
+        ],
+    );
+    for (attack, title) in Attack::ALL {
+        for name in ["ours", "axum"]
+            .into_iter()
+            .filter(|name| options.wants_peer(name))
+        {
+            let server = start(name, &["attacked"])?;
+            let (before, _) = honest(server.address, options.pick(1, 3))?;
+            let (meanwhile, failures, left) = under(attack, server.address)?;
+            table.row(vec![
+                title.to_owned(),
+                name.to_owned(),
+                number(before),
+                number(meanwhile),
+                failures.to_string(),
+                left.to_string(),
+            ]);
+        }
+    }
+    report.table(table);
+    Ok(())
+}
+
+/// The honest clients' p99 in milliseconds, and their failures.
+fn honest(server: SocketAddr, seconds: u64) -> Result<(f64, u64), String> {
+    let plan = Plan {
+        connections: 8,
+        pace: Pace::Constant { per_second: 500.0 },
+        span: Span::Time(Duration::from_secs(seconds)),
+        ..Plan::new(server, vec![Ask::get("/").length(5)])
+    };
+    let outcome = on_core(Cores::split().client, || load::run(&plan))??;
+    Ok((outcome.latency_micros(0.99) / 1e3, outcome.error_count()))
+}
+
+fn under(attack: Attack, server: SocketAddr) -> Result<(f64, u64, usize), String> {
+    let (ready, is_ready) = mpsc::channel();
+    let attackers = thread::spawn(move || clients::run(attackers(attack, server, ready)));
+    is_ready.recv().map_err(|_| "the attackers did not begin")?;
+    let (p99, failures) = honest(server, 6)?;
+    let left = attackers.join().map_err(|_| "the attackers failed")??;
+    Ok((p99, failures, left))
+}
+
+/// Attacks for eight seconds; how many are still connected then.
+async fn attackers(attack: Attack, server: SocketAddr, ready: mpsc::Sender<()>) -> usize {
+    let mut set = JoinSet::new();
+    for number in 0..ATTACKERS {
+        set.spawn(async move {
+            let mut io = clients::connect(server, number).await?;
+            io.write_all(attack.opening()).await.ok()?;
+            Some(io)
+        });
+    }
+    let mut connected: Vec<TcpStream> = Vec::new();
+    while let Some(client) = set.join_next().await {
+        connected.extend(client.ok().flatten());
+    }
+    let _ = ready.send(());
+    for _ in 0..16 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        if attack.dribbles() {
+            for io in &mut connected {
+                let _ = io.try_write(b"x");
+            }
+        }
+    }
+    // A slow reader reads nothing while it attacks, and so learns only by writing that it was reset.
+    let open = |io: &&TcpStream| match attack {
+        Attack::Read => io.try_write(b"x").is_ok(),
+        _ => clients::is_open(io),
+    };
+    connected.iter().filter(open).count()
+}

@@ -1,0 +1,106 @@
+//! The cost when nothing is wrong: the same request through `axum::serve`, plain and admitted, over a pipe in memory, so that
+//! nothing but user space is counted.
+
+use std::{
+    future::Future,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+};
+
+use axum::{Router, routing::get, serve::Listener};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    runtime::{Builder, Runtime},
+    sync::mpsc::{Receiver, channel},
+};
+use tower_flowctl::admission::{Accept, Admission, CountRequests};
+
+use crate::hot::{HotPath, Pass};
+
+/// Requests in one pass.
+const REQUESTS: usize = 50;
+
+pub(super) fn hot_paths() -> Result<Vec<HotPath>, String> {
+    let plain = HotPath::new("a request, plain", REQUESTS, || {
+        pass(|pipes, app| async { axum::serve(Pipes(pipes), app).await })
+    });
+    let admitted = HotPath::new("a request, admitted", REQUESTS, || {
+        pass(|pipes, app| async {
+            let admission = Admission::builder()
+                .build()
+                .expect("the defaults are valid");
+            let listener = admission.listener(Pipes(pipes));
+            axum::serve(listener, CountRequests::new(app)).await
+        })
+    });
+    Ok(vec![plain, admitted])
+}
+
+/// Listens for pipes.
+struct Pipes(Receiver<DuplexStream>);
+
+const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+
+impl Accept for Pipes {
+    type Io = DuplexStream;
+    type Address = SocketAddr;
+
+    async fn accept(&mut self) -> io::Result<(DuplexStream, SocketAddr)> {
+        match self.0.recv().await {
+            Some(pipe) => Ok((pipe, ADDRESS)),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(ADDRESS)
+    }
+}
+
+impl Listener for Pipes {
+    type Io = DuplexStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (DuplexStream, SocketAddr) {
+        match self.0.recv().await {
+            Some(pipe) => (pipe, ADDRESS),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(ADDRESS)
+    }
+}
+
+/// A pass of requests on one connection, one after the other.
+fn pass<F, S>(serve: F) -> Pass
+where
+    F: FnOnce(Receiver<DuplexStream>, Router) -> S,
+    S: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let runtime: Runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let (pipes, listener) = channel(1);
+    let app = Router::new().route("/", get(|| async { "hello" }));
+    runtime.spawn(serve(listener, app));
+    let (mut client, server) = duplex(16 << 10);
+    runtime
+        .block_on(pipes.send(server))
+        .expect("the server listens");
+    let mut answer = vec![0; 4096];
+    Box::new(move || {
+        runtime.block_on(async {
+            for _ in 0..REQUESTS {
+                client
+                    .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+                    .await
+                    .expect("written");
+                let count = client.read(&mut answer).await.expect("an answer");
+                assert!(answer[..count].ends_with(b"hello"));
+            }
+        });
+    })
+}
