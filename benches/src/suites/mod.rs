@@ -5,6 +5,7 @@ mod axum;
 mod browser;
 mod flowctl;
 mod generator;
+mod hotswap;
 mod locality;
 mod pool;
 mod router;
@@ -24,6 +25,7 @@ pub const ALL: &[Suite] = &[
     browser::SUITE,
     server::SUITE,
     generator::SUITE,
+    hotswap::SUITE,
     zerocopy::SUITE,
 ];
 
