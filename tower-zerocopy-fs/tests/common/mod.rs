@@ -1,6 +1,9 @@
 //! A tree of files, a server, and a client that shows every byte.
 #![allow(dead_code, unreachable_pub)]
 
+#[cfg(target_os = "linux")]
+pub mod change;
+
 use std::{
     collections::HashMap,
     io,
@@ -254,4 +257,24 @@ pub async fn fetch_and_settle(
     stream.write_all(&request("1.1", small, &[])).await?;
     read_response(&mut stream).await?;
     Ok(answer)
+}
+
+/// Both ends of TLS for `localhost`.
+pub fn tls() -> (tokio_rustls::TlsAcceptor, tokio_rustls::TlsConnector) {
+    use tokio_rustls::rustls::{
+        ClientConfig, RootCertStore, ServerConfig, pki_types::PrivateKeyDer,
+    };
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = made.cert.der().clone();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let server = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], key)
+        .unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let client = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    (Arc::new(server).into(), Arc::new(client).into())
 }
