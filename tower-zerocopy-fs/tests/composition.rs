@@ -19,10 +19,10 @@ use axum::{
     Router,
     serve::{Listener, ListenerExt},
 };
-use common::{Tree, content, counted, fetch_and_settle};
+use common::{Tree, content, counted, fetch_and_settle, read_response, request};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpListener,
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::{TcpListener, TcpStream},
 };
 use tower_zerocopy_fs::{Metrics, ServeFiles, ZeroCopyListener};
 
@@ -184,4 +184,22 @@ async fn listeners_of_sockets_go_below() {
     let answer = fetch_and_settle(address, "/f", &[], "/small").await;
     assert!(answer.unwrap().body == site.bytes);
     assert_eq!(site.metrics.snapshot().sendfile_bytes, (LEN - 4096) as u64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connect_info_goes_through_an_empty_tap() {
+    use axum::{extract::ConnectInfo, routing::get};
+    let app = Router::new()
+        .route(
+            "/",
+            get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }),
+        )
+        .into_make_service_with_connect_info::<SocketAddr>();
+    let (listener, address) = bind().await;
+    let listener = ZeroCopyListener::new(listener).tap_io(|_| {});
+    tokio::spawn(axum::serve(listener, app).into_future());
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(&request("1.1", "/", &[])).await.unwrap();
+    let answer = read_response(&mut stream).await.unwrap();
+    assert_eq!(answer.text(), stream.local_addr().unwrap().to_string());
 }

@@ -15,7 +15,10 @@ use crate::{
         original::Original,
     },
     http::range::ByteRange,
-    net::registry::{self, Delivery, Memory},
+    net::{
+        delivery::Delivery,
+        registry::{self, Memory},
+    },
     region::Mapping,
 };
 

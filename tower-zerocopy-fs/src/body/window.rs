@@ -32,7 +32,10 @@ use crate::{
     fs::file::OpenFile,
     http::range::ByteRange,
     metrics::Counter,
-    net::registry::{self, Adapter, Delivery, Memory},
+    net::{
+        delivery::Delivery,
+        registry::{self, Adapter, Memory},
+    },
     region::Mapping,
 };
 

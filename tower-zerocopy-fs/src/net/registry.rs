@@ -9,28 +9,33 @@
 //! slice of that very memory, and its offset says which bytes of the file it means.
 
 use std::{
-    collections::BTreeMap,
     fs::File,
     io,
     ops::Deref,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        Arc,
+        atomic::{AtomicUsize, Ordering},
     },
-    task::Waker,
 };
 
 use bytes::Bytes;
 
+use super::{
+    delivery::Delivery,
+    slots::{Content, Slots},
+};
 use crate::fs::original::Original;
 
 /// Slices shorter than this are copied: below it one write of header and body together wins.
 pub(crate) const SENDFILE_FROM: usize = 16 * 1024;
 
-static REGIONS: RwLock<BTreeMap<usize, Arc<Region>>> = RwLock::new(BTreeMap::new());
+#[cfg(not(zerocopy_loom))]
+static REGIONS: Slots<Region> = Slots::new();
 
-/// Regions whose memory holds no content, which must be found whatever is left of them.
-static WINDOWS: AtomicUsize = AtomicUsize::new(0);
+#[cfg(zerocopy_loom)]
+loom::lazy_static! {
+    static ref REGIONS: Slots<Region> = Slots::new();
+}
 
 /// Adapters alive in this process. Without any, proving windows would be wasted work.
 static ADAPTERS: AtomicUsize = AtomicUsize::new(0);
@@ -119,81 +124,21 @@ impl Region {
             && slice.as_ptr() as usize == self.start
             && slice.len() == self.len
         {
-            delivery.offered.store(true, Ordering::Release);
+            delivery.note_offered();
         }
     }
 
     /// Notes that `bytes` of it were sent.
     pub(crate) fn note_sent(&self, bytes: usize) {
         if let Some(delivery) = &self.delivery {
-            let before = delivery.sent.fetch_add(bytes as u64, Ordering::AcqRel);
-            // Nobody waits for less than all of it.
-            if before + bytes as u64 >= self.len as u64 {
-                delivery.wake();
-            }
-        }
-    }
-}
-
-/// What became of the bytes of one region.
-#[derive(Debug, Default)]
-pub(crate) struct Delivery {
-    offered: AtomicBool,
-    sent: AtomicU64,
-    dropped: AtomicBool,
-    waker: Mutex<Option<Waker>>,
-}
-
-impl Delivery {
-    /// True once the adapter was asked to send all of it in one piece.
-    pub(crate) fn offered(&self) -> bool {
-        self.offered.load(Ordering::Acquire)
-    }
-
-    /// Bytes the adapter has sent by `sendfile(2)`.
-    pub(crate) fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Acquire)
-    }
-
-    /// True once the last `Bytes` over the region is gone: nobody can read it any more.
-    pub(crate) fn dropped(&self) -> bool {
-        self.dropped.load(Ordering::Acquire)
-    }
-
-    /// Has `waker` woken at the next change. Look at the state after this call, not before.
-    pub(crate) fn register(&self, waker: &Waker) {
-        let mut slot = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*slot {
-            Some(old) if old.will_wake(waker) => {}
-            _ => *slot = Some(waker.clone()),
-        }
-    }
-
-    fn wake(&self) {
-        let waker = self
-            .waker
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(waker) = waker {
-            waker.wake();
+            delivery.note_sent(bytes as u64, self.len as u64);
         }
     }
 }
 
 /// The registered region that holds all of `slice`, where it is to be sent in the slice's place.
 pub(crate) fn find(slice: &[u8]) -> Option<Arc<Region>> {
-    let short = slice.len() < SENDFILE_FROM;
-    // A slice of a window that this thread holds was counted before it came here.
-    if slice.is_empty() || (short && WINDOWS.load(Ordering::Acquire) == 0) {
-        return None;
-    }
-    let address = slice.as_ptr() as usize;
-    let regions = REGIONS.read().unwrap_or_else(PoisonError::into_inner);
-    let (_, region) = regions.range(..=address).next_back()?;
-    let end = address.checked_add(slice.len())?;
-    let wanted = end <= region.start + region.len && (!short || region.is_window());
-    wanted.then(|| Arc::clone(region))
+    REGIONS.find(slice.as_ptr() as usize, slice.len(), SENDFILE_FROM)
 }
 
 /// Registered bytes. The entry goes before the bytes do, since `Drop::drop` runs before the fields'.
@@ -220,19 +165,9 @@ where
     M: Deref<Target: AsRef<[u8]>>,
 {
     fn drop(&mut self) {
-        let address = (*self.bytes).as_ref().as_ptr() as usize;
-        let removed = REGIONS
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&address);
-        if removed.as_ref().is_some_and(|region| region.is_window()) {
-            WINDOWS.fetch_sub(1, Ordering::Release);
-        }
-        // Outside of the lock: this may close a file.
-        drop(removed);
+        REGIONS.remove((*self.bytes).as_ref().as_ptr() as usize);
         if let Some(delivery) = &self.delivery {
-            delivery.dropped.store(true, Ordering::Release);
-            delivery.wake();
+            delivery.note_dropped();
         }
     }
 }
@@ -259,13 +194,11 @@ where
         original,
         delivery: delivery.clone(),
     });
-    if region.is_window() {
-        WINDOWS.fetch_add(1, Ordering::Release);
-    }
-    REGIONS
-        .write()
-        .unwrap_or_else(PoisonError::into_inner)
-        .insert(start, region);
+    let content = match region.is_window() {
+        true => Content::Elsewhere,
+        false => Content::There,
+    };
+    REGIONS.insert(start, len, content, region);
     Bytes::from_owner(Registered { bytes, delivery })
 }
 
