@@ -12,6 +12,8 @@ pub mod breaker;
 pub mod descriptors;
 #[cfg(feature = "admission")]
 pub mod drain;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http2;
 pub mod limit;
 #[cfg(feature = "admission")]

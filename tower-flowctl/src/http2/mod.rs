@@ -25,6 +25,7 @@ mod connection;
 mod fields;
 mod flood;
 mod frame;
+pub(crate) mod fuzzing;
 mod heap;
 mod hpack;
 mod identity;

@@ -1,0 +1,62 @@
+//! WebSocket over HTTP/2 (RFC 8441) and CONNECT go through, beside responses that are scheduled.
+#![cfg(feature = "serve")]
+#![forbid(unsafe_code)]
+
+mod common;
+
+use axum::{Router, body::Body, extract::Request, response::Response};
+use common::{END_HEADERS, Peer, Server, field, frame, kind, start};
+use hyper_util::rt::TokioIo;
+
+/// Sends back whatever comes.
+async fn echo(request: Request) -> Response {
+    tokio::spawn(async move {
+        let upgraded = hyper::upgrade::on(request).await.unwrap();
+        let (mut read, mut write) = tokio::io::split(TokioIo::new(upgraded));
+        tokio::io::copy(&mut read, &mut write).await.unwrap();
+    });
+    Response::new(Body::empty())
+}
+
+fn connect(protocol: Option<&str>) -> Vec<u8> {
+    let mut block = Vec::new();
+    field(&mut block, ":method", "CONNECT");
+    field(&mut block, ":authority", "test:80");
+    if let Some(protocol) = protocol {
+        field(&mut block, ":protocol", protocol);
+        field(&mut block, ":scheme", "https");
+        field(&mut block, ":path", "/chat");
+    }
+    block
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_go_both_ways_beside_a_large_response() {
+    for server in [Server::Layered, Server::Ours] {
+        for protocol in [Some("websocket"), None] {
+            let app: Router = common::app().fallback(echo);
+            let dial = start(server, app);
+            let mut peer = Peer::new(dial.connect(Some(2_500_000))).await;
+            let settings = peer.expect(kind::SETTINGS).await;
+            let entries = settings.payload.chunks(6);
+            let connect_protocol = entries.filter(|entry| entry[..2] == [0, 8]);
+            assert_eq!(connect_protocol.count(), 1, "{server:?}");
+            peer.get(1, "/bytes/1000000", &[]).await;
+            let open = frame(kind::HEADERS, END_HEADERS, 3, &connect(protocol));
+            peer.send(&open).await;
+            for n in 0..20 {
+                let said = format!("message {n}");
+                peer.send(&frame(kind::DATA, 0, 3, said.as_bytes())).await;
+                let mut heard = Vec::new();
+                while heard.len() < said.len() {
+                    let frame = peer.expect(kind::DATA).await;
+                    if frame.stream == 3 {
+                        heard.extend(frame.payload);
+                    }
+                }
+                assert_eq!(heard, said.as_bytes(), "{server:?} {protocol:?}");
+            }
+            peer.finish(&[1]).await;
+        }
+    }
+}
