@@ -239,10 +239,8 @@ where
 const REQUESTS: usize = 100;
 
 fn hot_paths() -> Result<Vec<HotPath>, String> {
-    let held = [
-        ("a small GET through serve", "/small"),
-        ("100 KB through serve", "/100000"),
-    ];
+    // A large body is paced by the socket, so its count is not repeatable; the suite times it instead.
+    let held = [("a small GET through serve", "/small")];
     let hot = |(name, path): (&'static str, &'static str)| {
         HotPath::new(name, REQUESTS, move || conversation(Subject::Ours, path))
     };
