@@ -23,7 +23,8 @@ pub struct PooledWriter {
     pool: Pool,
     full: VecDeque<PooledBuf>,
     current: PooledBuf,
-    written: u64,
+    /// Bytes in `full`.
+    before: u64,
 }
 
 impl PooledWriter {
@@ -37,23 +38,24 @@ impl PooledWriter {
             pool: pool.clone(),
             full: VecDeque::new(),
             current,
-            written: 0,
+            before: 0,
         })
     }
 
     /// Bytes written.
     #[must_use]
     pub fn written(&self) -> u64 {
-        self.written
+        self.before + self.current.len() as u64
     }
 
     /// The bytes as a body: one frame a block, each block freed when its frame has been sent.
     #[must_use]
     pub fn into_body(self) -> WriterBody {
+        let remaining = self.written();
         WriterBody {
             full: self.full,
             last: Some(self.current),
-            remaining: self.written,
+            remaining,
         }
     }
 
@@ -74,18 +76,17 @@ impl PooledWriter {
         let largest = self.pool.largest_class();
         if self.current.len() + bytes.len() <= largest {
             self.current.extend_from_slice(bytes)?;
-            self.written += bytes.len() as u64;
             return Ok(());
         }
         while !bytes.is_empty() {
             if self.current.len() >= largest {
                 let next = self.pool.try_acquire(largest)?;
+                self.before += self.current.len() as u64;
                 self.full
                     .push_back(std::mem::replace(&mut self.current, next));
             }
             let (head, rest) = bytes.split_at(bytes.len().min(largest - self.current.len()));
             self.current.extend_from_slice(head)?;
-            self.written += head.len() as u64;
             bytes = rest;
         }
         Ok(())
@@ -102,7 +103,6 @@ impl Write for PooledWriter {
     #[inline]
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.current.held.append(bytes) {
-            self.written += bytes.len() as u64;
             return Ok(());
         }
         self.append_slowly(bytes)
@@ -116,7 +116,7 @@ impl Write for PooledWriter {
 impl fmt::Debug for PooledWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PooledWriter")
-            .field("written", &self.written)
+            .field("written", &self.written())
             .field("blocks", &(self.full.len() + 1))
             .finish_non_exhaustive()
     }
