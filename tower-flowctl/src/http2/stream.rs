@@ -31,7 +31,7 @@ use super::{
 ///
 /// Put it right under hyper, above TLS. A connection that turns out not to be HTTP/2 passes through it untouched.
 ///
-/// Usually [`PriorityListener`](super::PriorityListener) or [`serve`](crate::serve) make it. By hand, its connection and
+/// Usually [`PriorityListener`](super::PriorityListener) or [`serve`](crate::serve()) make it. By hand, its connection and
 /// the [`PriorityLayer`](super::PriorityLayer) find each other without help:
 ///
 /// ```no_run
