@@ -9,8 +9,7 @@ use std::{
 };
 
 use ::axum::{
-    BoxError,
-    body::{Body, Bytes, HttpBody},
+    body::{Body, HttpBody},
     extract::{Request, connect_info::Connected},
     response::Response,
     serve::{IncomingStream, Listener},
@@ -233,7 +232,7 @@ pub struct Counted<S> {
 }
 
 impl<S> Counted<S> {
-    /// Counts the requests of `connection`: for serve loops of one's own.
+    /// Counts the requests of `connection`: for serve loops of one's own. They come with axum's body.
     pub fn new(service: S, connection: Connection) -> Self {
         connection.established();
         Self {
@@ -243,11 +242,9 @@ impl<S> Counted<S> {
     }
 }
 
-impl<S, B> Service<Request<B>> for Counted<S>
+impl<S> Service<Request> for Counted<S>
 where
     S: Service<Request, Response = Response>,
-    B: HttpBody<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
 {
     type Response = Response;
     type Error = S::Error;
@@ -257,18 +254,17 @@ where
         self.service.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         let active = self.connection.begin();
         let version = request.version();
         if version >= Version::HTTP_2 {
             self.connection.0.set_multiplexed();
         }
-        let request = if request.body().is_end_stream() {
-            request.map(Body::new)
-        } else {
-            let connection = &self.connection;
-            request.map(|body| Body::new(RatedBody::new(body, connection)))
-        };
+        // Bodies are exchanged in place: to move a whole request costs more than all else that is done here.
+        if !request.body().is_end_stream() {
+            let body = std::mem::take(request.body_mut());
+            *request.body_mut() = Body::new(RatedBody::new(body, &self.connection));
+        }
         let connects = request.method() == Method::CONNECT;
         CountedFuture {
             response: self.service.call(request),
@@ -303,23 +299,32 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = ready!(this.response.poll(cx))?;
-        let Some(active) = this.active.take() else {
-            return Poll::Ready(Ok(response));
-        };
-        let status = response.status();
-        if status == StatusCode::SWITCHING_PROTOCOLS || (*this.connects && status.is_success()) {
-            active.0.set_upgraded();
+        let mut result = this.response.poll(cx);
+        if let Poll::Ready(answer) = &mut result
+            && let Some(active) = this.active.take()
+            && let Ok(response) = answer
+        {
+            finish(response, active, *this.version, *this.connects);
         }
-        if *this.version <= Version::HTTP_11 && active.0.is_closing() {
-            response
-                .headers_mut()
-                .insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        let exact = response.body().size_hint().exact();
-        if exact.is_none_or(|size| size > SMALL) {
-            response = response.map(|body| Body::new(ActiveBody::new(body, active)));
-        }
-        Poll::Ready(Ok(response))
+        result
+    }
+}
+
+/// What is to be done with a response before it leaves.
+#[inline]
+fn finish(response: &mut Response, active: ActiveRequest, version: Version, connects: bool) {
+    let status = response.status();
+    if status == StatusCode::SWITCHING_PROTOCOLS || (connects && status.is_success()) {
+        active.0.set_upgraded();
+    }
+    if active.0.is_closing() && version <= Version::HTTP_11 {
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    let exact = response.body().size_hint().exact();
+    if exact.is_none_or(|size| size > SMALL) {
+        let body = std::mem::take(response.body_mut());
+        *response.body_mut() = Body::new(ActiveBody::new(body, active));
     }
 }

@@ -72,12 +72,19 @@ impl Connection {
     /// ```no_run
     /// # #[cfg(all(feature = "axum", feature = "serve"))]
     /// # async fn run(admission: tower_flowctl::admission::Admission, app: axum::Router) -> std::io::Result<()> {
+    /// use axum::body::Body;
+    /// use hyper::{Request, body::Incoming};
     /// use tokio::net::{TcpListener, TcpStream};
+    /// use tower::ServiceExt;
     /// use tower_flowctl::admission::{AdmittedStream, Counted};
     ///
     /// type Io = AdmittedStream<TcpStream>;
     /// let listener = admission.listener(TcpListener::bind("[::]:8080").await?);
-    /// tower_flowctl::serve_with(listener, move |io: &Io, _: &_| Counted::new(app.clone(), io.connection()))
+    /// let service = move |io: &Io, _: &_| {
+    ///     Counted::new(app.clone(), io.connection())
+    ///         .map_request(|request: Request<Incoming>| request.map(Body::new))
+    /// };
+    /// tower_flowctl::serve_with(listener, service)
     ///     .close_when(|io: &Io| {
     ///         let connection = io.connection();
     ///         Some(async move { connection.closing().await })

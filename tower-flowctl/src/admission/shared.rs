@@ -89,6 +89,7 @@ impl Shared {
 
     // What the stream says. One task reads and one writes at a time, so that counts need no read-modify-write.
 
+    #[inline]
     pub(crate) fn on_read(&self, bytes: usize) {
         self.read
             .store(self.read.load(Relaxed) + bytes as u64, Relaxed);
@@ -102,6 +103,7 @@ impl Shared {
         }
     }
 
+    #[inline]
     pub(crate) fn on_write(&self, bytes: usize) {
         self.written
             .store(self.written.load(Relaxed) + bytes as u64, Relaxed);
@@ -119,6 +121,7 @@ impl Shared {
 
     // What the requests say.
 
+    #[inline]
     pub(crate) fn begin(&self) {
         self.in_flight.fetch_add(1, Relaxed);
         self.head_since.store(0, Relaxed);
@@ -126,6 +129,7 @@ impl Shared {
             .store(self.requests.load(Relaxed).wrapping_add(1), Relaxed);
     }
 
+    #[inline]
     pub(crate) fn end(&self) {
         self.last.store(self.core.clock.now(), Relaxed);
         self.in_flight.fetch_sub(1, Relaxed);
@@ -150,6 +154,7 @@ impl Shared {
         self.flags.fetch_or(ESTABLISHED | COUNTED, Relaxed);
     }
 
+    #[inline]
     pub(crate) fn set_multiplexed(&self) {
         if !self.has(MULTIPLEXED) {
             self.flags.fetch_or(MULTIPLEXED, Relaxed);
@@ -198,14 +203,23 @@ impl Shared {
 
     // What it is at.
 
+    #[inline]
     fn has(&self, flag: u32) -> bool {
         self.flags.load(Relaxed) & flag != 0
     }
 
+    #[inline]
     pub(crate) fn is_reset(&self) -> bool {
         self.has(RESET)
     }
 
+    /// Whether it was asked to end, in either way.
+    #[inline]
+    pub(crate) fn is_ending(&self) -> bool {
+        self.has(CLOSE | RESET)
+    }
+
+    #[inline]
     pub(crate) fn is_closing(&self) -> bool {
         self.has(CLOSE)
     }

@@ -54,27 +54,35 @@ impl<S: Transport> AdmittedStream<S> {
         self.place.shared()
     }
 
+    #[inline]
     fn check_reset(&self) -> io::Result<()> {
-        if !self.shared().is_reset() {
-            return Ok(());
+        if self.shared().is_reset() {
+            return Err(self.reset());
         }
+        Ok(())
+    }
+
+    #[cold]
+    fn reset(&self) -> io::Error {
         self.io.set_reset();
-        Err(io::Error::new(
+        io::Error::new(
             io::ErrorKind::ConnectionAborted,
             "the connection was ended by admission control",
-        ))
+        )
     }
 }
 
-/// Has `cell` wake the current task. The task of a connection rarely changes, so that this is mostly one comparison.
-fn register(cell: &AtomicWaker, kept: &mut Option<Waker>, cx: &Context<'_>, again: bool) {
-    if !again
-        && kept
-            .as_ref()
-            .is_some_and(|waker| waker.will_wake(cx.waker()))
-    {
-        return;
-    }
+/// Whether the cell that `kept` is a copy of has the current task. The task of a connection rarely changes, so that this is
+/// one comparison nearly always.
+#[inline]
+fn is_kept(kept: &Option<Waker>, cx: &Context<'_>) -> bool {
+    kept.as_ref()
+        .is_some_and(|waker| waker.will_wake(cx.waker()))
+}
+
+/// Has `cell` wake the current task.
+#[cold]
+fn keep(cell: &AtomicWaker, kept: &mut Option<Waker>, cx: &Context<'_>) {
     cell.register(cx.waker());
     *kept = Some(cx.waker().clone());
 }
@@ -87,45 +95,57 @@ impl<S: Transport> AsyncRead for AdmittedStream<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.check_reset()?;
-        if let Some(prefix) = &mut this.prefix {
-            let rest = &prefix.bytes[prefix.taken..];
-            let count = rest.len().min(buf.remaining());
-            buf.put_slice(&rest[..count]);
-            prefix.taken += count;
-            if prefix.taken == prefix.bytes.len() {
-                this.prefix = None;
-            }
-            this.shared().on_read(count);
+        if this.prefix.is_some() {
+            this.read_prefix(buf);
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
-        match Pin::new(&mut this.io).poll_read(cx, buf) {
-            Poll::Ready(Ok(())) => {
-                let count = buf.filled().len() - before;
-                if count > 0 {
-                    this.place.shared().on_read(count);
-                }
-                Poll::Ready(Ok(()))
+        let read = Pin::new(&mut this.io).poll_read(cx, buf);
+        let shared = this.place.shared();
+        if read.is_pending() {
+            if is_kept(&this.reader, cx) && !shared.is_ending() {
+                return Poll::Pending;
             }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => {
-                let shared = this.place.shared();
-                // Woken once, a cell is empty: while a close is asked for it is filled at every turn.
-                register(&shared.reader, &mut this.reader, cx, shared.is_closing());
-                if shared.is_closing() || shared.is_reset() {
-                    this.check_reset()?;
-                    if this.shared().may_close() {
-                        // Nothing has come, and nothing is owed: an end of file has hyper close in order.
-                        return Poll::Ready(Ok(()));
-                    }
-                }
-                Poll::Pending
-            }
+            return this.nothing_to_read(cx);
         }
+        let count = buf.filled().len() - before;
+        if count > 0 {
+            shared.on_read(count);
+        }
+        read
     }
 }
 
 impl<S: Transport> AdmittedStream<S> {
+    #[cold]
+    fn read_prefix(&mut self, buf: &mut ReadBuf<'_>) {
+        let Some(prefix) = &mut self.prefix else {
+            return;
+        };
+        let rest = &prefix.bytes[prefix.taken..];
+        let count = rest.len().min(buf.remaining());
+        buf.put_slice(&rest[..count]);
+        prefix.taken += count;
+        if prefix.taken == prefix.bytes.len() {
+            self.prefix = None;
+        }
+        self.shared().on_read(count);
+    }
+
+    /// The task is a new one, or the connection is to end. A cell is empty once it has woken a task, so in the second case it
+    /// is filled at every turn.
+    fn nothing_to_read(&mut self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        let shared = self.place.shared();
+        keep(&shared.reader, &mut self.reader, cx);
+        self.check_reset()?;
+        if self.shared().may_close() {
+            // Nothing has come, and nothing is owed: an end of file has hyper close in order.
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Pending
+    }
+
+    #[inline]
     fn after_write(
         &mut self,
         cx: &Context<'_>,
@@ -137,7 +157,9 @@ impl<S: Transport> AdmittedStream<S> {
             Poll::Ready(Err(_)) => {}
             Poll::Pending => {
                 shared.on_blocked();
-                register(&shared.writer, &mut self.writer, cx, false);
+                if !is_kept(&self.writer, cx) {
+                    keep(&shared.writer, &mut self.writer, cx);
+                }
                 self.check_reset()?;
             }
         }

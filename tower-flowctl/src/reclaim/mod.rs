@@ -14,7 +14,8 @@
 //! |---|---|---|
 //! | up to [`high`](crate::descriptors::DescriptorGuard::high) | – | – |
 //! | over it for the debounce | [`reclaim_after`](crate::admission::Limits::reclaim_after), falling to 250 ms as use grows to [`critical`](crate::descriptors::DescriptorGuard::critical) | down to [`low`](crate::descriptors::DescriptorGuard::low) |
-//! | over `critical`, or no descriptor for a newcomer | 250 ms | down to `low`, at least one |
+//! | over `critical` | 250 ms | down to `low` |
+//! | no descriptor for a newcomer | any, but a second before the first request | down to `low`, 1 to 32 |
 //!
 //! Pressure also shortens the handshake's and the header's deadlines, to a half over `high` and to a quarter over
 //! `critical`. A fixed "idle for 30 s" alone would be helpless against a burst that fills the table in ten seconds, and

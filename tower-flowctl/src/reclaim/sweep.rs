@@ -11,8 +11,11 @@ use crate::{
     descriptors::Pressure,
 };
 
-/// A connection that was active less than this ago is never reclaimed: its client is about to send.
+/// Under pressure, a connection that was active less than this ago stays: its client is about to send.
 const LEAST_SILENCE: Duration = Duration::from_millis(250);
+
+/// A client that has just connected has so many ticks for its first byte, however many others want in.
+const FIRST_BYTE: u32 = 10;
 
 /// The steps under one lock, some tens of nanoseconds each.
 const BATCH: usize = 256;
@@ -73,7 +76,7 @@ fn check_batch(
 /// Closes up to `want` connections that were silent for so long, longest idle first, and says how many.
 pub(crate) fn reclaim(core: &Core, want: usize, silent: Duration) -> usize {
     let now = core.clock.now();
-    let silent = ticks(silent);
+    let silent = if silent.is_zero() { 0 } else { ticks(silent) };
     let close_grace = ticks(core.limits.load().close_grace);
     let mut closed = 0;
     let mut found = Vec::new();
@@ -113,12 +116,13 @@ fn reclaim_batch(
         let Some((connection, _)) = table.get(index) else {
             return false;
         };
-        if connection.is_busy() {
-            // To be busy is to be active now.
-            table.put(Order::Activity, index, now.max(key + 1));
+        let last = connection.last();
+        let is_new = connection.head_since().is_some() && now < last + FIRST_BYTE;
+        if connection.is_busy() || is_new {
+            // To be busy is to be active now. Behind `latest` it is out of the way of this walk.
+            table.put(Order::Activity, index, now.max(latest + 1));
             continue;
         }
-        let last = connection.last();
         if last > key {
             table.put(Order::Activity, index, last);
             continue;
@@ -150,7 +154,8 @@ pub(crate) fn make_room(core: &Core) -> usize {
     /// else their connection.
     const AT_ONCE: u32 = 32;
     let want = core.descriptors.excess(core.open()).clamp(1, AT_ONCE);
-    reclaim(core, want as usize, LEAST_SILENCE)
+    // However short its silence: the newcomer has a request for certain, the idle ones may never.
+    reclaim(core, want as usize, Duration::ZERO)
 }
 
 /// What the pressure asks for, once a sample.
