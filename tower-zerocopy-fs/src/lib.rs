@@ -72,7 +72,7 @@
 //! any spelling, encoded slashes, backslashes, controls, and invalid UTF-8 name no file; broken escapes and NUL are 400.
 //! Names that begin with a dot are hidden ([`Dotfiles`]), links may not leave the root ([`Symlinks`]), fifos and devices
 //! are never opened. Redirects are relative and cannot become `//host`. Listings are off, and escaped if on. Ranges
-//! that overlap or are too many are ignored. Memory is bounded by the settings below.
+//! that overlap are sent as one; too many, and more bytes than the file has, are ignored. Memory is bounded by the settings below.
 //!
 //! # Tuning
 //! [`heap_cache`](ServeFiles::heap_cache) and [`sealed_cache`](ServeFiles::sealed_cache) bound the memory tiers,
