@@ -13,8 +13,9 @@
 //!                 │  ▲                                     │  ▲
 //!                 ▼  │ last drop                           ▼  │ last drop
 //!            ┌─ Pool ─────────────────────────────────────────────────┐
-//!            │ lane 0   lane 1   lane 2   lane 3    one for each thread│◄─ Maintenance: demand,
-//!            │ 4K…1M    4K…1M    4K…1M    4K…1M     idle blocks        │   decay, pressure
+//!            │ at hand  at hand  at hand  at hand   one for each thread│
+//!            │ lane 0   lane 1   lane 2   lane 3    idle blocks,       │◄─ Maintenance: demand,
+//!            │ 4K…1M    4K…1M    4K…1M    4K…1M     shared             │   decay, pressure
 //!            └─────────────────────────────────────────────────────────┘
 //! ```
 //!
@@ -31,11 +32,12 @@
 //!
 //! # When to use it, and when not
 //!
-//! It is for bodies that arrive in pieces, for large JSON, and wherever the memory of bodies in flight
-//! must be bounded. Merely acquiring and releasing a buffer takes longer than in a plain pool of
-//! objects, and longer than in the allocator; the crate's README has the figures. A body of one frame
-//! is not copied at all: then only the limits are gained. A body that can be processed as a stream
-//! should be.
+//! It is for wherever the memory of bodies in flight must be bounded, for bodies that arrive in pieces,
+//! for large JSON, and for bursts under an allocator that asks the kernel for fresh pages each time
+//! (glibc's). Under one that keeps pages by thread (mimalloc, jemalloc) a buffer is had from the
+//! allocator as fast, and what is left is the bound and the copies saved; the crate's README has the
+//! figures. A body of one frame is not copied at all: then only the limits are gained. A body that can
+//! be processed as a stream should be.
 //!
 //! # Example
 //!
