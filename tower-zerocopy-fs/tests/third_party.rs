@@ -283,22 +283,19 @@ async fn go_ranges() {
 #[tokio::test]
 async fn go_dot_dot() {
     let tree = Tree::new();
-    for name in ["foo..bar", "foo..", "..foo", "foo../bar", "foo/..bar"] {
-        if name.ends_with("/bar") || !name.contains("/..") {
-            tree.file(name, "there");
-        }
+    for name in ["foo..bar", "..foo", "foo../bar"] {
+        tree.file(name, "there");
     }
     for (path, refused) in [
         ("/", false),
         ("/index.html", false),
         ("/foo..bar", false),
-        ("/foo..", false),
+        ("/foo../", false),
         ("/..", true),
         ("/../", true),
         ("/../x", true),
         ("/x/..", true),
         ("/x/../y", true),
-        ("/x/..", true),
         ("/foo/..", true),
         ("/foo../bar", false),
         ("/..\\x", true),
