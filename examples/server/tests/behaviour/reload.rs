@@ -33,9 +33,12 @@ impl Reloadable {
         }
     }
 
-    /// Writes other settings and waits until they are in force.
+    /// Puts other settings in place and waits until they are in force. Whole, by a rename: who watches the file would
+    /// take one that is only begun for settings, too, and say so.
     fn reload(&self, settings: &str) {
-        std::fs::write(&self.file, settings).unwrap();
+        let written = self.file.with_extension("new");
+        std::fs::write(&written, settings).unwrap();
+        std::fs::rename(&written, &self.file).unwrap();
         self.server.signal("HUP");
         self.server.logged("settings in force");
     }
