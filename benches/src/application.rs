@@ -48,7 +48,7 @@ pub(crate) fn latencies() -> Result<BTreeMap<String, RouteLatency>, String> {
             p99_us: at(0.99),
             samples: seen.len(),
         };
-        (format!("GET {route}"), latency)
+        ((*route).to_owned(), latency)
     };
     Ok(ROUTES.iter().zip(&outcome.by_ask).map(by_route).collect())
 }

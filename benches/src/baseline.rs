@@ -8,7 +8,7 @@
 //! {
 //!   "version": "0.1.0",
 //!   "suites": { "router": { "hot_paths": { "matchit find": { "instructions": 218.06, … } }, "figures": [ … ] } },
-//!   "application": { "GET /api/v1/books/{id}": { "p50_us": 61.0, "p95_us": 88.0, "p99_us": 140.0, "samples": 20000 } }
+//!   "application": { "/api/v1/books/{id:u64}": { "p50_us": 61.0, "p95_us": 88.0, "p99_us": 140.0, "samples": 20000 } }
 //! }
 //! ```
 

@@ -6,6 +6,7 @@ mod browser;
 mod flowctl;
 mod generator;
 mod hotswap;
+mod layers;
 mod locality;
 mod pool;
 mod router;
@@ -20,6 +21,7 @@ pub const ALL: &[Suite] = &[
     admission::SUITE,
     axum::SUITE,
     locality::SUITE,
+    layers::SUITE,
     pool::SUITE,
     flowctl::SUITE,
     browser::SUITE,
