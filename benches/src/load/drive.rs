@@ -117,6 +117,7 @@ impl Thread {
                     connection,
                     retries: VecDeque::new(),
                     next_due: None,
+                    asked: 0,
                 };
                 tasks.spawn_local(worker.run());
             }
@@ -213,6 +214,8 @@ struct Worker {
     retries: VecDeque<Pending>,
     /// When this connection's next request is due, at a constant rate.
     next_due: Option<Instant>,
+    /// Requests of this connection so far.
+    asked: usize,
 }
 
 impl Worker {
@@ -291,11 +294,14 @@ impl Worker {
             if self.plan.pace != Pace::Closed && self.next_due.is_none() {
                 return None;
             }
-            let Some(number) = self.take() else {
+            if self.take().is_none() {
                 self.next_due = None;
                 return None;
-            };
-            let ask = (number as usize + self.connection.number) % self.plan.asks.len();
+            }
+            // By this connection's own count: connections that take turns at a constant rate have numbers of the whole
+            // load at fixed distances, and would never come to some of what is to be asked.
+            let ask = (self.asked + self.connection.number) % self.plan.asks.len();
+            self.asked += 1;
             let due = self.next_due.unwrap_or(now);
             self.next_due = self.interval().map(|interval| due + interval);
             let pending = Pending {

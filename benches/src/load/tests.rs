@@ -220,3 +220,22 @@ fn another_machine_is_refused() {
     let plan = Plan::new("192.0.2.1:80".parse().unwrap(), vec![Ask::get("/")]);
     assert!(run(&plan).unwrap_err().contains("not this machine"));
 }
+
+/// Connections that take turns came to half of the paths only, the same half all the time.
+#[test]
+fn at_a_constant_rate_everything_is_asked_for() {
+    let (address, _stop) = serve(app());
+    let asks = vec![Ask::get("/").length(5); 8];
+    let outcome = run(&Plan {
+        connections: 16,
+        pace: Pace::Constant {
+            per_second: 4_000.0,
+        },
+        span: Span::Requests(800),
+        ..Plan::new(address, asks)
+    });
+    let outcome = outcome.and_then(super::Outcome::checked).unwrap();
+    for (ask, seen) in outcome.by_ask.iter().enumerate() {
+        assert!(!seen.is_empty(), "the {ask}th was never asked for");
+    }
+}
