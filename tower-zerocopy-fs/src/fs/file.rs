@@ -7,7 +7,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use bytes::Bytes;
@@ -53,6 +53,7 @@ impl Version {
     /// By `fstat(2)`, which is asked for every piece that is sent; `File::metadata` asks for much more.
     #[cfg(unix)]
     fn now(file: &File) -> io::Result<Self> {
+        use std::time::Duration;
         let stat = rustix::fs::fstat(file)?;
         let (seconds, nanoseconds) = (stat.st_mtime as i64, stat.st_mtime_nsec as u32);
         let whole = Duration::from_secs(seconds.unsigned_abs());
