@@ -9,7 +9,7 @@ use common::{ACK, END_HEADERS, END_STREAM, Frame, PADDED, PRIORITY, Peer, field,
 use proptest::prelude::*;
 use tokio::io::AsyncWriteExt;
 use tower_flowctl::{
-    http2::{PriorityLayer, PriorityListener, StreamPriority},
+    http2::{PriorityLayer, PriorityListener, ReceiveBudget, StreamPriority},
     serve::Http2Tuning,
 };
 
@@ -255,7 +255,12 @@ async fn echo(
     }
 }
 
-async fn play(layered: bool, streams: Vec<Stream>, pieces: Vec<u16>) -> Result<(), TestCaseError> {
+async fn play(
+    layered: bool,
+    budget: Option<u64>,
+    streams: Vec<Stream>,
+    pieces: Vec<u16>,
+) -> Result<(), TestCaseError> {
     let (listener, dial) = common::in_process();
     let app = Router::new().fallback(echo);
     if layered {
@@ -264,7 +269,12 @@ async fn play(layered: bool, streams: Vec<Stream>, pieces: Vec<u16>) -> Result<(
     } else {
         // Few streams at once, so that some are refused.
         let tuning = Http2Tuning::default().max_concurrent_streams(4);
-        tokio::spawn(tower_flowctl::serve(listener, app).tuning(tuning).run());
+        let server = tower_flowctl::serve(listener, app).tuning(tuning);
+        let server = match budget {
+            Some(bytes) => server.receive_budget(ReceiveBudget::new(bytes)),
+            None => server,
+        };
+        tokio::spawn(server.run());
     }
     let mut peer = Peer::new(dial.connect(None)).await;
     let mut bytes = frame(kind::SETTINGS, ACK, 0, b"");
@@ -365,6 +375,7 @@ proptest! {
     #[test]
     fn requests_are_never_mistaken(
         layered in any::<bool>(),
+        budget in prop::option::of(0u64..1 << 20),
         streams in prop::collection::vec(stream(), 1..60),
         pieces in prop::collection::vec(prop_oneof![1u16..20, 20u16..9000], 1..20),
     ) {
@@ -373,6 +384,6 @@ proptest! {
             .start_paused(true)
             .build()
             .unwrap();
-        runtime.block_on(play(layered, streams, pieces))?;
+        runtime.block_on(play(layered, budget, streams, pieces))?;
     }
 }

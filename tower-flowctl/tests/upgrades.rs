@@ -32,7 +32,7 @@ fn connect(protocol: Option<&str>) -> Vec<u8> {
 
 #[tokio::test(start_paused = true)]
 async fn bytes_go_both_ways_beside_a_large_response() {
-    for server in [Server::Layered, Server::Ours] {
+    for server in [Server::Layered, Server::Ours, Server::Budgeted] {
         for protocol in [Some("websocket"), None] {
             let app: Router = common::app().fallback(echo);
             let dial = start(server, app);
@@ -57,6 +57,15 @@ async fn bytes_go_both_ways_beside_a_large_response() {
                 assert_eq!(heard, said.as_bytes(), "{server:?} {protocol:?}");
             }
             peer.finish(&[1]).await;
+            // More than any window to begin with, one piece after the other.
+            for n in 0..40u8 {
+                peer.send(&frame(kind::DATA, 0, 3, &[n; 10_000])).await;
+                let mut heard = Vec::new();
+                while heard.len() < 10_000 {
+                    heard.extend(peer.expect(kind::DATA).await.payload);
+                }
+                assert_eq!(heard, [n; 10_000], "{server:?} {protocol:?}");
+            }
         }
     }
 }

@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::serve::Listener;
 use http::Request;
-use hyper::body::Incoming;
 use tower::Service;
 use tower_flowctl::admission::Counted;
 use tower_flowctl::http2::{Http2Config, Http2Metrics};
@@ -141,7 +140,12 @@ const PING_PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 struct AnyBody<S>(S);
 
-impl<S: Service<Request<Body>>> Service<Request<Incoming>> for AnyBody<S> {
+impl<S, B> Service<Request<B>> for AnyBody<S>
+where
+    S: Service<Request<Body>>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;
@@ -150,7 +154,7 @@ impl<S: Service<Request<Body>>> Service<Request<Incoming>> for AnyBody<S> {
         self.0.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Incoming>) -> S::Future {
+    fn call(&mut self, request: Request<B>) -> S::Future {
         self.0.call(request.map(Body::new))
     }
 }

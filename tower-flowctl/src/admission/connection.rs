@@ -74,6 +74,7 @@ impl Connection {
     /// # async fn run(admission: tower_flowctl::admission::Admission, app: axum::Router) -> std::io::Result<()> {
     /// use axum::body::Body;
     /// use hyper::{Request, body::Incoming};
+    /// use tower_flowctl::http2::RequestBody;
     /// use tokio::net::{TcpListener, TcpStream};
     /// use tower::ServiceExt;
     /// use tower_flowctl::admission::{AdmittedStream, Counted};
@@ -82,7 +83,7 @@ impl Connection {
     /// let listener = admission.listener(TcpListener::bind("[::]:8080").await?);
     /// let service = move |io: &Io, _: &_| {
     ///     Counted::new(app.clone(), io.connection())
-    ///         .map_request(|request: Request<Incoming>| request.map(Body::new))
+    ///         .map_request(|request: Request<RequestBody<Incoming>>| request.map(Body::new))
     /// };
     /// tower_flowctl::serve_with(listener, service)
     ///     .close_when(|io: &Io| {

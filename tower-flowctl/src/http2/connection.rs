@@ -17,12 +17,14 @@ use super::{
     flood::Flood,
     frame::{Event, setting},
     scheduler::{Answer, Handle, Scheduler},
+    windows::{PROBE, Windows},
 };
 
 /// A connection's shared part.
 pub(crate) struct Connection {
     key: u64,
     config: Http2Config,
+    keeps_windows: bool,
     state: Mutex<State>,
 }
 
@@ -37,20 +39,29 @@ pub(crate) struct State {
     pub(crate) task: Option<Waker>,
     /// Why the connection is to be closed.
     pub(crate) abuse: Option<Reason>,
+    /// The client's windows, where they are kept here.
+    pub(crate) windows: Option<Windows>,
 }
 
 impl Connection {
     pub(crate) fn new(config: Http2Config) -> Self {
+        Self::with_windows(config, None)
+    }
+
+    /// One whose receive windows are kept here. All its requests must pass a service that tells when they are read.
+    pub(crate) fn with_windows(config: Http2Config, windows: Option<Windows>) -> Self {
         static KEYS: AtomicU64 = AtomicU64::new(0);
         Self {
             // 48 bits go with each request: at a million connections a second they last nine years.
             key: KEYS.fetch_add(1, Ordering::Relaxed) & 0xffff_ffff_ffff,
+            keeps_windows: windows.is_some(),
             state: Mutex::new(State {
                 scheduler: Scheduler::default(),
                 flood: Flood::new(config.limits),
                 wakers: Vec::new(),
                 task: None,
                 abuse: None,
+                windows,
             }),
             config,
         }
@@ -79,6 +90,31 @@ impl Connection {
             waker.wake();
         }
         result
+    }
+
+    /// Whether the client's windows are kept here.
+    pub(crate) fn keeps_windows(&self) -> bool {
+        self.keeps_windows
+    }
+
+    /// Something happened to an upload. Its client hears of it from the connection's task.
+    pub(crate) fn upload<T>(&self, change: impl FnOnce(&mut Windows) -> T) -> Option<T> {
+        if !self.keeps_windows {
+            return None;
+        }
+        let mut state = self.lock();
+        let windows = state.windows.as_mut()?;
+        let result = change(windows);
+        let task = if windows.is_due() {
+            state.task.take()
+        } else {
+            None
+        };
+        drop(state);
+        if let Some(task) = task {
+            task.wake();
+        }
+        Some(result)
     }
 
     /// A response with `available` bytes asks how many it may send. `last` says that it will not ask again.
@@ -194,7 +230,14 @@ impl State {
     /// Takes in what passed.
     pub(crate) fn on(&mut self, config: &Http2Config, event: Event<'_>) {
         let counted = match event {
-            Event::Opened { stream, dependency } => {
+            Event::Opened {
+                stream,
+                dependency,
+                end,
+            } => {
+                if let (Some(windows), false) = (&mut self.windows, end) {
+                    windows.opened(stream);
+                }
                 self.flood.credit(Reason::Priorities, 4);
                 if let Some(handle) = self.scheduler.open(stream, dependency)
                     && let Some(waker) = self.wakers.get_mut(handle.slot as usize)
@@ -203,14 +246,29 @@ impl State {
                 }
                 Ok(())
             }
-            Event::Named(named) => {
+            Event::Named { stream, named } => {
                 config.metrics.requested(named);
+                if let (Some(windows), false) = (&mut self.windows, named) {
+                    windows.leave_to_hyper(stream);
+                }
                 Ok(())
             }
-            Event::Received { length, end, .. } if length < 64 && !end => {
-                self.flood.count(Reason::SmallData)
+            Event::Received {
+                stream,
+                length,
+                padding,
+                end,
+            } => {
+                let leave = match &mut self.windows {
+                    Some(windows) => windows.received(stream, length, padding),
+                    None => Ok(()),
+                };
+                if length < 64 && !end {
+                    leave.and_then(|()| self.flood.count(Reason::SmallData))
+                } else {
+                    leave
+                }
             }
-            Event::Received { .. } => Ok(()),
             Event::Depends { stream, dependency } => {
                 self.scheduler.depends(stream, dependency);
                 self.flood.count(Reason::Priorities)
@@ -224,7 +282,7 @@ impl State {
             }
             Event::Invalid(reason) => Err(reason),
             Event::ClientReset { stream } => {
-                self.close(stream);
+                self.close(stream, true);
                 self.flood.count(Reason::ClientResets)
             }
             Event::Setting { id, value } => {
@@ -239,7 +297,20 @@ impl State {
             }
             Event::Settings => self.flood.count(Reason::Settings),
             Event::Ping { answer: None } => self.flood.count(Reason::Pings),
-            Event::Ping { answer: Some(_) } => Ok(()),
+            Event::Ping {
+                answer: Some(answer),
+            } => {
+                if let (Some(windows), PROBE) = (&mut self.windows, answer) {
+                    windows.answered();
+                }
+                Ok(())
+            }
+            Event::Acknowledged => {
+                if let Some(windows) = &mut self.windows {
+                    windows.confirmed();
+                }
+                Ok(())
+            }
             Event::Window { stream, increment } => {
                 self.scheduler.window_grows(stream, increment);
                 if increment < 256 {
@@ -258,7 +329,7 @@ impl State {
                 Ok(())
             }
             Event::Finished { stream, reset } => {
-                self.close(stream);
+                self.close(stream, reset);
                 if reset {
                     self.flood.count(Reason::ServerResets)
                 } else {
@@ -278,8 +349,11 @@ impl State {
         }
     }
 
-    fn close(&mut self, stream: u32) {
+    fn close(&mut self, stream: u32, reset: bool) {
         self.scheduler.close(stream);
+        if let Some(windows) = &mut self.windows {
+            windows.closed(stream, reset);
+        }
     }
 }
 

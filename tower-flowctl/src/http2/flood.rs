@@ -33,11 +33,14 @@ pub enum Reason {
     InvalidUpdate,
     /// A PRIORITY_UPDATE frame without room for its stream (RFC 9113 §4.2).
     ShortUpdate,
+    /// More of a request's body than there was window for (RFC 9113 §6.9.1), where windows follow a
+    /// [`ReceiveBudget`](super::ReceiveBudget).
+    WindowExceeded,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ClientResets,
         Self::ServerResets,
         Self::Pings,
@@ -48,6 +51,7 @@ impl Reason {
         Self::Stalled,
         Self::InvalidUpdate,
         Self::ShortUpdate,
+        Self::WindowExceeded,
     ];
 
     /// As it stands in GOAWAY's debug data and in metrics.
@@ -64,6 +68,7 @@ impl Reason {
             Self::Stalled => "stalled",
             Self::InvalidUpdate => "invalid_priority_update",
             Self::ShortUpdate => "short_priority_update",
+            Self::WindowExceeded => "window_exceeded",
         }
     }
 
@@ -72,6 +77,7 @@ impl Reason {
     pub const fn code(self) -> u32 {
         match self {
             Self::InvalidUpdate => 0x1,
+            Self::WindowExceeded => 0x3,
             Self::ShortUpdate => 0x6,
             _ => 0xb,
         }
@@ -172,7 +178,10 @@ impl Flood {
             Reason::WindowUpdates => self.limits.small_window_updates,
             Reason::Priorities => self.limits.priorities,
             Reason::SmallData => self.limits.small_data,
-            Reason::Stalled | Reason::InvalidUpdate | Reason::ShortUpdate => return Ok(()),
+            Reason::Stalled
+            | Reason::InvalidUpdate
+            | Reason::ShortUpdate
+            | Reason::WindowExceeded => return Ok(()),
         };
         let count = &mut self.counts[reason as usize];
         *count += 1;

@@ -104,11 +104,18 @@ pub(crate) enum Event<'a> {
     Opened {
         stream: u32,
         dependency: Option<Dependency>,
+        /// Whether the request has no body.
+        end: bool,
     },
     /// Whether the stream's number went with its request's headers.
-    Named(bool),
-    /// A frame of a request's body: its length with padding, and whether it is the last.
-    Received { stream: u32, length: u32, end: bool },
+    Named { stream: u32, named: bool },
+    /// A frame of a request's body: its length, how much of that is padding, and whether it is the last.
+    Received {
+        stream: u32,
+        length: u32,
+        padding: u32,
+        end: bool,
+    },
     /// A PRIORITY frame.
     Depends { stream: u32, dependency: Dependency },
     /// A PRIORITY_UPDATE frame with its priority field value.
@@ -121,6 +128,8 @@ pub(crate) enum Event<'a> {
     Setting { id: u16, value: u32 },
     /// A SETTINGS frame that is no acknowledgement.
     Settings,
+    /// The client has taken in the server's settings.
+    Acknowledged,
     /// A PING that is no answer, or an answer with what was asked.
     Ping { answer: Option<[u8; 8]> },
     /// Room for so many more bytes of responses, on a stream or (0) on the connection.

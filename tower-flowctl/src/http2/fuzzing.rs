@@ -59,6 +59,7 @@ fn pass(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<String>) {
                     named.write(7, &held[at..at + named.length()], &mut out);
                     at += named.length();
                 }
+                Step::Drop(length) => at += length,
                 Step::More => break,
             }
         }

@@ -14,6 +14,7 @@ use super::{
     frame::{Dependency, Event, HEAD, Head, PREFACE, SMALLEST_MAX_PAYLOAD, flag, kind},
     hpack::{self, Walk},
     identity::{self, FIELD_VALUE},
+    windows::PROBE,
 };
 
 /// What is to be done with the front of the bytes.
@@ -23,6 +24,8 @@ pub(crate) enum Step {
     Pass(usize),
     /// The frame at the front goes on with its stream's number appended.
     Name(Named),
+    /// So many bytes are not for hyper.
+    Drop(usize),
     /// More bytes are needed to tell.
     More,
 }
@@ -85,6 +88,8 @@ pub(crate) struct Inbound {
     left: usize,
     newest: u32,
     block: Option<Block>,
+    /// Whether answers to our own PING are kept from hyper.
+    probes: bool,
 }
 
 impl Default for Inbound {
@@ -94,6 +99,7 @@ impl Default for Inbound {
             left: 0,
             newest: 0,
             block: None,
+            probes: false,
         }
     }
 }
@@ -102,6 +108,11 @@ impl Inbound {
     /// Whether the connection turned out to be something else than HTTP/2.
     pub(crate) fn is_opaque(&self) -> bool {
         matches!(self.phase, Phase::Opaque)
+    }
+
+    /// There are PINGs of our own.
+    pub(crate) fn expect_probes(&mut self) {
+        self.probes = true;
     }
 
     /// The highest stream of those that went on to hyper; what became of it is not known here.
@@ -137,9 +148,17 @@ impl Inbound {
         };
         if !is_read(head) {
             if head.kind == kind::DATA {
+                let mut padding = 0;
+                if head.has(flag::PADDED) && head.length > 0 {
+                    let Some(&length) = bytes.get(HEAD) else {
+                        return Step::More;
+                    };
+                    padding = 1 + u32::from(length);
+                }
                 tell(Event::Received {
                     stream: head.stream,
                     length: head.length as u32,
+                    padding: padding.min(head.length as u32),
                     end: head.has(flag::END_STREAM),
                 });
             } else if head.kind == kind::HEADERS {
@@ -155,6 +174,12 @@ impl Inbound {
         let named = match head.kind {
             kind::HEADERS => self.headers(head, payload, tell),
             kind::CONTINUATION => self.continuation(head, payload, tell),
+            kind::PING if self.probes && head.has(flag::ACK) && payload == PROBE => {
+                tell(Event::Ping {
+                    answer: Some(PROBE),
+                });
+                return Step::Drop(HEAD + head.length);
+            }
             _ => {
                 read(head, payload, tell);
                 None
@@ -181,6 +206,7 @@ impl Inbound {
         tell(Event::Opened {
             stream: head.stream,
             dependency,
+            end: head.has(flag::END_STREAM),
         });
         let mut walk = Walk::default();
         walk.feed(&payload[start..end]);
@@ -253,7 +279,10 @@ fn fragment(head: Head, payload: &[u8]) -> Option<(Option<Dependency>, usize, us
 fn name(head: Head, block: Block, at: usize, tell: &mut impl FnMut(Event<'_>)) -> Option<Named> {
     let fits = head.length + GROWTH <= SMALLEST_MAX_PAYLOAD;
     let named = (block.walk.is_between_fields() && fits).then_some(Named { head, at });
-    tell(Event::Named(named.is_some()));
+    tell(Event::Named {
+        stream: block.stream,
+        named: named.is_some(),
+    });
     named
 }
 
@@ -270,9 +299,8 @@ fn read(head: Head, payload: &[u8], tell: &mut impl FnMut(Event<'_>)) {
         kind::RST_STREAM if stream != 0 && payload.len() == 4 => {
             tell(Event::ClientReset { stream });
         }
-        kind::SETTINGS
-            if stream == 0 && !head.has(flag::ACK) && payload.len().is_multiple_of(6) =>
-        {
+        kind::SETTINGS if stream == 0 && head.has(flag::ACK) => tell(Event::Acknowledged),
+        kind::SETTINGS if stream == 0 && payload.len().is_multiple_of(6) => {
             tell(Event::Settings);
             for entry in payload.chunks_exact(6) {
                 tell(Event::Setting {

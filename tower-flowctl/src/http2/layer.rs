@@ -10,7 +10,7 @@ use super::{PriorityOverride, PriorityService, rules::Rules};
 /// Schedules the responses of a service by priority, over connections that are
 /// [`PriorityStream`](super::PriorityStream)s, and knows some priorities beforehand.
 ///
-/// Under [`serve`](crate::serve()) responses are scheduled without it, and it is there for its rules.
+/// Under `serve` responses are scheduled without it, and it is there for its rules.
 ///
 /// ```
 /// use http::header;

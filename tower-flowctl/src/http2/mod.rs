@@ -20,6 +20,7 @@
 //! and the service takes it off.
 
 mod body;
+mod budget;
 mod config;
 mod connection;
 mod fields;
@@ -38,19 +39,29 @@ mod metrics;
 mod outbound;
 mod pace;
 mod priority;
+#[cfg(feature = "serve")]
+mod receive;
 mod rules;
 mod scheduler;
 mod service;
 mod socket;
 mod stream;
 mod tree;
+#[cfg_attr(
+    not(feature = "serve"),
+    allow(dead_code, reason = "only `serve` can set windows")
+)]
+mod windows;
 
 #[cfg(feature = "axum")]
 pub use self::listener::PriorityListener;
+#[cfg(feature = "serve")]
+pub use self::receive::RequestBody;
 #[cfg(all(feature = "serve", unix))]
 pub(crate) use self::socket::{SocketOf, of_tokio};
 pub use self::{
     body::PriorityBody,
+    budget::ReceiveBudget,
     config::{Http2Config, LowWaterMark},
     flood::{Http2Limits, Reason},
     layer::PriorityLayer,
@@ -60,4 +71,9 @@ pub use self::{
     stream::PriorityStream,
 };
 #[cfg(feature = "serve")]
-pub(crate) use self::{connection::Connection, inbound::LIST_GROWTH};
+pub(crate) use self::{
+    connection::Connection,
+    inbound::LIST_GROWTH,
+    receive::ReceiveService,
+    windows::{BASE, Windows},
+};

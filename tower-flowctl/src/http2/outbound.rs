@@ -17,10 +17,53 @@ pub(crate) struct Outbound {
     prefix: [u8; 4],
 }
 
+/// What is at the front of the bytes to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// So many bytes that are no WINDOW_UPDATE.
+    Bytes(usize),
+    /// A WINDOW_UPDATE of [`WINDOW_UPDATE`] bytes.
+    WindowUpdate { stream: u32, increment: u32 },
+}
+
+/// Bytes of a WINDOW_UPDATE frame.
+pub(crate) const WINDOW_UPDATE: usize = HEAD + 4;
+
 impl Outbound {
     /// Whether the next byte begins a frame, so that one of ours may go before it.
     pub(crate) fn is_between_frames(&self) -> bool {
         self.have == 0 && self.left == 0
+    }
+
+    /// Looks for the next WINDOW_UPDATE among the bytes to be sent. h2 writes its frames whole, but for the payloads of
+    /// DATA.
+    pub(crate) fn next_window_update(&self, slices: &[&[u8]]) -> Next {
+        let total: usize = slices.iter().map(|slice| slice.len()).sum();
+        if self.have > 0 {
+            return Next::Bytes(total.min(HEAD - self.have));
+        }
+        let mut at = self.left;
+        while at < total {
+            let mut frame = [0; WINDOW_UPDATE];
+            let length = copy_at(slices, at, &mut frame);
+            let Some(head) = Head::parse(&frame[..length]) else {
+                break;
+            };
+            if head.kind == kind::WINDOW_UPDATE && head.length == 4 {
+                if at > 0 {
+                    return Next::Bytes(at);
+                }
+                if length == frame.len() {
+                    let [.., a, b, c, d] = frame;
+                    return Next::WindowUpdate {
+                        stream: head.stream,
+                        increment: u32::from_be_bytes([a, b, c, d]),
+                    };
+                }
+            }
+            at += HEAD + head.length;
+        }
+        Next::Bytes(total)
     }
 
     /// Accounts for bytes that the socket took.

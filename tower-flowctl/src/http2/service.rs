@@ -55,8 +55,13 @@ impl<S> PriorityService<S> {
             _ => identity::find(key)?,
         };
         let field = client_field(request.headers());
-        let handle = connection.seat(stream, field)?;
-        Some(Seat { connection, handle })
+        match connection.seat(stream, field) {
+            Some(handle) => Some(Seat { connection, handle }),
+            None => {
+                connection.upload(|windows| windows.leave_to_hyper(stream));
+                None
+            }
+        }
     }
 }
 
@@ -208,6 +213,11 @@ pub struct StreamPriority {
 }
 
 impl StreamPriority {
+    #[cfg(feature = "serve")]
+    pub(crate) fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
     /// The number of the stream.
     #[must_use]
     pub fn id(&self) -> u32 {

@@ -22,7 +22,7 @@ use super::{
     frame::{HEAD, Head, SMALLEST_MAX_PAYLOAD, flag, kind, setting},
     identity,
     inbound::{Inbound, LIST_GROWTH, Step},
-    outbound::{Outbound, copy_at},
+    outbound::{Next, Outbound, WINDOW_UPDATE, copy_at},
     pace::Pace,
     socket,
 };
@@ -31,7 +31,7 @@ use super::{
 ///
 /// Put it right under hyper, above TLS. A connection that turns out not to be HTTP/2 passes through it untouched.
 ///
-/// Usually [`PriorityListener`](super::PriorityListener) or [`serve`](crate::serve()) make it. By hand, its connection and
+/// Usually `PriorityListener` or `serve` make it. By hand, its connection and
 /// the [`PriorityLayer`](super::PriorityLayer) find each other without help:
 ///
 /// ```no_run
@@ -107,11 +107,15 @@ impl<Io: 'static> PriorityStream<Io> {
 
     /// Wraps a stream for a service that knows the connection already.
     pub(crate) fn with_connection(io: Io, connection: Arc<Connection>) -> Self {
+        let mut inbound = Inbound::default();
+        if connection.keeps_windows() {
+            inbound.expect_probes();
+        }
         Self {
             io,
             connection,
             registered: false,
-            inbound: Inbound::default(),
+            inbound,
             held: Vec::new(),
             ready: Vec::new(),
             given: 0,
@@ -172,6 +176,10 @@ impl<Io> PriorityStream<Io> {
                         let frame = &bytes[at..at + named.length()];
                         named.write(connection.key(), frame, ready);
                         at += named.length();
+                    }
+                    Step::Drop(length) => {
+                        in_place = false;
+                        at += length;
                     }
                     Step::More => {
                         held.extend_from_slice(&bytes[at..]);
@@ -235,6 +243,26 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
         self.written = 0;
         empty(&mut self.own);
         Poll::Ready(Ok(()))
+    }
+
+    /// Tells the client of windows that have grown.
+    fn poll_windows(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if !self.connection.keeps_windows()
+            || !self.introduced
+            || !self.outbound.is_between_frames()
+        {
+            return Ok(());
+        }
+        if let Some(windows) = &mut self.connection.lock().windows
+            && windows.is_due()
+        {
+            windows.write(&mut self.own);
+        }
+        if !self.own.is_empty() && self.poll_own(cx)?.is_ready() {
+            // What does not go now goes with what is written next.
+            let _ = Pin::new(&mut self.io).poll_flush(cx)?;
+        }
+        Ok(())
     }
 
     /// Leaves a waker for the connection's task, and looks after clients that hold responses up.
@@ -365,14 +393,20 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
         };
         self.own.extend_from_slice(&grown.bytes());
         for entry in frame[HEAD..whole].chunks_exact_mut(6) {
-            if let [0, id, value @ ..] = entry
-                && u16::from(*id) == setting::MAX_HEADER_LIST_SIZE
-                && let Some(value) = value.first_chunk_mut::<4>()
-            {
-                *value = u32::from_be_bytes(*value)
-                    .saturating_sub(LIST_GROWTH)
-                    .to_be_bytes();
-            }
+            let [a, b, value @ ..] = entry else { continue };
+            let Some(value) = value.first_chunk_mut::<4>() else {
+                continue;
+            };
+            let set = u32::from_be_bytes(*value);
+            let set = match u16::from_be_bytes([*a, *b]) {
+                setting::MAX_HEADER_LIST_SIZE => set.saturating_sub(LIST_GROWTH),
+                setting::INITIAL_WINDOW_SIZE => match &mut self.connection.lock().windows {
+                    Some(windows) => windows.advertise(set),
+                    None => set,
+                },
+                _ => set,
+            };
+            *value = set.to_be_bytes();
         }
         self.own.extend_from_slice(&frame[HEAD..whole]);
         let [a, b] = setting::NO_RFC7540_PRIORITIES.to_be_bytes();
@@ -385,12 +419,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
         &mut self,
         cx: &mut Context<'_>,
         slices: &[&[u8]],
-        send: impl FnOnce(Pin<&mut Io>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+        send: impl FnOnce(Pin<&mut Io>, &mut Context<'_>, usize) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         if self.is_ending() {
             // hyper need not know before it reads: it may have more important things to finish.
             return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
         }
+        self.poll_windows(cx)?;
         ready!(self.poll_own(cx))?;
         if !self.introduced {
             let taken = self.introduce(slices);
@@ -398,7 +433,19 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
                 return Poll::Ready(Ok(taken));
             }
         }
-        let sent = match send(Pin::new(&mut self.io), cx) {
+        let mut most = usize::MAX;
+        if self.connection.keeps_windows() {
+            match self.outbound.next_window_update(slices) {
+                Next::Bytes(bytes) => most = bytes,
+                Next::WindowUpdate { stream, increment } => {
+                    if let Some(windows) = &mut self.connection.lock().windows {
+                        windows.hyper_grows(stream, increment);
+                    }
+                    return Poll::Ready(Ok(WINDOW_UPDATE));
+                }
+            }
+        }
+        let sent = match send(Pin::new(&mut self.io), cx, most) {
             Poll::Ready(sent) => sent?,
             Poll::Pending => {
                 self.pace.full(Instant::now());
@@ -495,6 +542,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncRead for PriorityStream<Io> {
             if this.is_ending() {
                 return this.poll_end(cx);
             }
+            this.poll_windows(cx)?;
             let start = buf.filled().len();
             if Pin::new(&mut this.io).poll_read(cx, buf)?.is_pending() {
                 // Ready here is not good news.
@@ -525,7 +573,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PriorityStream<Io> {
         if this.inbound.is_opaque() {
             return Pin::new(&mut this.io).poll_write(cx, bytes);
         }
-        this.write(cx, &[bytes], |io, cx| io.poll_write(cx, bytes))
+        this.write(cx, &[bytes], |io, cx, most| {
+            io.poll_write(cx, &bytes[..most.min(bytes.len())])
+        })
     }
 
     fn poll_write_vectored(
@@ -543,8 +593,18 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PriorityStream<Io> {
         for (plain, slice) in plain.iter_mut().zip(slices) {
             *plain = slice;
         }
-        this.write(cx, &plain[..count], |io, cx| {
-            io.poll_write_vectored(cx, &slices[..count])
+        this.write(cx, &plain[..count], |io, cx, most| {
+            // Only what comes before the next frame that is not for the client.
+            let mut whole = 0;
+            let mut length = 0;
+            while whole < count && length + slices[whole].len() <= most {
+                length += slices[whole].len();
+                whole += 1;
+            }
+            if whole == 0 && count > 0 {
+                return io.poll_write(cx, &slices[0][..most]);
+            }
+            io.poll_write_vectored(cx, &slices[..whole])
         })
     }
 
@@ -557,6 +617,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PriorityStream<Io> {
         if this.end != End::Open {
             return Poll::Ready(Ok(()));
         }
+        this.poll_windows(cx)?;
         ready!(this.poll_own(cx))?;
         Pin::new(&mut this.io).poll_flush(cx)
     }

@@ -21,7 +21,10 @@ use hyper_util::{
 use tokio::sync::watch;
 use tower_service::Service;
 
-use crate::http2::{Connection, Http2Config, PriorityService, PriorityStream};
+use crate::http2::{
+    BASE, Connection, Http2Config, PriorityService, PriorityStream, ReceiveBudget, ReceiveService,
+    RequestBody, Windows,
+};
 #[cfg(unix)]
 use crate::http2::{SocketOf, of_tokio};
 
@@ -62,9 +65,42 @@ pub struct Serve<L: Listener, M, C = NeverClose> {
 struct Settings {
     tuning: Http2Tuning,
     http2: Http2Config,
+    receive_budget: Option<ReceiveBudget>,
     exec: Exec,
     header_timeout: Duration,
     drain_timeout: Duration,
+}
+
+impl Settings {
+    /// The receive windows of a connection, where they are kept by us.
+    fn windows(&self) -> Option<Windows> {
+        let budget = self.receive_budget.clone()?;
+        let Http2Tuning {
+            stream_window,
+            connection_window,
+            ..
+        } = self.tuning;
+        Some(Windows::new(budget, stream_window, connection_window))
+    }
+
+    /// What hyper is told: where windows are kept by us, it must be ahead of them.
+    fn hyper(&self) -> Http2Tuning {
+        if self.receive_budget.is_none() {
+            return self.tuning;
+        }
+        let twice = |window: u32| {
+            window
+                .max(BASE as u32)
+                .saturating_mul(2)
+                .min(i32::MAX as u32)
+        };
+        Http2Tuning {
+            adaptive_window: false,
+            stream_window: twice(self.tuning.stream_window),
+            connection_window: twice(self.tuning.connection_window),
+            ..self.tuning
+        }
+    }
 }
 
 /// Says for each connection what asks for its close; see [`Serve::close_when`].
@@ -111,6 +147,7 @@ impl<L: Listener, M> Serve<L, M> {
             settings: Settings {
                 tuning: Http2Tuning::default(),
                 http2: Http2Config::default(),
+                receive_budget: None,
                 exec: Exec::default(),
                 header_timeout: Duration::from_secs(30),
                 drain_timeout: Duration::from_secs(30),
@@ -162,6 +199,29 @@ impl<L: Listener, M, C> Serve<L, M, C> {
         self
     }
 
+    /// Lets the windows of uploads follow what each connection can use, within a budget for all of them.
+    ///
+    /// They start at 65,535 bytes. [`Http2Tuning::stream_window`] and [`Http2Tuning::connection_window`] are the most they
+    /// come to; hyper is given twice as much, which it tells nobody of, and its own
+    /// [`adaptive_window`](Http2Tuning::adaptive_window) is off.
+    ///
+    /// ```
+    /// use tower_flowctl::{http2::ReceiveBudget, serve::Http2Tuning};
+    ///
+    /// # fn run(listener: tokio::net::TcpListener, app: axum::Router) {
+    /// let budget = ReceiveBudget::new(256 << 20);
+    /// let server = tower_flowctl::serve(listener, app)
+    ///     .receive_budget(budget.clone())
+    ///     .tuning(Http2Tuning::uploads());
+    /// println!("{} of {} bytes are promised", budget.promised(), budget.total());
+    /// # drop(server);
+    /// # }
+    /// ```
+    pub fn receive_budget(mut self, budget: ReceiveBudget) -> Self {
+        self.settings.receive_budget = Some(budget);
+        self
+    }
+
     /// Sets where HTTP/2 handlers run; [`Exec::Local`] by default.
     pub fn exec(mut self, exec: Exec) -> Self {
         self.settings.exec = exec;
@@ -195,7 +255,7 @@ where
     L: Listener,
     M: FnMut(&L::Io, &L::Addr) -> S,
     C: CloseWhen<L::Io>,
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S: Service<Request<RequestBody<Incoming>>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<BoxError>,
     B: Body<Data = Bytes> + Send + 'static,
@@ -230,11 +290,15 @@ where
             };
             let service = make(&io, &address);
             let asked = close.close_when(&io);
-            let shared = Arc::new(Connection::new(settings.http2.clone()));
+            let shared = Arc::new(Connection::with_windows(
+                settings.http2.clone(),
+                settings.windows(),
+            ));
             let io = PriorityStream::with_connection(io, shared.clone());
             #[cfg(unix)]
             let io = io.socket(socket);
-            let service = PriorityService::new(service, Arc::default(), Some(shared));
+            let service =
+                PriorityService::new(ReceiveService::new(service), Arc::default(), Some(shared));
             tokio::spawn(connection(
                 io,
                 service,
@@ -277,7 +341,7 @@ async fn connection<Io, S, B>(
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_timeout);
-    settings.tuning.apply(&mut builder);
+    settings.hyper().apply(&mut builder);
     let connection = builder
         .serve_connection_with_upgrades(TokioIo::new(io), TowerToHyperService::new(service))
         .into_owned();

@@ -155,11 +155,13 @@ pub enum Server {
     Layered,
     /// Ours.
     Ours,
+    /// Ours with windows that follow a budget.
+    Budgeted,
 }
 
 /// Starts a server in this process. It runs until the test's runtime ends.
 pub fn start(server: Server, app: Router) -> Dial {
-    use tower_flowctl::http2::{PriorityLayer, PriorityListener};
+    use tower_flowctl::http2::{PriorityLayer, PriorityListener, ReceiveBudget};
     let (listener, dial) = in_process();
     match server {
         Server::Plain => drop(tokio::spawn(axum::serve(listener, app).into_future())),
@@ -168,6 +170,11 @@ pub fn start(server: Server, app: Router) -> Dial {
             tokio::spawn(axum::serve(PriorityListener::new(listener), app).into_future());
         }
         Server::Ours => drop(tokio::spawn(tower_flowctl::serve(listener, app).run())),
+        Server::Budgeted => {
+            let budget = ReceiveBudget::new(16 << 20);
+            let server = tower_flowctl::serve(listener, app).receive_budget(budget);
+            tokio::spawn(server.run());
+        }
     }
     dial
 }

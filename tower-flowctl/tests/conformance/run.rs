@@ -145,7 +145,7 @@ fn outcome(seen: &[Frame], closed: bool, expected: &Outcome) -> Outcome {
         }
         _ => {}
     }
-    let mut pongs = of(kind::PING);
+    let mut pongs = of(kind::PING).filter(|frame| frame.has(flag::ACK));
     if let (Some(pong), None) = (pongs.next(), pongs.next()) {
         return Outcome::Pong(pong.payload[..].try_into().unwrap());
     }

@@ -207,6 +207,12 @@ impl Frame {
         }
     }
 
+    /// The increment of WINDOW_UPDATE.
+    pub(crate) fn increment(&self) -> u32 {
+        assert_eq!(self.kind, kind::WINDOW_UPDATE);
+        word(&self.payload, 0) & 0x7fff_ffff
+    }
+
     /// The debug data of GOAWAY.
     pub(crate) fn debug_data(&self) -> String {
         assert_eq!(self.kind, kind::GOAWAY);

@@ -7,7 +7,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tower_flowctl::{
-    http2::{Http2Config, PriorityLayer, PriorityListener},
+    http2::{Http2Config, PriorityLayer, PriorityListener, ReceiveBudget},
     serve::Exec,
 };
 
@@ -24,20 +24,23 @@ pub(crate) enum Server {
     Layered,
     /// `tower_flowctl::serve`.
     Flowctl(Exec),
+    /// The same with windows that follow a budget.
+    Budgeted,
 }
 
 impl Server {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Hyper,
         Self::Axum,
         Self::Layered,
         Self::Flowctl(Exec::Local),
         Self::Flowctl(Exec::Spawn),
+        Self::Budgeted,
     ];
 
     /// Whether this crate is in it.
     pub(crate) fn is_ours(self) -> bool {
-        matches!(self, Self::Layered | Self::Flowctl(_))
+        matches!(self, Self::Layered | Self::Flowctl(_) | Self::Budgeted)
     }
 
     /// Serves the application in a task that ends with the runtime.
@@ -72,6 +75,12 @@ impl Server {
             Self::Flowctl(exec) => drop(tokio::spawn(
                 tower_flowctl::serve(listener, app)
                     .exec(exec)
+                    .http2(config)
+                    .run(),
+            )),
+            Self::Budgeted => drop(tokio::spawn(
+                tower_flowctl::serve(listener, app)
+                    .receive_budget(ReceiveBudget::new(16 << 20))
                     .http2(config)
                     .run(),
             )),
