@@ -16,7 +16,7 @@
 //! };
 //!
 //! let admission = Admission::builder()
-//!     .class(Class::new("management").limit(64).reserve(16))
+//!     .class(Class::new("management").limit(64).reserve(16).exempt())
 //!     .build()?;
 //! let app = Router::new().route("/healthz", get(|| async { "up" }));
 //! let socket = std::net::TcpListener::bind("127.0.0.1:9000")?;

@@ -172,6 +172,45 @@ async fn a_class_has_its_own_limit() {
 }
 
 #[tokio::test]
+async fn an_exempt_class_neither_fills_the_limits_nor_is_held_to_them() {
+    for limits in [
+        Limits::none().total(1),
+        Limits::none().per_address(1),
+        Limits::none().per_prefix(1),
+        Limits::none().accept_rate(1, 1),
+    ] {
+        let admission = Admission::builder()
+            .limits(limits.clone())
+            .class(Class::new("management").limit(3).exempt())
+            .build()
+            .unwrap();
+        let management = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = management.local_addr().unwrap();
+        let listener = admission.class_listener("management", management).unwrap();
+        tokio::spawn(async { axum::serve(listener, CountRequests::new(app())).await });
+        let server = Server::start(admission, app()).await;
+        let mut held = Vec::new();
+        for _ in 0..2 {
+            let mut client = Client::connect(address).await;
+            assert_eq!(client.get("/").await.status, 200, "{limits:?}");
+            held.push(client);
+        }
+        // They have not taken the one place that there is, nor the second's one acceptance.
+        let mut only = server.connect().await;
+        assert_eq!(only.get("/").await.status, 200, "{limits:?}");
+        assert_eq!(server.admission.snapshot().open, 3);
+        // With that place taken there is room for them still, up to their own limit.
+        let mut third = Client::connect(address).await;
+        assert_eq!(third.get("/").await.status, 200, "{limits:?}");
+        let fourth = Client::connect(address).await.get("/").await;
+        assert_eq!(fourth.status, 503, "{limits:?}");
+        if limits.accept_rate.is_none() {
+            assert_eq!(server.connect().await.get("/").await.status, 503);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_header_that_does_not_come_is_cut() {
     let server = serve(Limits::none().header(Duration::from_millis(200))).await;
     let mut silent = server.connect().await;

@@ -9,6 +9,7 @@ pub struct Class {
     name: &'static str,
     limit: Option<u32>,
     reserve: u32,
+    exempt: bool,
 }
 
 impl Class {
@@ -18,6 +19,7 @@ impl Class {
             name,
             limit: None,
             reserve: 0,
+            exempt: false,
         }
     }
 
@@ -31,6 +33,26 @@ impl Class {
     pub fn reserve(mut self, descriptors: u32) -> Self {
         self.reserve = descriptors;
         self
+    }
+
+    /// Keeps its connections out of the limits on numbers: they neither count towards [`Limits::total`],
+    /// [`Limits::per_address`] and [`Limits::per_prefix`] nor are refused by them, nor do they wait for
+    /// [`Limits::accept_rate`]. What holds is the class's own [limit](Class::limit), the descriptors, and every deadline.
+    /// Default: they are counted like all others.
+    ///
+    /// For a management listener: an operator who has reached a limit as a client, or looks on while others have, gets in.
+    ///
+    /// [`Limits::total`]: super::Limits::total
+    /// [`Limits::per_address`]: super::Limits::per_address
+    /// [`Limits::per_prefix`]: super::Limits::per_prefix
+    /// [`Limits::accept_rate`]: super::Limits::accept_rate
+    pub fn exempt(mut self) -> Self {
+        self.exempt = true;
+        self
+    }
+
+    pub(crate) fn is_exempt(&self) -> bool {
+        self.exempt
     }
 
     pub(crate) fn max(&self) -> Option<u32> {

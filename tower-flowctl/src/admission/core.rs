@@ -197,7 +197,8 @@ impl Core {
 
     /// Whether one more connection of this class may come in.
     pub(crate) fn room(&self, class: usize, limits: &Limits) -> Result<(), Refusal> {
-        if limits.total.is_some_and(|limit| self.open() >= limit) {
+        let is_full = |limit| self.counted() >= limit;
+        if !self.is_exempt(class) && limits.total.is_some_and(is_full) {
             return Err(Refusal::Total);
         }
         if self.classes[class].is_full() {
@@ -221,6 +222,19 @@ impl Core {
         } else {
             Err(Refusal::Descriptors)
         }
+    }
+
+    /// Whether the limits on numbers pass over this class.
+    pub(crate) fn is_exempt(&self, class: usize) -> bool {
+        self.classes[class].class.is_exempt()
+    }
+
+    /// The open connections that the limit of the total is about.
+    fn counted(&self) -> u32 {
+        let exempt = self.classes.iter().filter(|state| state.class.is_exempt());
+        // Counted apart, so that for a moment there may seem to be more of them than of all.
+        self.open()
+            .saturating_sub(exempt.map(ClassState::open).sum())
     }
 
     /// Takes a place for a connection whose address is not known yet.
@@ -283,7 +297,9 @@ pub(crate) struct Reservation {
 impl Reservation {
     /// Counts the client, too.
     pub(crate) fn name(&mut self, ip: Option<IpAddr>, limits: &Limits) -> Result<(), Refusal> {
-        if let Some(ip) = ip {
+        if let Some(ip) = ip
+            && !self.core.is_exempt(self.class)
+        {
             self.core.addresses.enter(ip, limits)?;
             self.ip = Some(ip);
         }

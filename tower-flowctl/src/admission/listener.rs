@@ -229,7 +229,8 @@ impl<A: Accept> AdmissionListener<A> {
 fn gate(core: &Core, class: usize, limits: &Limits, token: &mut bool) -> Gate {
     let now = Instant::now();
     let Err(refusal) = core.room(class, limits) else {
-        if let (Some(rate), false) = (limits.accept_rate, *token) {
+        let rate = limits.accept_rate.filter(|_| !core.is_exempt(class));
+        if let (Some(rate), false) = (rate, *token) {
             if let Err(at) = core.rate.take(now, rate, limits.accept_burst) {
                 core.counters.paused();
                 return Gate::Wait(at);
