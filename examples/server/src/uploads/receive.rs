@@ -1,7 +1,6 @@
 //! From a request's body to the disk, through one pooled buffer.
 
 use std::fs::File;
-use std::io::Write;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,7 +10,7 @@ use http_body_util::BodyExt;
 use tower_pool::PooledBuf;
 
 use super::blocking;
-use super::shelf::{Busy, disk};
+use super::shelf::Busy;
 use crate::app::App;
 use crate::problem::Problem;
 
@@ -55,8 +54,7 @@ impl Writer {
             return Ok(self);
         }
         blocking(move || {
-            self.file.write_all(self.buffer.chunk()).map_err(disk)?;
-            self.busy.advance(self.buffer.len() as u64);
+            self.busy.write(&mut self.file, self.buffer.chunk())?;
             self.buffer.clear();
             Ok(self)
         })

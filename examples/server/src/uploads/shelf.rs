@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -241,8 +241,24 @@ impl Busy {
             .map_or(0, |upload| upload.length - upload.offset)
     }
 
-    /// Counts bytes that are on the disk now.
-    pub(super) fn advance(&self, bytes: u64) {
+    /// Appends to the file. What a full disk took before it refused the rest counts, so that the upload goes on where
+    /// the file ends.
+    pub(super) fn write(&self, file: &mut File, mut bytes: &[u8]) -> Result<(), Problem> {
+        while !bytes.is_empty() {
+            match file.write(bytes) {
+                Ok(0) => return Err(disk(io::ErrorKind::WriteZero.into())),
+                Ok(written) => {
+                    self.advance(written as u64);
+                    bytes = &bytes[written..];
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(disk(error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn advance(&self, bytes: u64) {
         if let Some(upload) = self.shelf.lock().get_mut(&self.id) {
             upload.offset += bytes;
             upload.changed = SystemTime::now();
@@ -281,7 +297,7 @@ fn missing(id: &str) -> Problem {
 pub(super) fn disk(error: io::Error) -> Problem {
     tracing::error!(%error, "an upload could not be written");
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             Problem::new(StatusCode::INSUFFICIENT_STORAGE, "the disk is full")
         }
         _ => Problem::new(

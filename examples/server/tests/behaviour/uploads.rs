@@ -163,3 +163,89 @@ async fn limits_are_kept() {
         .problem(412);
     client.get("/uploads/0123").await.problem(404);
 }
+
+/// A server whose files may not grow beyond this many times 512 bytes: a write beyond it takes what fits and is then refused, as
+/// by a disk that is full.
+#[cfg(target_os = "linux")]
+fn with_small_files(blocks: u32) -> Server {
+    let mut command = std::process::Command::new("sh");
+    let limited = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\"");
+    command.args(["-c", &limited, env!("CARGO_BIN_EXE_server")]);
+    command.env_clear().stdin(std::process::Stdio::null());
+    for port in ["SERVER_LISTEN", "SERVER_TLS_LISTEN", "SERVER_ADMIN_LISTEN"] {
+        command.env(port, "127.0.0.1:0");
+    }
+    Server::run(&mut command)
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_upload_goes_on_after_the_disk_was_full() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+    // More than the built-in site needs, and no multiple of what is written at once.
+    let server = with_small_files(10_333);
+    let client = Client::http1(server.address);
+    let whole = content(12 << 20);
+    let path = create(&client, &server, whole.len())
+        .await
+        .header("location")
+        .to_owned();
+    let full = append(&client, &server, &path, 0, &whole).await;
+    assert_eq!(full.problem(507), "the disk is full");
+    let there = offset(&client, &path).await;
+    assert!(there > 0 && there < whole.len(), "{there}");
+
+    let room = Rlimit {
+        current: None,
+        maximum: None,
+    };
+    let process = Pid::from_raw(i32::try_from(server.id()).unwrap());
+    prlimit(process, Resource::Fsize, room).unwrap();
+    let done = append(&client, &server, &path, there, &whole[there..]).await;
+    assert_eq!(done.status, 204, "{}", done.body);
+    let read = client.get(&path).await;
+    assert!(read.body.as_bytes() == whole, "what came back differs");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_upload_that_the_drain_cuts_off_goes_on_in_the_next_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [
+        "--data",
+        folder.path().to_str().unwrap(),
+        "--drain-timeout",
+        "50ms",
+    ];
+    let server = Server::start(&arguments);
+    let client = Client::http1(server.address);
+    let whole = content(1_000_000);
+    let path = create(&client, &server, whole.len())
+        .await
+        .header("location")
+        .to_owned();
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    let head = format!(
+        "PATCH {path} HTTP/1.1\r\nHost: x\r\nUpload-Offset: 0\r\nContent-Type: {PIECE}\r\nContent-Length: 1000000\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&whole[..600_000]).unwrap();
+    // Some of it is on the disk, and its sender has not finished.
+    while offset(&client, &path).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    server.signal("TERM");
+    let line = server.logged("the drain timeout cut connections off");
+    assert!(line.contains("buffers_out=0"), "{line}");
+    assert_eq!(server.wait().code(), Some(1));
+
+    let server = Server::start(&arguments);
+    let client = Client::http1(server.address);
+    let there = offset(&client, &path).await;
+    assert!((1..=600_000).contains(&there), "{there}");
+    let done = append(&client, &server, &path, there, &whole[there..]).await;
+    assert_eq!(done.status, 204, "{}", done.body);
+    let read = client.get(&path).await;
+    assert!(read.body.as_bytes() == whole, "what came back differs");
+}
