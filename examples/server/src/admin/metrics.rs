@@ -3,16 +3,20 @@
 //! Whatever the server keeps count of anyway is set in the recorder of the `metrics` facade when it is asked for,
 //! which costs a request nothing; the crates' own metrics arrive there too. The durations are written here, as
 //! histograms of an octave a bucket: a recorder would keep every single one until the next scrape.
+//!
+//! Who asks for OpenMetrics gets that, with exemplars where requests are traced.
 
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
+use http::header::ACCEPT;
+use http::{HeaderMap, HeaderValue};
 use metrics::{counter, gauge};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
 use crate::app::App;
 use crate::live;
-use crate::observe::{AccessLogger, BUCKETS, Counts, upper_bound};
+use crate::observe::{AccessLogger, BUCKETS, Counts, Exemplar, Traffic, octave, upper_bound};
 use crate::serve::Port;
 use crate::system;
 
@@ -35,8 +39,8 @@ impl Exposition {
         PrometheusBuilder::new().install_recorder().map(Exposition)
     }
 
-    /// The text format 0.0.4; `settings` is the version in force.
-    pub(super) fn render(&self, app: &App, settings: &str) -> String {
+    /// `settings` is the version in force.
+    pub(super) fn render(&self, app: &App, settings: &str, format: Format) -> String {
         set(app);
         self.0.run_upkeep();
         let mut text = self.0.render();
@@ -46,9 +50,58 @@ impl Exposition {
             "# TYPE server_settings_info gauge\nserver_settings_info{{version=\"{}\"}} 1\n",
             escape(settings)
         );
-        write_requests(&mut text, &app.traffic.counts());
-        text
+        write_requests(&mut text, &app.traffic, format);
+        match format {
+            Format::Text => text,
+            Format::OpenMetrics => open_metrics(&text),
+        }
     }
+}
+
+/// How metrics are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// Prometheus' text format 0.0.4.
+    Text,
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+}
+
+impl Format {
+    /// What the scraper asks for; Prometheus asks for OpenMetrics if it is to have it.
+    pub(super) fn asked(headers: &HeaderMap) -> Self {
+        let mut accepted = headers.get_all(ACCEPT).iter();
+        let is_open = |value: &HeaderValue| {
+            let text = value.to_str().unwrap_or_default();
+            text.contains("application/openmetrics-text")
+        };
+        match accepted.any(is_open) {
+            true => Format::OpenMetrics,
+            false => Format::Text,
+        }
+    }
+
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Format::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+/// The text format as OpenMetrics: a counter's family is named without `_total`, no line is empty, and the last one says
+/// that it is the last.
+fn open_metrics(text: &str) -> String {
+    let mut open = String::with_capacity(text.len());
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        let family = line.strip_prefix("# TYPE ");
+        match family.and_then(|family| family.strip_suffix("_total counter")) {
+            Some(family) => _ = writeln!(open, "# TYPE {family} counter"),
+            None => _ = writeln!(open, "{line}"),
+        }
+    }
+    open.push_str("# EOF\n");
+    open
 }
 
 fn set(app: &App) {
@@ -131,9 +184,10 @@ fn set_files(app: &App) {
     counter!("server_files_cold_fills_total").absolute(files.cold_fills);
 }
 
-fn write_requests(text: &mut String, routes: &[(String, Counts)]) {
+fn write_requests(text: &mut String, traffic: &Traffic, format: Format) {
+    let routes = traffic.counts();
     text.push_str("# TYPE server_requests_total counter\n");
-    for (pattern, counts) in routes {
+    for (pattern, counts) in &routes {
         let route = escape(pattern);
         for (class, count) in (1..).zip(counts.statuses) {
             let _ = writeln!(
@@ -143,28 +197,46 @@ fn write_requests(text: &mut String, routes: &[(String, Counts)]) {
         }
     }
     text.push_str("\n# TYPE server_request_duration_seconds histogram\n");
-    for (pattern, counts) in routes {
-        let route = escape(pattern);
-        let name = "server_request_duration_seconds";
-        let mut below = 0;
-        for (bucket, count) in counts.durations[..BUCKETS - 1].iter().enumerate() {
-            below += count;
-            if bucket % 4 == 0 {
-                let bound = upper_bound(bucket);
-                let _ = writeln!(
-                    text,
-                    "{name}_bucket{{route=\"{route}\",le=\"{bound}\"}} {below}"
-                );
-            }
-        }
-        let total = counts.total();
-        let _ = writeln!(
-            text,
-            "{name}_bucket{{route=\"{route}\",le=\"+Inf\"}} {total}"
-        );
-        let _ = writeln!(text, "{name}_sum{{route=\"{route}\"}} {}", counts.seconds);
-        let _ = writeln!(text, "{name}_count{{route=\"{route}\"}} {total}");
+    for (pattern, counts) in &routes {
+        let exemplars = match format {
+            Format::Text => Vec::new(),
+            Format::OpenMetrics => traffic.exemplars(pattern),
+        };
+        write_durations(text, &escape(pattern), counts, &exemplars);
     }
+}
+
+fn write_durations(
+    text: &mut String,
+    route: &str,
+    counts: &Counts,
+    exemplars: &[Option<Exemplar>],
+) {
+    let name = "server_request_duration_seconds";
+    let mut below = 0;
+    for (bucket, count) in counts.durations.iter().enumerate() {
+        below += count;
+        let bound = match bucket {
+            _ if bucket == BUCKETS - 1 => "+Inf".to_owned(),
+            _ if bucket % 4 == 0 => upper_bound(bucket).to_string(),
+            _ => continue,
+        };
+        let _ = write!(
+            text,
+            "{name}_bucket{{route=\"{route}\",le=\"{bound}\"}} {below}"
+        );
+        if let Some(Some(exemplar)) = exemplars.get(octave(bucket)) {
+            let Exemplar {
+                trace,
+                seconds,
+                when,
+            } = exemplar;
+            let _ = write!(text, " # {{trace_id=\"{trace}\"}} {seconds} {when:.3}");
+        }
+        text.push('\n');
+    }
+    let _ = writeln!(text, "{name}_sum{{route=\"{route}\"}} {}", counts.seconds);
+    let _ = writeln!(text, "{name}_count{{route=\"{route}\"}} {below}");
 }
 
 /// A label's value in the text format.

@@ -13,14 +13,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use futures_util::{Stream, StreamExt, stream};
-use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, StatusCode};
 
 use serde_json::json;
 use tower::util::MapRequestLayer;
 
 use self::figures::Board;
 pub(crate) use self::metrics::Exposition;
+use self::metrics::Format;
 pub(crate) use self::token::Token;
 use crate::app::App;
 use crate::assembly::RequestPlane;
@@ -145,12 +146,12 @@ async fn figures(State(admin): State<Admin>) -> Sse<impl Stream<Item = Result<Ev
 }
 
 /// `GET /metrics`: for Prometheus.
-async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
-    let text = admin.exposition.render(&admin.app, &(admin.version)());
-    (
-        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        text,
-    )
+async fn metrics(State(admin): State<Admin>, headers: HeaderMap) -> impl IntoResponse {
+    let format = Format::asked(&headers);
+    let text = admin
+        .exposition
+        .render(&admin.app, &(admin.version)(), format);
+    ([(CONTENT_TYPE, format.content_type())], text)
 }
 
 /// `POST /reload`: reads the settings again, as SIGHUP does.

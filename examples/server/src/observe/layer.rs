@@ -118,16 +118,15 @@ where
         let seen = this.seen;
         let elapsed = seen.started.elapsed();
         let status = response.status();
-        let record = |pattern: Option<&str>| {
-            seen.layer.counters.of(pattern).record(status, elapsed);
-        };
         // Without the context layer, or under a reader that keeps the context, the route is unknown.
         let route = context::update(|facts: &mut Facts| facts.route.take())
             .ok()
             .flatten();
-        record(route.as_ref().map(tower_trie_router::RouteMatch::pattern));
+        let pattern = route.as_ref().map(tower_trie_router::RouteMatch::pattern);
+        let counters = seen.layer.counters.of(pattern);
+        counters.record(status, elapsed);
         if let (Some(tracer), Some(span)) = (&seen.layer.tracer, seen.span.take()) {
-            let pattern = route.as_ref().map(tower_trie_router::RouteMatch::pattern);
+            counters.note(span.trace(), elapsed);
             tracer.end(span, pattern, status, elapsed);
         }
         if let Some(line) = seen.line.take() {

@@ -47,6 +47,13 @@ pub(super) struct Span {
     took: Duration,
 }
 
+impl Span {
+    /// The id of its trace, of 32 hex digits.
+    pub(super) fn trace(&self) -> &str {
+        &self.trace
+    }
+}
+
 impl Tracer {
     /// Sends to the collector at this address from now on.
     ///
@@ -78,8 +85,7 @@ impl Tracer {
         };
         Span {
             trace,
-            // The counting half, which is unlike any other of this process.
-            id: request_id::fresh_text().split_off(16),
+            id: request_id::fresh_span(),
             parent,
             method: method.clone(),
             path: path.to_owned(),

@@ -25,12 +25,22 @@ pub(super) fn fresh_text() -> String {
     fresh().to_str().unwrap_or_default().to_owned()
 }
 
+/// 16 hex digits that are unlike any other of this process, and of others unlike with all likelihood: several may have
+/// spans in one trace.
+pub(super) fn fresh_span() -> String {
+    // An odd factor gives each number another one; zero would be no id.
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let id = PROCESS.wrapping_add(number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    format!("{:016x}", id.max(1))
+}
+
+static PROCESS: LazyLock<u64> =
+    LazyLock::new(|| RandomState::new().hash_one(std::process::id()) | 1);
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
 /// A random number of this process, then one that counts, both as 16 hex digits. Together they are also
 /// a valid trace id (W3C Trace Context), since neither half is zero.
 fn fresh() -> HeaderValue {
-    static PROCESS: LazyLock<u64> =
-        LazyLock::new(|| RandomState::new().hash_one(std::process::id()) | 1);
-    static NEXT: AtomicU64 = AtomicU64::new(1);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut digits = [0; 32];
     for (half, value) in digits.chunks_exact_mut(16).zip([*PROCESS, number]) {

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::exemplars::{Exemplar, Exemplars};
+
 /// Counters of a histogram: below 16 µs, then 20 octaves of four, then all above.
 pub(crate) const BUCKETS: usize = 82;
 
@@ -40,6 +42,11 @@ pub(crate) fn upper_bound(bucket: usize) -> f64 {
     micros / 1e6
 }
 
+/// The octave of a bucket, by which the histogram is published; each ends with the bucket that has its bound.
+pub(crate) fn octave(bucket: usize) -> usize {
+    bucket.div_ceil(4)
+}
+
 /// The requests of one route.
 #[derive(Debug)]
 pub(crate) struct RouteTraffic {
@@ -47,6 +54,8 @@ pub(crate) struct RouteTraffic {
     micros: AtomicU64,
     /// By the first digit of the status, from 1xx on.
     statuses: [AtomicU64; 5],
+    /// By octave.
+    exemplars: Exemplars,
 }
 
 impl RouteTraffic {
@@ -55,6 +64,7 @@ impl RouteTraffic {
             durations: [const { AtomicU64::new(0) }; BUCKETS],
             micros: AtomicU64::new(0),
             statuses: [const { AtomicU64::new(0) }; 5],
+            exemplars: Exemplars::default(),
         }
     }
 
@@ -64,6 +74,11 @@ impl RouteTraffic {
         self.micros.fetch_add(micros, Ordering::Relaxed);
         let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
         self.statuses[class].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes a request that was recorded, and whose trace is kept.
+    pub(super) fn note(&self, trace: &str, elapsed: Duration) {
+        self.exemplars.note(octave(bucket(elapsed)), trace, elapsed);
     }
 
     fn counts(&self) -> Counts {
@@ -176,6 +191,13 @@ impl Traffic {
             .iter()
             .map(|(pattern, route)| (pattern.clone(), route.counts()));
         counts.filter(|(_, counts)| counts.total() > 0).collect()
+    }
+
+    /// The exemplars of a route, by octave, as far as there are any.
+    pub(crate) fn exemplars(&self, pattern: &str) -> Vec<Option<Exemplar>> {
+        let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        let route = routes.get(pattern);
+        route.map_or_else(Vec::new, |route| route.exemplars.all())
     }
 }
 

@@ -57,6 +57,92 @@ async fn a_span_continues_the_clients_trace() {
 }
 
 #[tokio::test]
+async fn the_bucket_of_a_traced_request_names_its_trace() {
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = collector.local_addr().unwrap().to_string();
+    let server = Server::start(&["--otlp-collector", &address]);
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let traceparent = format!("00-{trace}-00f067aa0ba902b7-01");
+    let headers = [("traceparent", traceparent.as_str())];
+    Client::http1(server.address)
+        .send(Method::GET, "/hello", &headers, None)
+        .await;
+    let admin = Client::http1(server.admin());
+    let plain = admin.get("/metrics").await;
+    assert!(!plain.body.contains(trace), "0.0.4 has no exemplars");
+
+    let accept = [(
+        "accept",
+        "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.4,*/*;q=0.1",
+    )];
+    let open = admin.send(Method::GET, "/metrics", &accept, None).await;
+    assert_eq!(
+        open.header("content-type"),
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    );
+    let with_trace: Vec<_> = open
+        .body
+        .lines()
+        .filter(|line| line.contains(trace))
+        .collect();
+    let [line] = with_trace[..] else {
+        panic!("{with_trace:?} in\n{}", open.body)
+    };
+    // The first bucket that has counted the request is the one with its exemplar, whose value it holds.
+    let first = open.body.lines().find(|line| {
+        line.starts_with("server_request_duration_seconds_bucket{route=\"/hello\"")
+            && line.contains("} 1")
+    });
+    assert_eq!(first, Some(line));
+    let bound: f64 = line
+        .split("le=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let (_, exemplar) = line.split_once(" # ").unwrap();
+    let mut parts = exemplar.split(' ');
+    assert_eq!(parts.next().unwrap(), format!("{{trace_id=\"{trace}\"}}"));
+    let value: f64 = parts.next().unwrap().parse().unwrap();
+    assert!(value > 0.0 && value < bound, "{line}");
+}
+
+#[tokio::test]
+async fn open_metrics_are_in_their_form() {
+    let server = Server::start(&[]);
+    Client::http1(server.address).get("/hello").await;
+    let accept = [("accept", "application/openmetrics-text; version=1.0.0")];
+    let open = Client::http1(server.admin())
+        .send(Method::GET, "/metrics", &accept, None)
+        .await;
+    assert!(open.body.ends_with("\n# EOF\n"), "{}", open.body);
+    let mut family = ("", "");
+    for line in open.body.lines() {
+        assert!(!line.is_empty(), "an empty line");
+        if let Some(named) = line.strip_prefix("# TYPE ") {
+            family = named.split_once(' ').unwrap();
+            assert!(!family.0.ends_with("_total"), "{line}");
+        } else if !line.starts_with('#') {
+            let suffix = line.strip_prefix(family.0);
+            let suffix = suffix.and_then(|rest| rest.split(['{', ' ']).next());
+            let fits: &[&str] = match family.1 {
+                "counter" => &["_total"],
+                "histogram" => &["_bucket", "_sum", "_count"],
+                "summary" => &["", "_sum", "_count"],
+                _ => &[""],
+            };
+            assert!(
+                suffix.is_some_and(|suffix| fits.contains(&suffix)),
+                "{line} under {family:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn without_the_collector_requests_are_answered_and_spans_counted_as_lost() {
     // Port 9 is discard, which nobody runs.
     let server = Server::start(&["--otlp-collector", "127.0.0.1:9"]);
