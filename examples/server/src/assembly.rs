@@ -32,7 +32,7 @@ use http::StatusCode;
 use tower::util::{MapRequestLayer, option_layer};
 use tower::{Service, ServiceBuilder};
 use tower_flowctl::admission::{Admission, Class, ConfigError, ProxyProtocol};
-use tower_flowctl::breaker::{Breaker, Shed, Trigger};
+use tower_flowctl::breaker::{BaselineError, Baselines, Breaker, Shed, Trigger};
 use tower_flowctl::descriptors::DescriptorGuard;
 use tower_flowctl::http2::{PriorityLayer, PriorityOverride};
 use tower_flowctl::limit::{AdaptiveLimitLayer, Limiter};
@@ -52,6 +52,7 @@ use crate::config::Config;
 use crate::facts::{Facts, note_route};
 use crate::observe::{AccessLogger, ObserveLayer};
 use crate::pages::RouteList;
+use crate::tls::TlsError;
 use crate::{api, headers, live, pages, problem, proxy, uploads};
 
 /// What the connections call: a service that always answers.
@@ -105,7 +106,7 @@ pub(crate) fn request_plane(app: App) -> Result<impl RequestPlane, AssemblyError
     Ok(layers.service(router))
 }
 
-/// What goes first on an HTTP/2 connection, where the client has not said it.
+/// What goes first on an HTTP/2 connection, before what the client says; types that are not named here go as it says.
 fn priority_rules() -> PriorityLayer {
     PriorityLayer::new()
         .content_type("text/html", PriorityOverride::new().urgency(2))
@@ -183,6 +184,20 @@ pub(crate) fn breaker(limiter: &Limiter) -> Breaker {
         .build()
 }
 
+/// How fast routes are when all is well, by the file that the configuration names; without one the breaker learns it.
+///
+/// # Errors
+/// When the file cannot be read or holds something else.
+pub(crate) fn baselines(config: &Config) -> Result<Baselines, AssemblyError> {
+    let Some(file) = &config.breaker_baselines else {
+        return Ok(Baselines::new());
+    };
+    Baselines::load(file).map_err(|source| AssemblyError::Baselines {
+        file: file.clone(),
+        source,
+    })
+}
+
 /// A folder of files, by `sendfile(2)` where it can be.
 fn files(app: &App, folder: &Path) -> Result<ServeFiles, AssemblyError> {
     let files = ServeFiles::try_new(folder)
@@ -230,7 +245,8 @@ pub(crate) fn tls_connection_plane(
     Ok(HotTlsListener::new(connection_plane(app, socket)?, tls).handshake_timeout(ample))
 }
 
-/// The connections of the admin port: a class of their own, with descriptors that nobody else gets.
+/// The connections of the admin port: a class of their own, with descriptors that nobody else gets, and out of the limits
+/// that are for clients.
 ///
 /// # Errors
 /// When the socket cannot be watched.
@@ -253,7 +269,7 @@ const MANAGEMENT: &str = "management";
 pub(crate) fn admission(config: &Config) -> Result<Admission, ConfigError> {
     Admission::builder()
         .limits(config.limits.clone())
-        .class(Class::new(MANAGEMENT).limit(64).reserve(16))
+        .class(Class::new(MANAGEMENT).limit(64).reserve(16).exempt())
         .descriptors(
             DescriptorGuard::new().on_leak(|leak| tracing::warn!(%leak, "descriptors leak")),
         )
@@ -263,8 +279,22 @@ pub(crate) fn admission(config: &Config) -> Result<Admission, ConfigError> {
 /// Why there is no request plane.
 #[derive(Debug)]
 pub(crate) enum AssemblyError {
-    Site { folder: PathBuf, source: io::Error },
+    Site {
+        folder: PathBuf,
+        source: io::Error,
+    },
+    Baselines {
+        file: PathBuf,
+        source: BaselineError,
+    },
+    Tls(TlsError),
     Routes(BuildError),
+}
+
+impl From<TlsError> for AssemblyError {
+    fn from(error: TlsError) -> Self {
+        AssemblyError::Tls(error)
+    }
 }
 
 impl From<BuildError> for AssemblyError {
@@ -279,6 +309,12 @@ impl fmt::Display for AssemblyError {
             AssemblyError::Site { folder, source } => {
                 write!(f, "cannot serve the folder {}: {source}", folder.display())
             }
+            AssemblyError::Baselines { file, source } => {
+                let why = source.source().map(|why| format!(": {why}"));
+                let why = why.unwrap_or_default();
+                write!(f, "cannot use {}: {source}{why}", file.display())
+            }
+            AssemblyError::Tls(source) => source.fmt(f),
             AssemblyError::Routes(source) => write!(f, "cannot route: {source}"),
         }
     }
@@ -288,6 +324,8 @@ impl Error for AssemblyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             AssemblyError::Site { source, .. } => Some(source),
+            AssemblyError::Baselines { source, .. } => Some(source),
+            AssemblyError::Tls(source) => source.source(),
             AssemblyError::Routes(source) => Some(source),
         }
     }

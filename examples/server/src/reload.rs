@@ -35,11 +35,29 @@ use crate::tls::{self, TlsError};
 /// How often the files of certificates are looked at.
 const CERTIFICATES_READ_EVERY: Duration = Duration::from_secs(5);
 
-/// A configuration and the request plane that was built for it.
+/// A configuration and what was built for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Generation<S> {
     config: Arc<Config>,
+    baselines: Baselines,
     service: S,
+}
+
+/// Builds what the configuration asks for.
+///
+/// # Errors
+/// What keeps it from coming into force.
+pub(crate) fn generation(
+    app: &App,
+    config: Arc<Config>,
+) -> Result<Generation<impl RequestPlane + use<>>, AssemblyError> {
+    // Taken in by `follow`; here it is only found out whether they can be.
+    tls::check(&config)?;
+    Ok(Generation {
+        baselines: assembly::baselines(&config)?,
+        service: assembly::request_plane(app.with(config.clone()))?,
+        config,
+    })
 }
 
 impl<S: RequestPlane> Service<Request> for Generation<S> {
@@ -77,12 +95,8 @@ pub(crate) fn start(
     tls: Option<HotTls>,
 ) -> Result<Reloader<impl RequestPlane + use<>>, AssemblyError> {
     let config = app.config.clone();
-    let app = app.clone();
-    let build = move |config: Arc<Config>| {
-        let service = assembly::request_plane(app.with(config.clone()))?;
-        Ok::<_, AssemblyError>(Generation { config, service })
-    };
-    let first = build(config.clone())?;
+    let first = generation(app, config.clone())?;
+    app.breaker.set_baselines(first.baselines.clone());
     // The text of the file, or what would have to be in it.
     let content = loader.text().unwrap_or_else(|| config.to_toml());
     let version = Version::parse("1.0.0", content.as_bytes()).expect("it is a version");
@@ -98,10 +112,10 @@ pub(crate) fn start(
             status.is_success()
         }))
         .build();
-    let settings = loader.clone();
+    let (app, settings) = (app.clone(), loader.clone());
     let recipe = Recipe::new(move |text| {
         let config = settings.read(Some(std::str::from_utf8(text)?))?;
-        Ok(build(Arc::new(config))?)
+        Ok(generation(&app, Arc::new(config))?)
     });
     Ok(Reloader {
         handle,
@@ -199,13 +213,15 @@ impl<S: RequestPlane> Reloader<S> {
     pub(crate) async fn follow(self: Arc<Self>, app: App, log: LogControl) {
         let mut changes = self.handle.changes();
         while let Some(snapshot) = changes.next().await {
-            let config = &snapshot.value().config;
+            let Generation {
+                config, baselines, ..
+            } = snapshot.value();
             // They were parsed, so that none of them is zero.
             if let Err(error) = app.admission.set_limits(config.limits.clone()) {
                 tracing::warn!(%error, "the limits of connections stay as they were");
             }
             log.set(&config.log);
-            set_baselines(&app, config);
+            app.breaker.set_baselines(baselines.clone());
             if let Err(error) = self.renew(config).await {
                 tracing::error!(%error, "the certificate stays as it was");
             }
@@ -298,17 +314,6 @@ impl<S: RequestPlane> Reloader<S> {
             }
             crate::notify::ready();
         }
-    }
-}
-
-/// Tells the breaker how fast routes are when all is well.
-pub(crate) fn set_baselines(app: &App, config: &Config) {
-    let Some(file) = &config.breaker_baselines else {
-        return;
-    };
-    match Baselines::load(file) {
-        Ok(baselines) => app.breaker.set_baselines(baselines),
-        Err(error) => tracing::error!(%error, "the breaker's baselines stay as they were"),
     }
 }
 

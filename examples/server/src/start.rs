@@ -68,7 +68,7 @@ pub(crate) fn check(config: Config) -> Result<End, StartError> {
     let config = Arc::new(without_data);
     tls(&config)?;
     let shared = Shared::open(&config, None, Shutdown::never(), Duration::ZERO)?;
-    assembly::request_plane(App::new(Arc::new(shared), config))?;
+    reload::generation(&App::new(Arc::new(shared), config.clone()), config)?;
     print("the configuration is good\n");
     Ok(End::Drained)
 }
@@ -97,7 +97,6 @@ impl Server {
 
         let reloader = Arc::new(reload::start(&app, loader, tls.clone())?);
         tokio::spawn(reloader.clone().follow(app.clone(), log));
-        reload::set_baselines(&app, &app.config);
         reload_on_signal(&reloader)?;
         tokio::spawn(reloader.clone().watch_certificates());
         tokio::spawn(reloader.clone().watch());

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::{fmt, fs, io};
 
 use tower_hotswap::tls::{Certificates, HotTls, TicketKeys, TlsError as HotTlsError};
@@ -22,12 +23,21 @@ pub(crate) fn open(config: &Config) -> Result<HotTls, TlsError> {
         Some(file) => tls.tickets(TicketKeys::from_text(&text_of(file)?)?),
         None => tls,
     };
-    let (chain, key) = match (&config.tls_certificate, &config.tls_key) {
-        (Some(chain), Some(key)) => (text_of(chain)?, text_of(key)?),
-        _ => self_signed()?,
-    };
+    let (chain, key) = identity(config)?;
     let certificates = certificates(&chain, &key)?;
     Ok(tls.build(certificates, version(1, &chain))?)
+}
+
+/// Whether the files that the configuration names can be used.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn check(config: &Config) -> Result<(), TlsError> {
+    if config.tls_listen.is_some() {
+        let (chain, key) = identity(config)?;
+        certificates(&chain, &key)?;
+    }
+    Ok(())
 }
 
 /// Takes the files in again. Certificates that are as they were stay; connections and sessions stay anyway.
@@ -38,10 +48,7 @@ pub(crate) async fn renew(tls: &HotTls, config: &Config) -> Result<(), TlsError>
     if let (Some(file), Some(keys)) = (&config.tls_ticket_keys, tls.ticket_keys()) {
         keys.install(&text_of(file)?)?;
     }
-    let (Some(chain), Some(key)) = (&config.tls_certificate, &config.tls_key) else {
-        return Ok(());
-    };
-    let (chain, key) = (text_of(chain)?, text_of(key)?);
+    let (chain, key) = identity(config)?;
     let handle = tls.certificates();
     let current = handle.current();
     let renewed = version(current.version.number().patch + 1, &chain);
@@ -49,7 +56,7 @@ pub(crate) async fn renew(tls: &HotTls, config: &Config) -> Result<(), TlsError>
         return Ok(());
     }
     let draft = Draft::build(renewed, move || Ok(certificates(&chain, &key)?));
-    let published = handle.publish(draft.origin("file")).await?;
+    let published = handle.publish(draft.origin("settings")).await?;
     tracing::info!(
         version = published.snapshot().version.short(),
         "certificate in use"
@@ -72,10 +79,24 @@ fn certificates(chain: &str, key: &str) -> Result<Certificates, HotTlsError> {
     Ok(certificates)
 }
 
+/// The certificate chain and its key: the operator's, or those of this process.
+fn identity(config: &Config) -> Result<(String, String), TlsError> {
+    match (&config.tls_certificate, &config.tls_key) {
+        (Some(chain), Some(key)) => Ok((text_of(chain)?, text_of(key)?)),
+        _ => self_signed(),
+    }
+}
+
+/// Made once, so that settings which go back to it go back to the same.
 fn self_signed() -> Result<(String, String), TlsError> {
+    static MADE: OnceLock<(String, String)> = OnceLock::new();
+    if let Some(made) = MADE.get() {
+        return Ok(made.clone());
+    }
     let made = rcgen::generate_simple_self_signed(NAMES.map(str::to_owned))
         .map_err(|error| TlsError::SelfSigned(error.into()))?;
-    Ok((made.cert.pem(), made.signing_key.serialize_pem()))
+    let made = (made.cert.pem(), made.signing_key.serialize_pem());
+    Ok(MADE.get_or_init(|| made).clone())
 }
 
 fn text_of(path: &Path) -> Result<String, TlsError> {

@@ -150,6 +150,33 @@ fn a_client_has_its_number_of_connections_and_no_more() {
 }
 
 #[test]
+fn the_admin_port_takes_no_place_of_a_client_and_is_refused_none() {
+    let server = Server::start(&[
+        "--max-connections-per-address",
+        "1",
+        "--max-connections",
+        "1",
+    ]);
+    let status = |address| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        (String::from_utf8(answer.to_vec()).unwrap(), stream)
+    };
+    let held = [(); 3].map(|()| status(server.admin()));
+    let (answer, only) = status(server.address);
+    assert_eq!(answer, "HTTP/1.1 200");
+    assert_eq!(status(server.address).0, "HTTP/1.1 503");
+    assert_eq!(status(server.admin()).0, "HTTP/1.1 200");
+    for (answer, _) in &held {
+        assert_eq!(answer, "HTTP/1.1 200");
+    }
+    drop(only);
+}
+
+#[test]
 fn a_trusted_proxy_says_who_the_client_is() {
     let server = Server::start(&["--proxy-protocol", "127.0.0.0/8", "--access-log", "common"]);
     let mut stream = TcpStream::connect(server.address).unwrap();

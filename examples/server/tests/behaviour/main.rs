@@ -2,6 +2,7 @@
 
 mod client;
 mod process;
+mod raw_http2;
 
 mod admin;
 mod configuration;
@@ -16,6 +17,7 @@ mod problems;
 mod protocols;
 mod proxy;
 mod reload;
+mod reload_effects;
 mod resources;
 mod restart;
 mod routes;

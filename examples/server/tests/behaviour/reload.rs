@@ -1,4 +1,4 @@
-//! Settings that change while the server runs: each of them, what is refused, and that no request is lost.
+//! Settings that change while the server runs: how they get there, what is refused, and that no request is lost.
 
 #![cfg(unix)]
 
@@ -14,14 +14,14 @@ use crate::client::Client;
 use crate::process::{Server, output, program};
 
 /// A server with a file of settings.
-struct Reloadable {
-    server: Server,
+pub(crate) struct Reloadable {
+    pub(crate) server: Server,
     file: std::path::PathBuf,
     _folder: tempfile::TempDir,
 }
 
 impl Reloadable {
-    fn start(settings: &str) -> Self {
+    pub(crate) fn start(settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("server.toml");
         std::fs::write(&file, settings).unwrap();
@@ -35,20 +35,31 @@ impl Reloadable {
 
     /// Puts other settings in place and waits until they are in force. Whole, by a rename: who watches the file would
     /// take one that is only begun for settings, too, and say so.
-    fn reload(&self, settings: &str) {
+    pub(crate) fn reload(&self, settings: &str) {
+        self.put(settings);
+        self.server.logged("settings in force");
+    }
+
+    /// Puts settings in place that are not taken, and returns the line that says why.
+    pub(crate) fn refused(&self, settings: &str) -> String {
+        self.put(settings);
+        // By SIGHUP, or before that by who watches the file.
+        self.server.logged(" refused")
+    }
+
+    fn put(&self, settings: &str) {
         let written = self.file.with_extension("new");
         std::fs::write(&written, settings).unwrap();
         std::fs::rename(&written, &self.file).unwrap();
         self.server.signal("HUP");
-        self.server.logged("settings in force");
     }
 
-    fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::http1(self.server.address)
     }
 
     /// What a client reads that sends this and nothing more.
-    fn exchange(&self, sent: &str) -> String {
+    pub(crate) fn exchange(&self, sent: &str) -> String {
         let mut stream = TcpStream::connect(self.server.address).unwrap();
         let mut answer = String::new();
         let sent = stream.write_all(sent.as_bytes());
@@ -57,122 +68,6 @@ impl Reloadable {
             Err(error) => format!("{answer}{error}"),
         }
     }
-}
-
-#[tokio::test]
-async fn limits_of_requests() {
-    let server = Reloadable::start(
-        "body-limit = \"1KiB\"\nupload-limit = \"1KiB\"\nupload-quota = \"1KiB\"\n",
-    );
-    let author = json!({"name": "x".repeat(90), "born": null, "x": "y".repeat(2000)});
-    let client = server.client();
-    client
-        .post("/api/v1/authors", author.clone())
-        .await
-        .problem(413);
-    let length = [("upload-length", "2000")];
-    client
-        .send(Method::POST, "/uploads", &length, None)
-        .await
-        .problem(413);
-    server.reload("body-limit = \"8KiB\"\nupload-limit = \"2KiB\"\nupload-quota = \"1KiB\"\n");
-    client
-        .post("/api/v1/authors", author.clone())
-        .await
-        .problem(422);
-    client
-        .send(Method::POST, "/uploads", &length, None)
-        .await
-        .problem(507);
-    server.reload("body-limit = \"1KiB\"\npooled-bodies = false\nupload-limit = \"2KiB\"\n");
-    client.post("/api/v1/authors", author).await.problem(413);
-    assert_eq!(
-        client
-            .send(Method::POST, "/uploads", &length, None)
-            .await
-            .status,
-        201
-    );
-}
-
-#[test]
-fn time_limits() {
-    let server = Reloadable::start(
-        "request-timeout = \"1h\"\nheader-timeout = \"1h\"\nidle-timeout = \"1h\"\n",
-    );
-    server.reload("request-timeout = \"50ms\"\nheader-timeout = \"1s\"\nidle-timeout = \"1s\"\nhandshake-timeout = \"1s\"\n");
-    let body = "POST /api/v1/authors HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n";
-    let answer = server.exchange(body);
-    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    // These end, which they would not in the hour that was set first.
-    server.exchange("GET / HTTP/1.1\r\nHost:");
-    server.exchange("");
-    let mut handshake = TcpStream::connect(server.server.tls()).unwrap();
-    let mut answer = Vec::new();
-    let _ = handshake.read_to_end(&mut answer);
-    assert_eq!(answer, b"");
-}
-
-#[test]
-fn limits_of_connections() {
-    let server = Reloadable::start("");
-    let hello = "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    assert!(server.exchange(hello).starts_with("HTTP/1.1 200 "));
-    let held = TcpStream::connect(server.server.address).unwrap();
-    let refused = |settings: &str| {
-        server.reload(settings);
-        server.exchange(hello)
-    };
-    for limit in [
-        "max-connections",
-        "max-connections-per-address",
-        "max-connections-per-prefix",
-    ] {
-        let answer = refused(&format!("{limit} = 1\n"));
-        assert!(answer.starts_with("HTTP/1.1 503 "), "{limit}: {answer}");
-    }
-    let answer = refused("max-connections = 1\nat-limit = \"reset\"\n");
-    assert!(answer.contains("reset by peer"), "{answer}");
-    server.reload("");
-    assert!(server.exchange(hello).starts_with("HTTP/1.1 200 "));
-    drop(held);
-}
-
-#[tokio::test]
-async fn what_is_served() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("index.html"), "another site").unwrap();
-    let upstream = Server::start(&["--demo-data", "off"]);
-    let server = Reloadable::start("");
-    let client = server.client();
-    assert!(
-        client
-            .get("/site/")
-            .await
-            .body
-            .contains("tower-zerocopy-fs")
-    );
-    assert_eq!(
-        client.get("/hello").await.header("x-content-type-options"),
-        "nosniff"
-    );
-    assert_eq!(client.get("/proxy/api/v1/books").await.json()["total"], 12);
-    server.reload(&format!(
-        "site = {:?}\nsecurity-headers = false\nproxy-upstream = \"{}\"\naccess-log = \"json\"\nzero-copy = false\n",
-        folder.path(),
-        upstream.address
-    ));
-    assert_eq!(client.get("/site/").await.body, "another site");
-    let hello = client.get("/hello").await;
-    assert!(
-        !hello.headers.contains_key("x-content-type-options"),
-        "{:?}",
-        hello.headers
-    );
-    assert_eq!(client.get("/proxy/api/v1/books").await.json()["total"], 0);
-    server.server.logged("\"path\":\"/proxy/api/v1/books\"");
-    server.reload("proxy-upstream = \"off\"\nlog = \"debug\"\naccess-log = \"common\"\naccess-log-sample = 1000\n");
-    client.get("/proxy/x").await.problem(404);
 }
 
 #[tokio::test]

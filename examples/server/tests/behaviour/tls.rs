@@ -59,7 +59,7 @@ async fn request(stream: &mut TlsStream<TcpStream>) -> String {
 }
 
 /// The protocol and the page that a client finds.
-async fn get(
+pub(crate) async fn get(
     server: SocketAddr,
     root: &CertificateDer<'static>,
     alpn: &[u8],
@@ -87,7 +87,7 @@ async fn get(
 }
 
 /// A certificate for localhost and its key, written as PEM.
-fn write_identity(
+pub(crate) fn write_identity(
     folder: &std::path::Path,
     name: &str,
 ) -> (CertificateDer<'static>, String, String) {
