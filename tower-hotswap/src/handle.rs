@@ -274,7 +274,7 @@ impl<T> Handle<T> {
 
     /// Waits until the snapshots that are meant left service and answered the last request they took.
     ///
-    /// Bodies of responses count until their last frame was taken or they were dropped, and so does whoever keeps an
+    /// Bodies of responses count until they are dropped, as servers do at their end, and so does whoever keeps an
     /// [`InFlight`](crate::InFlight). It is ready at once for a snapshot that is neither in service nor has requests in
     /// flight. A snapshot that stays in service is waited for.
     ///

@@ -1,6 +1,6 @@
 //! The mark of a request on the generation that serves it.
 
-use std::{cell::RefCell, sync::Arc};
+use std::{cell::Cell, mem::ManuallyDrop, sync::Arc};
 
 use crate::{SnapshotInfo, generation::Shard};
 
@@ -14,27 +14,41 @@ pub struct InFlight {
     shard: Arc<Shard>,
 }
 
+/// The mark of the request that is worked on. [`InFlight::lend`] puts it there, and [`Loan`] takes it back, so that it is dropped
+/// elsewhere. Having no drop of its own the variable needs no destructor at the end of the thread, and is reached without
+/// asking whether that ran.
+type Lent = Option<ManuallyDrop<InFlight>>;
+
 thread_local! {
-    static CURRENT: RefCell<Option<InFlight>> = const { RefCell::new(None) };
+    static CURRENT: Cell<Lent> = const { Cell::new(None) };
 }
 
 impl InFlight {
     /// Counts in, unless the generation is retired.
-    #[inline]
     pub(crate) fn enter(shard: &Arc<Shard>) -> Option<Self> {
-        shard.enter().then(|| Self {
-            shard: shard.clone(),
-        })
+        shard.enter().then(|| Self::counted(shard.clone()))
+    }
+
+    /// The mark of a request that has [entered](Shard::enter).
+    #[inline]
+    pub(crate) fn counted(shard: Arc<Shard>) -> Self {
+        Self { shard }
     }
 
     /// A mark of the request whose handler runs on this thread now, if it came through a
     /// [`HotSwap`](crate::HotSwap) or a `HotLayer`.
     ///
-    /// It is known while the service is called and the future of the response is polled, and not in a task that a handler spawned, nor behind
-    /// a layer that polls the handler in another task.
+    /// It is known while the future of the response is polled, which is where handlers run. It is not known in `Service::call` itself,
+    /// where a service only makes that future, nor in a task that a handler spawned, nor behind a layer that polls the
+    /// handler in another task.
     #[must_use]
     pub fn current() -> Option<Self> {
-        CURRENT.with_borrow(Clone::clone)
+        CURRENT.with(|current| {
+            let lent = current.take();
+            let mark = lent.as_deref().cloned();
+            current.set(lent);
+            mark
+        })
     }
 
     /// What the snapshot that serves the request is.
@@ -43,26 +57,27 @@ impl InFlight {
         self.shard.info()
     }
 
-    /// Runs `work` with the mark in `slot` as the current one.
+    /// Makes the mark in `slot` the current one until what this returns is dropped. The slot is empty meanwhile.
     #[inline]
-    pub(crate) fn with<R>(slot: &mut Option<Self>, work: impl FnOnce() -> R) -> R {
-        /// Puts back what was current before, also when `work` panics.
-        struct Exchange<'a>(&'a mut Option<InFlight>);
-        impl Exchange<'_> {
-            #[inline]
-            fn swap(&mut self) {
-                CURRENT.with_borrow_mut(|current| std::mem::swap(current, self.0));
-            }
-        }
-        impl Drop for Exchange<'_> {
-            #[inline]
-            fn drop(&mut self) {
-                self.swap();
-            }
-        }
-        let mut exchange = Exchange(slot);
-        exchange.swap();
-        work()
+    pub(crate) fn lend(slot: &mut Option<Self>) -> Loan<'_> {
+        let before = CURRENT.replace(slot.take().map(ManuallyDrop::new));
+        Loan { slot, before }
+    }
+}
+
+/// Takes the mark back into its slot, also when the work panics.
+pub(crate) struct Loan<'a> {
+    slot: &'a mut Option<InFlight>,
+    before: Lent,
+}
+
+impl Drop for Loan<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let lent = CURRENT.replace(self.before.take());
+        let empty = std::mem::replace(self.slot, lent.map(ManuallyDrop::into_inner));
+        // Nothing is in it, which the compiler does not see.
+        std::mem::forget(empty);
     }
 }
 

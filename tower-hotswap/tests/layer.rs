@@ -141,13 +141,11 @@ async fn a_permit_is_held_in_the_generation_that_gave_it() {
     let (layer, handle) = HotLayer::new(ConcurrencyLimitLayer::new(1), version(1));
     let (send, mut running) = tokio::sync::mpsc::unbounded_channel();
     let app = layer.layer(service_fn(move |_: Request<u64>| {
-        let (finish, wait) = tokio::sync::oneshot::channel::<()>();
-        send.send((
-            finish,
-            InFlight::current().unwrap().snapshot().version.clone(),
-        ))
-        .unwrap();
+        let send = send.clone();
         async move {
+            let (finish, wait) = tokio::sync::oneshot::channel::<()>();
+            let served_by = InFlight::current().unwrap().snapshot().version.clone();
+            send.send((finish, served_by)).unwrap();
             wait.await.unwrap();
             Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
         }

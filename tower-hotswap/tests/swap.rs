@@ -207,6 +207,9 @@ async fn a_streaming_body_belongs_to_its_generation_to_the_end() {
     );
     assert!(pending(drained.as_mut()), "the end was not read yet");
     assert!(body.frame().await.is_none());
+    // A server drops a body that has ended; one that is kept counts.
+    assert!(pending(drained.as_mut()));
+    drop(body);
     drained.await;
     by_version.await;
     assert_eq!(handle.generations().len(), 1);
@@ -228,6 +231,49 @@ async fn dropped_bodies_and_dropped_futures_count_as_ended() {
     assert!(pending(pin!(published.drained())));
     drop(future);
     published.drained().await;
+}
+
+#[tokio::test]
+async fn a_request_ends_when_its_service_panics() {
+    #[derive(Clone)]
+    struct Panicking {
+        in_call: bool,
+    }
+    impl Service<Request<()>> for Panicking {
+        type Response = Response<Full<Bytes>>;
+        type Error = Infallible;
+        type Future =
+            std::pin::Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, _: Request<()>) -> Self::Future {
+            assert!(!self.in_call, "in the call");
+            Box::pin(async { panic!("in the future") })
+        }
+    }
+    for in_call in [true, false] {
+        let (app, handle) = HotSwap::new(Panicking { in_call }, version(0));
+        // The same service twice, as by a server that catches panics.
+        let mut used_again = app.clone();
+        for _ in 0..2 {
+            poll_fn(|cx| used_again.poll_ready(cx)).await.unwrap();
+            let call = std::panic::AssertUnwindSafe(|| used_again.call(Request::new(())));
+            match std::panic::catch_unwind(call) {
+                Ok(future) => assert!(tokio::spawn(future).await.unwrap_err().is_panic()),
+                Err(_) => assert!(in_call),
+            }
+        }
+        assert!(
+            InFlight::current().is_none(),
+            "nothing is left to this thread"
+        );
+        drop(used_again);
+        assert_eq!(handle.generations()[0].in_flight, 0);
+        let published = handle.swap(Panicking { in_call }, version(1)).unwrap();
+        published.drained().await;
+        drop(app);
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use http_body::{Body, Frame, SizeHint};
@@ -11,8 +11,8 @@ use pin_project_lite::pin_project;
 use crate::InFlight;
 
 pin_project! {
-    /// A response body that keeps its generation from counting as drained until its last frame was taken, it failed, or
-    /// it is dropped.
+    /// A response body that keeps its generation from counting as drained until it is dropped, as a server does when it took
+    /// the last frame or the body failed.
     #[derive(Debug)]
     pub struct HotBody<B> {
         #[pin]
@@ -31,7 +31,7 @@ impl<B> HotBody<B> {
         self.inner
     }
 
-    /// The request's mark, until the body has ended.
+    /// The request's mark.
     #[must_use]
     pub fn in_flight(&self) -> Option<&InFlight> {
         self.in_flight.as_ref()
@@ -47,12 +47,8 @@ impl<B: Body> Body for HotBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
-        let frame = ready!(this.inner.poll_frame(cx));
-        if !matches!(frame, Some(Ok(_))) {
-            *this.in_flight = None;
-        }
-        Poll::Ready(frame)
+        // Looking for the end would copy each frame once: a server drops the body at its end anyway.
+        self.project().inner.poll_frame(cx)
     }
 
     #[inline]

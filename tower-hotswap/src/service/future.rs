@@ -46,11 +46,9 @@ pin_project! {
 pub(super) type Observation = Box<dyn FnOnce(bool) + Send>;
 
 impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
-    /// Calls a service that is ready.
-    #[inline]
-    pub(super) fn call(service: &mut S, request: Request<B>, in_flight: InFlight) -> Self {
-        let mut in_flight = Some(in_flight);
-        let future = InFlight::with(&mut in_flight, || service.call(request));
+    /// The future of a service that was called, with the mark of its request.
+    #[inline(always)]
+    pub(super) fn called(future: S::Future, in_flight: Option<InFlight>) -> Self {
         Self {
             state: State::Called { future },
             in_flight,
@@ -82,16 +80,19 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let state = this.state;
-        let result = ready!(InFlight::with(this.in_flight, || state.poll(cx)));
+        let loan = InFlight::lend(this.in_flight);
+        let polled = this.state.poll(cx);
+        drop(loan);
+        let failed = match &polled {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(response)) => response.status().is_server_error(),
+            Poll::Ready(Err(_)) => true,
+        };
         if let Some(observation) = this.observation.take() {
-            let failed = result
-                .as_ref()
-                .map_or(true, |response| response.status().is_server_error());
             observation(failed);
         }
         let in_flight = this.in_flight.take();
-        Poll::Ready(result.map(|response| response.map(|body| HotBody::new(body, in_flight))))
+        polled.map_ok(|response| response.map(|body| HotBody::new(body, in_flight)))
     }
 }
 

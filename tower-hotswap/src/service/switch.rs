@@ -41,7 +41,47 @@ pub(crate) struct Switch<P: Provide> {
 struct Armed<S> {
     stamp: Stamp,
     service: S,
-    shard: Arc<Shard>,
+    /// What the next request is counted in by. It goes with that request, so that it is fetched once for each, as is the
+    /// place of the thread, which may be another one each time.
+    shard: Option<Arc<Shard>>,
+    /// A request is counted in and not handed over yet: the service is being called, or panicked.
+    counted: bool,
+}
+
+impl<S> Armed<S> {
+    /// Counts a request in, unless the generation is retired.
+    #[inline]
+    fn count_in(&mut self) -> bool {
+        // A count that a panic left behind does for this request.
+        self.counted |= !self.counted && self.shard.as_ref().is_some_and(|shard| shard.enter());
+        self.counted
+    }
+
+    /// Calls the service, which is ready; the request is counted in.
+    #[inline(always)]
+    fn call<B>(&mut self, request: Request<B>) -> ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        ResponseFuture::called(self.service.call(request), self.hand_over())
+    }
+
+    #[inline]
+    fn hand_over(&mut self) -> Option<InFlight> {
+        self.counted = false;
+        self.shard.take().map(InFlight::counted)
+    }
+}
+
+impl<S> Drop for Armed<S> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(shard) = &self.shard
+            && self.counted
+        {
+            shard.leave();
+        }
+    }
 }
 
 impl<P: Provide> Switch<P> {
@@ -70,12 +110,16 @@ impl<P: Provide> Switch<P> {
     {
         let now = self.provider.store().stamp();
         match &mut self.armed {
-            Some(armed) if armed.stamp == now => armed.service.poll_ready(cx),
+            Some(armed) if armed.stamp == now && armed.shard.is_some() => {
+                armed.service.poll_ready(cx)
+            }
             _ => self.arm().service.poll_ready(cx),
         }
     }
 
-    #[inline]
+    /// Not inlined, and without anything that a panic of the service would make it clean up: only so the compiler lets the
+    /// service write its future where that is to be, and copies neither its hundreds of bytes nor the request's.
+    #[inline(never)]
     pub(crate) fn call<B, C>(&mut self, request: Request<B>) -> ResponseFuture<P::Service, B>
     where
         P::Service: Service<Request<B>, Response = Response<C>>,
@@ -84,9 +128,9 @@ impl<P: Provide> Switch<P> {
         if let Some(armed) = &mut self.armed
             && armed.stamp == now
             && !now.has_canary()
-            && let Some(in_flight) = InFlight::enter(&armed.shard)
+            && armed.count_in()
         {
-            return ResponseFuture::call(&mut armed.service, request, in_flight);
+            return armed.call(request);
         }
         self.call_by_table(request)
     }
@@ -95,12 +139,17 @@ impl<P: Provide> Switch<P> {
     fn arm(&mut self) -> &mut Armed<P::Service> {
         let table = self.provider.store().table();
         // A stamp is stored before its table: the table may still be the one that was armed.
-        let armed = self.armed.take().filter(|armed| armed.stamp == table.stamp);
-        self.armed.insert(armed.unwrap_or_else(|| Armed {
+        self.armed.take_if(|armed| armed.stamp != table.stamp);
+        let armed = self.armed.get_or_insert_with(|| Armed {
             stamp: table.stamp,
             service: self.provider.service(&table, Side::Primary),
-            shard: table.primary.shard().clone(),
-        }))
+            shard: None,
+            counted: false,
+        });
+        if armed.shard.is_none() {
+            armed.shard = Some(table.primary.shard().clone());
+        }
+        armed
     }
 
     /// A request that came when the table had changed, or while there is a canary.
@@ -124,7 +173,7 @@ impl<P: Provide> Switch<P> {
             .as_mut()
             .filter(|armed| side == Side::Primary && armed.stamp == table.stamp);
         let future = match ready {
-            Some(armed) => ResponseFuture::call(&mut armed.service, request, in_flight),
+            Some(armed) => ResponseFuture::called(armed.service.call(request), Some(in_flight)),
             None => {
                 let service = self.provider.service(&table, side);
                 ResponseFuture::waiting(service, request, in_flight)
