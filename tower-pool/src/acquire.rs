@@ -60,7 +60,7 @@ pub(crate) fn join(
     pool: &Pool,
     capacity: usize,
 ) -> Result<(Wait<Block, Shared>, Fit), AcquireError> {
-    let fit = pool.root.extra.fit(capacity);
+    let fit = pool.root.fit(capacity);
     pool.check_size(capacity, fit)?;
     Ok((
         Wait::join(&pool.root, fit.class, fit.size, Place::Back)?,

@@ -129,21 +129,28 @@ impl PooledBuf {
             self.held.reclaim();
             return Ok(None);
         }
-        // Beyond the classes double, unless that breaks the limit.
-        let limit = self.held.core().limit();
-        let shared = &self.held.core().extra;
-        let mut fit = shared.fit(needed.max(size.saturating_add(1)));
-        if fit.class.is_none() {
-            let doubled = shared.fit(needed.max(size.saturating_mul(2)));
-            if doubled.size <= limit / 2 {
-                fit = doubled;
-            }
+        // The block at hand is let go only when its bytes have moved: both are below the limit at once.
+        let core = self.held.core();
+        let limit = core.limit();
+        let room = limit - size.min(limit);
+        let refused = |limit| AcquireError::TooLarge {
+            requested: needed,
+            limit,
+        };
+        if needed > limit {
+            return Err(refused(limit));
         }
-        if fit.size > limit {
-            return Err(AcquireError::TooLarge {
-                requested: needed,
-                limit,
-            });
+        let mut fit = core.fit(needed.max(size.saturating_add(1)));
+        if fit.class.is_none() {
+            // Beyond the classes double, unless that breaks the limit.
+            let doubled = core.fit(needed.max(size.saturating_mul(2))).size;
+            if doubled <= limit / 2 {
+                fit.size = doubled;
+            }
+            fit.size = fit.size.min(room.max(needed));
+        }
+        if fit.size > room {
+            return Err(refused(size));
         }
         Ok(Some(fit))
     }

@@ -12,11 +12,11 @@ pub enum AcquireError {
     Exhausted,
     /// The time to wait ran out.
     Timeout,
-    /// More bytes were asked for than the pool's limit can ever give.
+    /// More bytes were asked for than can ever be had.
     TooLarge {
         /// Bytes asked for.
         requested: usize,
-        /// The pool's limit in bytes.
+        /// The most that can be had in bytes: the pool's limit, or what a buffer holds that cannot grow beside itself.
         limit: usize,
     },
     /// The allocator has no memory.
@@ -31,7 +31,7 @@ impl fmt::Display for AcquireError {
             Self::Timeout => f.write_str("nothing came home to the pool within the time to wait"),
             Self::TooLarge { requested, limit } => write!(
                 f,
-                "{requested} bytes were asked of a pool whose limit is {limit} bytes"
+                "{requested} bytes were asked of the pool, but at most {limit} can be had"
             ),
             Self::OutOfMemory => f.write_str("the allocator has no memory left"),
         }

@@ -49,9 +49,14 @@ impl Lifecycle {
         }
     }
 
-    /// Moves forward to `state`; going back changes nothing.
-    pub(crate) fn advance(&self, state: State) {
-        self.state.fetch_max(state as u8, Ordering::AcqRel);
+    /// Moves on to [`State::Active`]; `false` when that happened before, or the end has begun.
+    pub(crate) fn activate(&self) -> bool {
+        self.advance(State::Active) == State::Initialized as u8
+    }
+
+    /// Moves forward to `state`; going back changes nothing. Returns where it was.
+    fn advance(&self, state: State) -> u8 {
+        self.state.fetch_max(state as u8, Ordering::AcqRel)
     }
 
     /// A thing came home to a closing pool.

@@ -78,28 +78,29 @@ pub(crate) struct Fit {
     pub(crate) size: usize,
 }
 
-impl Shared {
+impl Core<Block, Shared> {
     /// The smallest class that holds `capacity` bytes; beyond the largest class whole multiples of
-    /// it, unpooled.
+    /// it, or what the limit leaves of one, unpooled.
     #[inline]
     pub(crate) fn fit(&self, capacity: usize) -> Fit {
-        for (class, &size) in self.classes.iter().enumerate() {
-            if capacity <= size {
-                return Fit {
-                    class: Some(class),
-                    size,
-                };
-            }
+        let classes = &self.extra.classes;
+        if let Some(class) = classes.iter().position(|&size| capacity <= size) {
+            return Fit {
+                class: Some(class),
+                size: classes[class],
+            };
         }
-        let largest = self.classes[self.classes.len() - 1];
+        let multiple = capacity.checked_next_multiple_of(classes[classes.len() - 1]);
         Fit {
             class: None,
-            size: capacity
-                .checked_next_multiple_of(largest)
-                .unwrap_or(usize::MAX),
+            size: multiple
+                .unwrap_or(usize::MAX)
+                .min(self.limit().max(capacity)),
         }
     }
+}
 
+impl Shared {
     /// Overwrites a block that comes home, where that is asked for.
     pub(crate) fn clean(&self, block: &mut Block) {
         if self.wipe == Wipe::OnRelease {
@@ -145,12 +146,11 @@ impl Pool {
 
     /// Makes the buffers that [`PoolBuilder::prewarm`] asked for, their pages touched, and moves the
     /// pool to [`State::Active`]. Returns how many were made: fewer than asked for at the limit. The
-    /// second call and those after it do nothing. Optional: the first acquisition activates too.
+    /// second call does nothing, nor does one after the first acquisition, which activates too.
     pub fn init(&self) -> usize {
-        if self.state() != State::Initialized {
+        if !self.root.extra.lifecycle.activate() {
             return 0;
         }
-        self.root.extra.lifecycle.advance(State::Active);
         let mut made = 0;
         for &(class, count) in &self.root.extra.prewarm {
             let size = self.root.extra.classes[class];
@@ -200,7 +200,7 @@ impl Pool {
         capacity: usize,
         location: &'static Location<'static>,
     ) -> Result<PooledBuf, AcquireError> {
-        let fit = self.root.extra.fit(capacity);
+        let fit = self.root.fit(capacity);
         let (lease, block) = match fit.class {
             Some(class) => Core::take(&self.root, class)?,
             None => {
@@ -211,6 +211,25 @@ impl Pool {
         match block {
             Some(block) => Ok(PooledBuf::new(lease, fit.class, block, location)),
             None => self.make(lease, fit, location),
+        }
+    }
+
+    /// As [`Self::try_acquire`], and ahead of those who wait: a response lets go of what its request holds.
+    pub(crate) fn try_acquire_ahead(
+        &self,
+        capacity: usize,
+        location: &'static Location<'static>,
+    ) -> Result<PooledBuf, AcquireError> {
+        let fit = self.root.fit(capacity);
+        match (self.try_acquire_at(capacity, location), fit.class) {
+            (Err(AcquireError::Exhausted), Some(class)) => {
+                let (lease, block) = Core::take_ahead(&self.root, class)?;
+                match block {
+                    Some(block) => Ok(PooledBuf::new(lease, fit.class, block, location)),
+                    None => self.make(lease, fit, location),
+                }
+            }
+            (done, _) => done,
         }
     }
 
@@ -231,7 +250,7 @@ impl Pool {
         fit: Fit,
         location: &'static Location<'static>,
     ) -> Result<PooledBuf, AcquireError> {
-        self.root.extra.lifecycle.advance(State::Active);
+        self.root.extra.lifecycle.activate();
         match Block::new(fit.size) {
             Some(block) => Ok(PooledBuf::new(lease, fit.class, block, location)),
             None => {

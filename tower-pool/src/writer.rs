@@ -5,6 +5,7 @@ use std::{
     convert::Infallible,
     fmt,
     io::{self, Write},
+    panic::Location,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -17,10 +18,14 @@ use crate::{AcquireError, Pool, PooledBuf};
 /// An [`io::Write`] into pooled memory.
 ///
 /// Up to the pool's largest class the bytes are contiguous, and outgrowing a buffer moves them to one
-/// of the next class; beyond it each further block joins a chain, without copying. Writing does not
-/// wait for memory: at the pool's limit it fails with an [`AcquireError`] inside the [`io::Error`].
+/// of the next class; beyond it each further block joins a chain, without copying.
+///
+/// Writing does not wait for memory: at the pool's limit it fails with an [`AcquireError`] inside the
+/// [`io::Error`]. What is left below the limit it takes ahead of those who wait, for a response lets go of
+/// what its request holds. Where bodies may fill a pool for long, give responses a pool of their own.
 pub struct PooledWriter {
     pool: Pool,
+    location: &'static Location<'static>,
     full: VecDeque<PooledBuf>,
     current: PooledBuf,
     /// Bytes in `full`.
@@ -31,11 +36,15 @@ impl PooledWriter {
     /// A writer that starts with room for `capacity` bytes, at most the largest class.
     ///
     /// # Errors
-    /// As [`Pool::try_acquire`].
+    /// As [`Pool::try_acquire`], but that others wait is none.
+    #[track_caller]
     pub fn new(pool: &Pool, capacity: usize) -> Result<Self, AcquireError> {
-        let current = pool.try_acquire(capacity.min(pool.largest_class()))?;
+        let location = Location::caller();
+        let capacity = capacity.min(pool.largest_class());
+        let current = pool.try_acquire_ahead(capacity, location)?;
         Ok(Self {
             pool: pool.clone(),
+            location,
             full: VecDeque::new(),
             current,
             before: 0,
@@ -80,7 +89,7 @@ impl PooledWriter {
         }
         while !bytes.is_empty() {
             if self.current.len() >= largest {
-                let next = self.pool.try_acquire(largest)?;
+                let next = self.pool.try_acquire_ahead(largest, self.location)?;
                 self.before += self.current.len() as u64;
                 self.full
                     .push_back(std::mem::replace(&mut self.current, next));

@@ -14,7 +14,9 @@ use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_pool::{AcquireError, BodyError, BodyPool, Pool, PooledBody, PooledBodyLayer};
+use tower_pool::{
+    AcquireError, BodyError, BodyPool, LeakTracking, Pool, PooledBody, PooledBodyLayer,
+};
 
 const KIB: usize = 1 << 10;
 
@@ -548,6 +550,70 @@ async fn large_frames_are_held_within_the_limit_and_let_go_at_any_point() {
     assert_eq!(body.len(), 200 * KIB);
     drop((body, more, reading));
     assert_home(&pool, "after waiting");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_never_be_had_is_too_large_and_not_worth_another_try() {
+    let pool = Pool::builder()
+        .classes([4 * KIB, 16 * KIB])
+        .limit(20 * KIB)
+        .build()
+        .unwrap();
+    // The pool's limit counts, whatever is set.
+    let bodies = BodyPool::new(pool.clone()).limit(1 << 20);
+    for (case, announced, acts) in [
+        ("announced", Some(21 * KIB as u64), vec![Act::Stall]),
+        ("arrived", None, (0..6).map(|_| data(4 * KIB)).collect()),
+    ] {
+        let response = answer(&bodies, Scripted::new(announced, acts)).await;
+        assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE, "{case}");
+        assert!(!response.headers().contains_key(header::RETRY_AFTER));
+        assert_home(&pool, case);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_longer_than_the_clock_reaches_is_a_wait() {
+    let pool = Pool::builder()
+        .classes([4 * KIB])
+        .limit(4 * KIB)
+        .build()
+        .unwrap();
+    let bodies = BodyPool::new(pool.clone())
+        .budget_wait(Duration::MAX)
+        .receive_timeout(Duration::MAX);
+    let held = pool.try_acquire(1).unwrap();
+    let hour = Duration::from_secs(3600);
+    let body = Scripted::new(None, [data(1), Act::Sleep(hour), data(1)]);
+    let (read, ()) = tokio::join!(bodies.collect(body), async {
+        tokio::time::sleep(5 * hour).await;
+        drop(held);
+    });
+    assert_eq!(read.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn leak_tracking_names_the_line_that_read_or_set_up() {
+    let pool = Pool::builder()
+        .leak_tracking(LeakTracking::On)
+        .build()
+        .unwrap();
+    let (bodies, set_up) = (BodyPool::new(pool.clone()), line!());
+    let two = || Scripted::new(None, [data(1), data(1)]);
+    let (own, read) = (bodies.collect(two()), line!());
+    let own = own.await.unwrap();
+    let service =
+        PooledBodyLayer::new(bodies).layer(service_fn(async |request: Request<PooledBody>| {
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(
+                request.into_body().into_bytes(),
+            )))
+        }));
+    let layered = service.oneshot(Request::new(two())).await.unwrap();
+    let named = |leak: &tower_pool::Leak| (leak.location.file(), leak.location.line());
+    let leaks: Vec<_> = pool.leaks().iter().map(named).collect();
+    assert_eq!(leaks, [(file!(), read), (file!(), set_up)]);
+    drop((own, layered));
+    assert_eq!(pool.leaks().len(), 0);
 }
 
 #[tokio::test]

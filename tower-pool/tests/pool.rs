@@ -160,6 +160,39 @@ fn the_limit_holds_for_idle_and_used_memory_together() {
 }
 
 #[test]
+fn what_the_limit_leaves_of_a_multiple_is_handed_out() {
+    let pool = small(20 * KIB);
+    let mut buffer = pool.try_acquire(17 * KIB).unwrap();
+    assert_eq!(buffer.capacity(), 20 * KIB);
+    buffer.extend_from_slice(&[1; 20 * KIB]).unwrap();
+    assert!(matches!(
+        buffer.extend_from_slice(&[1]),
+        Err(AcquireError::TooLarge { .. })
+    ));
+}
+
+#[test]
+fn a_number_of_lanes_that_no_machine_has_use_for_is_bounded() {
+    let pool = Pool::builder().lanes(usize::MAX).build().unwrap();
+    drop(pool.try_acquire(1).unwrap());
+    assert_eq!(pool.stats().idle(), 1);
+}
+
+#[test]
+fn what_is_made_in_advance_is_made_once_and_not_after_the_first_acquisition() {
+    let build = || Pool::builder().prewarm(4 * KIB, 3).build().unwrap();
+    let pool = build();
+    let made: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| pool.init())).collect();
+        threads.into_iter().map(|one| one.join().unwrap()).sum()
+    });
+    assert_eq!((made, pool.stats().idle()), (3, 3));
+    let used = build();
+    drop(used.try_acquire(1).unwrap());
+    assert_eq!((used.init(), used.stats().idle()), (0, 1));
+}
+
+#[test]
 fn growth_stops_at_the_limit_and_leaves_the_buffer_whole() {
     let pool = small(20 * KIB);
     let mut buffer = pool.try_acquire(1).unwrap();

@@ -40,6 +40,40 @@ async fn ten_minutes_after_a_burst_at_least_nine_tenths_are_given_back() {
     running.await.unwrap();
 }
 
+/// The figure to keep down is what a burst leaves behind, the price is what the next one has to allocate again.
+#[tokio::test(start_paused = true)]
+async fn the_longer_it_is_quiet_the_less_is_retained_and_the_more_the_next_burst_misses() {
+    const BURST: usize = 64;
+    let mut before = BURST + 1;
+    for (quiet, least, most) in [
+        (10, 45, BURST),
+        (30, 32, 48),
+        (60, 16, 24),
+        (120, 4, 8),
+        (600, 0, 0),
+        (3600, 0, 0),
+    ] {
+        let pool = Pool::new();
+        let maintenance = Maintenance::new(pool.clone()).gauge(PressureGauge::off());
+        let running = tokio::spawn(maintenance.run());
+        burst(&pool, BURST);
+        tokio::time::sleep(Duration::from_secs(quiet)).await;
+        let retained = pool.stats().idle();
+        let missed = pool.stats().misses();
+        burst(&pool, BURST);
+        let missed = pool.stats().misses() - missed;
+        println!(
+            "{quiet} s after a burst of {BURST} MiB: {retained} MiB retained, {missed} misses in the next"
+        );
+        assert!((least..=most).contains(&retained), "{quiet} s: {retained}");
+        assert_eq!(missed as usize, BURST - retained, "{quiet} s");
+        assert!(retained < before || retained == 0, "{quiet} s: {retained}");
+        before = retained;
+        pool.close(Duration::ZERO).await.unwrap();
+        running.await.unwrap();
+    }
+}
+
 /// Keeps one idle buffer of each class.
 struct One;
 

@@ -17,7 +17,7 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, PooledRejection> {
         let pool = BodyPool::from_ref(state);
-        pool.collect(request.into_body())
+        pool.collect_unseen(request.into_body())
             .await
             .map_err(PooledRejection::Body)
     }

@@ -61,6 +61,7 @@ fn is_json(essence: &str) -> bool {
 impl<T: Serialize> PooledJson<T> {
     /// The response, written into memory of `pool`.
     #[must_use]
+    #[track_caller]
     pub fn response(&self, pool: &Pool) -> Response {
         match self.write(pool) {
             Ok(writer) => {
@@ -82,6 +83,7 @@ impl<T: Serialize> PooledJson<T> {
         }
     }
 
+    #[track_caller]
     fn write(&self, pool: &Pool) -> io::Result<PooledWriter> {
         let hint = hint::<T>();
         // The hint is the binary logarithm of the size, rounded up.

@@ -21,9 +21,9 @@ use bytes::Bytes;
 use http::HeaderMap;
 use tokio::time::Instant;
 
-use super::{BodyError, BodyPool, PooledBody, pooled::Content};
+use super::{BodyError, BodyPool, PooledBody, collect::after, pooled::Content};
 use crate::{
-    AcquireError, PooledBuf,
+    AcquireError, Pool, PooledBuf,
     acquire::join,
     core::{Core, Place, Refusal, Wait},
     pool::{Fit, Shared},
@@ -44,6 +44,8 @@ const MUCH: usize = 16 * LARGE;
 /// What has arrived.
 pub(super) struct Assembly {
     pub(super) config: BodyPool,
+    /// The line to name as the one that acquired.
+    location: &'static Location<'static>,
     content: Arrived,
     /// A frame that there is no room for yet.
     pub(super) pending: Option<Bytes>,
@@ -105,8 +107,12 @@ impl HeldFrames {
     }
 
     /// Copies the frames into the block.
-    fn assemble(self, config: &BodyPool) -> Result<PooledBuf, AcquireError> {
-        let mut buffer = self.promise.redeem(&config.pool, Location::caller())?;
+    fn assemble(
+        self,
+        pool: &Pool,
+        location: &'static Location<'static>,
+    ) -> Result<PooledBuf, AcquireError> {
+        let mut buffer = self.promise.redeem(pool, location)?;
         for frame in self.frames {
             buffer.extend_from_slice(&frame)?;
         }
@@ -115,9 +121,10 @@ impl HeldFrames {
 }
 
 impl Assembly {
-    pub(super) fn new(config: BodyPool) -> Self {
+    pub(super) fn new(config: BodyPool, location: &'static Location<'static>) -> Self {
         Self {
             config,
+            location,
             content: Arrived::Nothing,
             pending: None,
             trailers: None,
@@ -135,7 +142,7 @@ impl Assembly {
     pub(super) fn receive_by(&mut self) -> Instant {
         *self
             .receive_by
-            .get_or_insert_with(|| Instant::now() + self.config.receive_timeout)
+            .get_or_insert_with(|| after(Instant::now(), self.config.receive_timeout))
     }
 
     /// The whole body.
@@ -144,7 +151,7 @@ impl Assembly {
             Arrived::Nothing => Content::Empty,
             Arrived::Frame(frame) => Content::Frame(frame),
             Arrived::Held(held) => {
-                Content::Pooled(held.assemble(&self.config).map_err(BodyError::NoMemory)?)
+                Content::Pooled(held.assemble(&self.config.pool, self.location)?)
             }
             Arrived::Pooled(buffer) => Content::Pooled(buffer),
         };
@@ -166,7 +173,7 @@ impl Assembly {
     pub(super) fn let_go_of_frame(&mut self) {
         if let Arrived::Frame(first) = &self.content
             && first.len() < LARGE
-            && let Ok(mut buffer) = self.config.pool.try_acquire(first.len())
+            && let Ok(mut buffer) = self.config.pool.try_acquire_at(first.len(), self.location)
             && buffer.extend_from_slice(first).is_ok()
         {
             self.content = Arrived::Pooled(buffer);
@@ -191,7 +198,7 @@ impl Assembly {
             if room.is_pending() {
                 self.let_go_while_waiting();
             }
-            return room.map_err(BodyError::NoMemory);
+            return room.map_err(BodyError::from);
         }
         Poll::Ready(Ok(()))
     }
@@ -221,7 +228,7 @@ impl Assembly {
                 Ok(())
             }
         });
-        Poll::Ready(stored.map_err(BodyError::NoMemory))
+        Poll::Ready(stored.map_err(BodyError::from))
     }
 
     /// Copies small frames that must wait for memory into memory of just their size: each is a slice of
@@ -304,7 +311,7 @@ impl Assembly {
     /// There is or will be a second frame: from now on memory is needed, or waited for.
     fn begin(&mut self, wanted: usize, large: bool) -> Result<(), AcquireError> {
         let pool = &self.config.pool;
-        let fit = pool.root.extra.fit(wanted);
+        let fit = pool.root.fit(wanted);
         let refused = match fit.class {
             Some(class) if large => match Promise::new(pool, class) {
                 Ok(promise) => {
@@ -313,7 +320,7 @@ impl Assembly {
                 }
                 Err(refusal) => refusal,
             },
-            _ => match pool.try_acquire(wanted) {
+            _ => match pool.try_acquire_at(wanted, self.location) {
                 Ok(buffer) => return self.copy_into(buffer),
                 Err(AcquireError::Exhausted) => Refusal::Exhausted,
                 Err(error) => return Err(error),
@@ -336,7 +343,7 @@ impl Assembly {
     ) -> Result<(), AcquireError> {
         let pool = &self.config.pool;
         let (lease, block) = Core::lease_granted(&pool.root, fit.class, fit.size, granted)?;
-        let location = Location::caller();
+        let location = self.location;
         match (block, fit.class) {
             (Some(block), class) => self.copy_into(PooledBuf::new(lease, class, block, location)),
             (None, Some(class)) if large => {
@@ -358,13 +365,13 @@ impl Assembly {
         };
         let pool = &self.config.pool;
         if large
-            && let Some(class) = pool.root.extra.fit(wanted).class
+            && let Some(class) = pool.root.fit(wanted).class
             && let Ok(larger) = Promise::new(pool, class)
         {
             held.promise = larger;
             self.content = Arrived::Held(held);
         } else {
-            self.content = Arrived::Pooled(held.assemble(&self.config)?);
+            self.content = Arrived::Pooled(held.assemble(&self.config.pool, self.location)?);
         }
         Ok(())
     }

@@ -3,8 +3,10 @@
 use std::{
     error::Error,
     fmt,
+    panic::Location,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Buf;
@@ -36,10 +38,10 @@ pin_project! {
 }
 
 impl<B: Body> Collect<B> {
-    pub(super) fn new(config: BodyPool, body: B) -> Self {
+    pub(super) fn new(config: BodyPool, body: B, location: &'static Location<'static>) -> Self {
         Self {
             body,
-            state: Assembly::new(config),
+            state: Assembly::new(config, location),
             timer: None,
         }
     }
@@ -67,14 +69,14 @@ where
                 Poll::Ready(room) => room?,
                 Poll::Pending => {
                     let since = *this.state.waiting_since.get_or_insert_with(Instant::now);
-                    let until = since + this.state.config.budget_wait;
+                    let until = after(since, this.state.config.budget_wait);
                     ready!(poll_timer(this.timer.as_mut(), until, cx));
                     return Poll::Ready(Err(BodyError::NoMemory(AcquireError::Timeout)));
                 }
             }
             if let Some(since) = this.state.waiting_since.take() {
                 let waited = since.elapsed();
-                this.state.receive_by = this.state.receive_by.map(|by| by + waited);
+                this.state.receive_by = this.state.receive_by.map(|by| after(by, waited));
             }
             match this.body.as_mut().poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
@@ -111,6 +113,12 @@ where
         cx.waker().wake_by_ref();
         Poll::Pending
     }
+}
+
+/// The time `wait` after `start`; where the clock does not reach so far, a time that nobody lives to see.
+pub(super) fn after(start: Instant, wait: Duration) -> Instant {
+    const DECADES: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    start.checked_add(wait).unwrap_or_else(|| start + DECADES)
 }
 
 /// Polls the timer, set to `until`.

@@ -1,6 +1,6 @@
 //! A pool with the bounds of bodies.
 
-use std::time::Duration;
+use std::{panic::Location, time::Duration};
 
 use http_body::Body;
 
@@ -20,24 +20,30 @@ pub struct BodyPool {
     pub(super) limit: usize,
     pub(super) budget_wait: Duration,
     pub(super) receive_timeout: Duration,
+    /// Where leak tracking says that the bodies of layers and extractors were acquired.
+    made_at: &'static Location<'static>,
 }
 
 impl BodyPool {
     /// The default bounds over `pool`.
+    ///
+    /// Leak tracking names the line of this call for bodies that a layer or an extractor has read.
     #[must_use]
+    #[track_caller]
     pub fn new(pool: Pool) -> Self {
         Self {
+            limit: (2 << 20).min(pool.root.limit()),
             pool,
-            limit: 2 << 20,
             budget_wait: Duration::from_secs(5),
             receive_timeout: Duration::from_secs(30),
+            made_at: Location::caller(),
         }
     }
 
-    /// The most bytes of one body.
+    /// The most bytes of one body; no more than the pool's own limit counts.
     #[must_use]
     pub fn limit(mut self, bytes: usize) -> Self {
-        self.limit = bytes;
+        self.limit = bytes.min(self.pool.root.limit());
         self
     }
 
@@ -62,7 +68,13 @@ impl BodyPool {
     }
 
     /// Reads `body` to its end.
+    #[track_caller]
     pub fn collect<B: Body>(&self, body: B) -> Collect<B> {
-        Collect::new(self.clone(), body)
+        Collect::new(self.clone(), body, Location::caller())
+    }
+
+    /// As [`Self::collect`], for a caller that is no line of the program.
+    pub(crate) fn collect_unseen<B: Body>(&self, body: B) -> Collect<B> {
+        Collect::new(self.clone(), body, self.made_at)
     }
 }

@@ -45,7 +45,7 @@ impl BodyError {
                 Bytes::from(format!("the request body is larger than {limit} bytes\n"))
             }
             Self::NoMemory(_) => {
-                Bytes::from_static(b"too many request bodies are in flight, try again\n")
+                Bytes::from_static(b"there is no memory for the body at present, try again\n")
             }
             Self::Timeout => Bytes::from_static(b"the request body did not arrive in time\n"),
             Self::Receive(_) => Bytes::from_static(b"the request body could not be read\n"),
@@ -81,6 +81,16 @@ impl Error for BodyError {
             Self::NoMemory(error) => Some(error),
             Self::Receive(error) => Some(&**error),
             Self::TooLarge { .. } | Self::Timeout => None,
+        }
+    }
+}
+
+impl From<AcquireError> for BodyError {
+    fn from(error: AcquireError) -> Self {
+        match error {
+            // Whatever comes home, it will not fit: trying again is of no use.
+            AcquireError::TooLarge { limit, .. } => Self::TooLarge { limit },
+            other => Self::NoMemory(other),
         }
     }
 }

@@ -86,7 +86,7 @@ where
         let ready = std::mem::replace(&mut self.inner, fresh);
         PooledBodyFuture {
             stage: Stage::Reading {
-                collect: self.layer.pool.collect(body),
+                collect: self.layer.pool.collect_unseen(body),
                 request: Some((ready, parts)),
                 rejection: self.layer.rejection.clone(),
             },

@@ -18,6 +18,9 @@ use crate::{
 /// The most items that one steal moves.
 const STEAL: usize = 64;
 
+/// The most lanes: more than threads that run at once on any machine, and few enough to look through.
+const LANES: usize = 1024;
+
 /// Room for items on a shelf made in advance, so that the steady state does not grow the list.
 const SHELF: usize = 8;
 
@@ -129,9 +132,9 @@ pub(crate) struct Lanes<T> {
 }
 
 impl<T> Lanes<T> {
-    /// `count` lanes, rounded up to a power of two, with `classes` shelves each.
+    /// `count` lanes, rounded up to a power of two, at most [`LANES`], with `classes` shelves each.
     pub(crate) fn new(count: usize, classes: usize) -> Self {
-        let count = count.max(1).next_power_of_two();
+        let count = count.clamp(1, LANES).next_power_of_two();
         let lane = || {
             let shelf = || Shelf {
                 idle: Vec::with_capacity(SHELF),

@@ -160,6 +160,24 @@ impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
         found
     }
 
+    /// An item of `class`, or the right to make one, ahead of the queue: for what lets others finish.
+    pub(crate) fn take_ahead(
+        root: &Root<T, X>,
+        class: usize,
+    ) -> Result<(Lease<T, X>, Option<T>), Refusal> {
+        let (lease, ()) = root.checkout(|_, _| match root.admit() {
+            Err(Refusal::Closed) => Err(Refusal::Closed),
+            Ok(()) | Err(Refusal::Exhausted) => Ok(()),
+        })?;
+        match lease.take_more(Some(class), root.costs[class]) {
+            Ok(item) => Ok((lease, item)),
+            Err(refusal) => {
+                Self::end(lease);
+                Err(refusal)
+            }
+        }
+    }
+
     #[inline]
     fn admit(&self) -> Result<(), Refusal> {
         match self.mode.load(Ordering::Relaxed) {

@@ -83,7 +83,7 @@ impl<T: Send + 'static, M: Manage<T>> ObjectPoolBuilder<T, M> {
         self
     }
 
-    /// The number of lanes (shards of the idle objects), rounded up to a power of two.
+    /// The number of lanes (shards of the idle objects), rounded up to a power of two, at most 1024.
     pub fn lanes(mut self, lanes: usize) -> Self {
         self.lanes = Some(lanes);
         self

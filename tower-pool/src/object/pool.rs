@@ -209,7 +209,7 @@ impl<T: Send + 'static, M: Manage<T>> ObjectPool<T, M> {
     }
 
     fn activate(&self) {
-        self.root.extra.lifecycle.advance(State::Active);
+        self.root.extra.lifecycle.activate();
     }
 
     /// The time, when times matter.
@@ -219,7 +219,7 @@ impl<T: Send + 'static, M: Manage<T>> ObjectPool<T, M> {
 
     /// Makes the objects that [`ObjectPoolBuilder::prewarm`] asked for, one after another, and moves
     /// the pool to [`State::Active`]. Returns how many were made: fewer than asked for at the limit.
-    /// The second call and those after it do nothing. Optional: the first acquisition activates too.
+    /// The second call does nothing, nor does one after the first acquisition, which activates too.
     ///
     /// # Errors
     /// What [`Manage::create`] failed with; what was made before stays.
@@ -227,10 +227,9 @@ impl<T: Send + 'static, M: Manage<T>> ObjectPool<T, M> {
     /// # Cancellation
     /// What was made so far stays.
     pub async fn init(&self) -> Result<usize, ObjectError<M::Error>> {
-        if self.state() != State::Initialized {
+        if !self.root.extra.lifecycle.activate() {
             return Ok(0);
         }
-        self.activate();
         for made in 0..self.root.extra.prewarm {
             let Ok(lease) = Core::take_place(&self.root, 0) else {
                 return Ok(made);
