@@ -1,4 +1,4 @@
-//! A cold page cache, and turns between connections.
+//! A cold page cache, turns between connections, and their limit.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -9,10 +9,12 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use axum::Router;
 use common::{Tree, content, counted, fetch, request, serve, serve_plain};
+use tower_zerocopy_fs::ZeroCopyListener;
 
 const LEN: usize = 12 * 1024 * 1024;
 
@@ -107,5 +109,35 @@ async fn a_download_gives_way_every_256_kib() {
         );
         let yields = metrics.snapshot().yields;
         assert!(yields >= turns / 2, "plain: {plain}: {yields} of {turns}");
+    }
+}
+
+/// By a clock that stands still unless somebody waits for it: what is sent written and what the kernel sends count alike.
+#[tokio::test(start_paused = true)]
+async fn a_connection_sends_no_more_than_its_limit() {
+    const RATE: usize = 128 * 1024;
+    let (tree, bytes) = (Tree::new(), content(8 * RATE));
+    tree.file("f", &bytes);
+    for plain in [false, true] {
+        let (files, metrics) = counted(&tree);
+        let files = match plain {
+            false => files,
+            true => files.windows(tower_zerocopy_fs::Windows::Off),
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let listener = ZeroCopyListener::new(listener)
+            .metrics(Arc::clone(&metrics))
+            .bytes_per_second(RATE as u64);
+        tokio::spawn(axum::serve(listener, Router::new().fallback_service(files)).into_future());
+        let start = tokio::time::Instant::now();
+        assert!(fetch(address, "/f", &[]).await.unwrap().body == bytes);
+        let took = start.elapsed();
+        // Less the burst of a quarter of a second, and what the client need not wait for at the end.
+        assert!(
+            took >= Duration::from_millis(7_500),
+            "plain: {plain}: {took:?}"
+        );
+        assert_eq!(metrics.snapshot().sendfile_bytes > 0, !plain);
     }
 }

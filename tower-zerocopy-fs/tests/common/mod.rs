@@ -3,6 +3,8 @@
 
 #[cfg(target_os = "linux")]
 pub mod change;
+#[cfg(target_os = "linux")]
+pub mod ways;
 
 use std::{
     collections::HashMap,
