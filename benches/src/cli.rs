@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use crate::{
     baseline, gate, load, process,
     suite::{Options, Suite},
-    suites,
+    suites, tables,
 };
 
 /// Runs the command line; errors are printed.
@@ -69,6 +69,9 @@ fn command() -> Command {
         .subcommand(baseline::CompareOptions::augment_args(
             Command::new("compare").about("What changed from one baseline to another"),
         ))
+        .subcommand(tables::Options::augment_args(Command::new("tables").about(
+            "Writes the documents' measured text from the committed results",
+        )))
         .subcommand(words("serve").hide(true))
         .subcommand(words("probe").hide(true))
 }
@@ -128,6 +131,7 @@ fn dispatch(matches: &ArgMatches) -> Result<(), String> {
         "gate" => gate::run(&parsed(matches)?),
         "baseline" => baseline::run(&parsed(matches)?),
         "compare" => baseline::compare(&parsed(matches)?),
+        "tables" => tables::run(&parsed(matches)?),
         "serve" => serve(&words(matches)),
         "probe" => probe(&words(matches)),
         suite => {
@@ -241,7 +245,7 @@ mod tests {
     fn suites_have_names_of_their_own_and_so_have_their_hot_paths() {
         let mut names: Vec<_> = suites::ALL.iter().map(|suite| suite.name).collect();
         names.extend([
-            "all", "load", "gate", "baseline", "compare", "serve", "probe",
+            "all", "load", "gate", "baseline", "compare", "tables", "serve", "probe",
         ]);
         let count = names.len();
         names.sort_unstable();

@@ -8,6 +8,7 @@
 //! | [`process`], [`rounds`], [`tools`] | peers in processes of their own, pinned; interleaved rounds of seconds |
 //! | [`load`] | the load generator |
 //! | [`report`], [`plot`], [`progress`], [`stats`] | tables, JSON, SVG, bars, intervals |
+//! | [`results`], [`tables`] | committed results read back; the measured text of the documents |
 //! | [`baseline`], [`gate`] | what a release has measured, and what a change may not make worse |
 
 pub mod alloc;
@@ -24,12 +25,14 @@ pub mod plot;
 pub mod process;
 pub mod progress;
 pub mod report;
+pub mod results;
 pub mod rng;
 pub mod rounds;
 mod sets;
 pub mod stats;
 pub mod suite;
 pub mod suites;
+pub mod tables;
 pub mod timing;
 pub mod tools;
 

@@ -6,31 +6,28 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    machine::Provenance, plot::Plot, rounds::Series, stats::Interval, suite::Options, tools,
+    machine::Provenance, plot::Plot, results::Grid, rounds::Series, stats::Interval,
+    suite::Options, tools,
 };
 
 /// A table of a report.
 #[derive(Debug, Default)]
-pub struct Table {
-    title: String,
-    header: Vec<String>,
-    rows: Vec<Vec<String>>,
-}
+pub struct Table(Grid);
 
 impl Table {
     /// An empty table; the first column is text, the others are numbers.
     pub fn new<H: AsRef<str>>(title: impl Into<String>, header: &[H]) -> Self {
-        Self {
+        Self(Grid {
             title: title.into(),
             header: header.iter().map(|cell| cell.as_ref().to_owned()).collect(),
             rows: Vec::new(),
-        }
+        })
     }
 
     /// Adds a row of as many cells as the header has.
     pub fn row(&mut self, cells: Vec<String>) {
-        debug_assert_eq!(cells.len(), self.header.len());
-        self.rows.push(cells);
+        debug_assert_eq!(cells.len(), self.0.header.len());
+        self.0.rows.push(cells);
     }
 
     /// A row a series: for each metric its median with the spread, then the ratio of the first metric to the reference's, with its interval.
@@ -67,42 +64,9 @@ impl Table {
         table
     }
 
-    /// Markdown with columns padded, so that it reads in a terminal too; numbers stand right.
+    /// Markdown under its title.
     pub fn markdown(&self) -> String {
-        let width = |column: usize| {
-            let cells = self.rows.iter().map(|row| row[column].chars().count());
-            let header = self.header[column].chars().count();
-            cells.chain([header, 3]).max().unwrap_or(3)
-        };
-        let widths: Vec<usize> = (0..self.header.len()).map(width).collect();
-        let line = |cells: &[String]| {
-            let mut line = String::from("|");
-            for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-                if column == 0 {
-                    line.push_str(&format!(" {cell:<width$} |"));
-                } else {
-                    line.push_str(&format!(" {cell:>width$} |"));
-                }
-            }
-            line.push('\n');
-            line
-        };
-        let mut out = format!("### {}\n\n", self.title);
-        out.push_str(&line(&self.header));
-        out.push('|');
-        for (column, width) in widths.iter().enumerate() {
-            let dashes = "-".repeat(width + 1);
-            if column == 0 {
-                out.push_str(&format!(":{dashes}|"));
-            } else {
-                out.push_str(&format!("{dashes}:|"));
-            }
-        }
-        out.push('\n');
-        for row in &self.rows {
-            out.push_str(&line(row));
-        }
-        out
+        format!("### {}\n\n{}", self.0.title, self.0.markdown())
     }
 }
 
