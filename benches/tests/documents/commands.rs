@@ -333,8 +333,8 @@ fn commands_that_do_not_exist_are_found() {
             None,
         ),
         (
-            "cargo run --release -p server -- --lisen 127.0.0.1:0",
-            Some("no option --lisen"),
+            "cargo run --release -p server -- --liston 127.0.0.1:0",
+            Some("no option --liston"),
         ),
         ("cargo run -p tower-pool", Some("has no --bin")),
         ("cargo build --profile fast -p server", Some("no profile")),
