@@ -5,8 +5,8 @@
 //!                     TLS port ──► zero-copy stream ─► admission ─► TLS ─► hyper
 //!                     admin ─────► zero-copy stream ─► admission, a class of its own ─► hyper, on the main thread
 //!                      ┌────────────────────────────────────────────────────┘ Request
-//!  request_plane      context ─► observe (id, figures, access log, span) ─► priority ─► security headers ─► problems ─► panics
-//!                      ┌───────────────────────────────────────────────────────────────────────────────┘
+//!  request_plane      context ─► observe (id, figures, access log, span) ─► priority ─► security headers ─► problems ─► panics ─► host
+//!                      ┌──────────────────────────────────────────────────────────────────────────────────────┘
 //!  router              trie router ─┬─ pages                timeout ─► breaker ─► adaptive limit
 //!                                   ├─ /api/v1              the same ─► pooled bodies ─► handlers ─► pooled JSON
 //!                                   ├─ /uploads             pooled buffers ─► disk
@@ -40,6 +40,7 @@ use tower_hotswap::tls::{HotTls, HotTlsListener};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
+use tower_http::validate_request::ValidateRequestHeaderLayer;
 use tower_pool::context::ContextLayer;
 use tower_pool::{BodyPool, PooledBodyLayer};
 use tower_trie_router::routing::{any, get};
@@ -53,7 +54,7 @@ use crate::facts::{Facts, note_route};
 use crate::observe::{AccessLogger, ObserveLayer};
 use crate::pages::RouteList;
 use crate::tls::TlsError;
-use crate::{api, headers, live, pages, problem, proxy, uploads};
+use crate::{api, headers, host, live, pages, problem, proxy, uploads};
 
 /// What the connections call: a service that always answers.
 pub(crate) trait RequestPlane:
@@ -102,7 +103,8 @@ pub(crate) fn request_plane(app: App) -> Result<impl RequestPlane, AssemblyError
         .map_response(headers::security(config.security_headers))
         .map_response(problem::describe)
         .map_response(IntoResponse::into_response)
-        .layer(CatchPanicLayer::custom(problem::from_panic));
+        .layer(CatchPanicLayer::custom(problem::from_panic))
+        .layer(ValidateRequestHeaderLayer::custom(host::one));
     Ok(layers.service(router))
 }
 

@@ -13,6 +13,7 @@ mod banner; // what is printed at the start
 mod config; // flags, environment, file, defaults
 mod facts; // the typed context of a request
 mod headers; // security headers
+mod host; // one host a request
 mod listen; // sockets, bound or handed over
 mod live; // server-sent events, WebSocket
 mod logging; // structured logs

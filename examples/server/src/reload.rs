@@ -102,6 +102,7 @@ pub(crate) fn start(
     let version = Version::parse("1.0.0", content.as_bytes()).expect("it is a version");
     let health = || {
         Request::get("/healthz")
+            .header("host", "localhost")
             .body(Body::empty())
             .expect("it is a request")
     };

@@ -56,11 +56,20 @@ pub(crate) fn serve(config: Config, loader: Loader) -> Result<End, StartError> {
     control.block_on(server.run(loader))
 }
 
-/// Builds everything that the configuration asks for, without a socket and without its data.
+/// Builds everything that the configuration asks for, without a socket, and without its data: another process may serve from
+/// both.
 ///
 /// # Errors
 /// What would keep the server from starting.
 pub(crate) fn check(config: Config) -> Result<End, StartError> {
+    if let Some(folder) = config
+        .data
+        .as_deref()
+        .filter(|path| path.exists() && !path.is_dir())
+    {
+        let why = format!("{} is not a folder", folder.display());
+        return Err(OpenError::Files(io::Error::other(why)).into());
+    }
     let without_data = Config {
         data: None,
         ..config

@@ -20,7 +20,7 @@ const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 pub(crate) fn open(config: &Config) -> Result<HotTls, TlsError> {
     let tls = HotTls::builder();
     let tls = match &config.tls_ticket_keys {
-        Some(file) => tls.tickets(TicketKeys::from_text(&text_of(file)?)?),
+        Some(file) => tls.tickets(ticket_keys(file)?),
         None => tls,
     };
     let (chain, key) = identity(config)?;
@@ -88,6 +88,13 @@ fn identity(config: &Config) -> Result<(String, String), TlsError> {
 }
 
 /// Made once, so that settings which go back to it go back to the same.
+fn ticket_keys(file: &Path) -> Result<TicketKeys, TlsError> {
+    TicketKeys::from_text(&text_of(file)?).map_err(|source| TlsError::TicketKeys {
+        path: file.display().to_string(),
+        source,
+    })
+}
+
 fn self_signed() -> Result<(String, String), TlsError> {
     static MADE: OnceLock<(String, String)> = OnceLock::new();
     if let Some(made) = MADE.get() {
@@ -110,6 +117,7 @@ fn text_of(path: &Path) -> Result<String, TlsError> {
 #[derive(Debug)]
 pub(crate) enum TlsError {
     File { path: String, source: io::Error },
+    TicketKeys { path: String, source: HotTlsError },
     Unusable(HotTlsError),
     Refused(SwapError),
     SelfSigned(Box<dyn Error + Send + Sync>),
@@ -131,6 +139,9 @@ impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TlsError::File { path, source } => write!(f, "cannot read {path}: {source}"),
+            TlsError::TicketKeys { path, source } => {
+                write!(f, "cannot use the ticket keys of {path}: {source}")
+            }
             TlsError::Unusable(source) => write!(f, "cannot use the certificate: {source}"),
             TlsError::Refused(source) => write!(f, "the certificate is refused: {source}"),
             TlsError::SelfSigned(source) => write!(f, "cannot make a certificate: {source}"),
@@ -142,7 +153,7 @@ impl Error for TlsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             TlsError::File { source, .. } => Some(source),
-            TlsError::Unusable(source) => Some(source),
+            TlsError::TicketKeys { source, .. } | TlsError::Unusable(source) => Some(source),
             TlsError::Refused(source) => Some(source),
             TlsError::SelfSigned(source) => Some(&**source),
         }

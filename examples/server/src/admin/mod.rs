@@ -26,7 +26,7 @@ pub(crate) use self::token::Token;
 use crate::app::App;
 use crate::assembly::RequestPlane;
 use crate::pages;
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 use crate::reload::{Reloaded, Reloader};
 use crate::serve::Peer;
 
@@ -83,6 +83,10 @@ pub(crate) fn router<S: RequestPlane>(
         .merge(health)
         .merge(changes)
         .merge(snapshots)
+        .fallback(nothing)
+        .layer(middleware::map_response(async |response| {
+            problem::describe(response)
+        }))
         .layer(MapRequestLayer::new(tell_peer))
 }
 
@@ -92,6 +96,11 @@ fn tell_peer(mut request: Request) -> Request {
         request.extensions_mut().insert(ConnectInfo(address));
     }
     request
+}
+
+async fn nothing() -> Problem {
+    let detail = "nothing is served at this path of the admin port";
+    Problem::new(StatusCode::NOT_FOUND, detail)
 }
 
 async fn dashboard() -> impl IntoResponse {

@@ -99,6 +99,36 @@ impl Config {
         lines
     }
 
+    /// Whether settings that are right by themselves contradict each other.
+    fn fits_together(&self) -> Result<(), ConfigError> {
+        let refuse = |setting, message: &str| {
+            let origin = self.origin(setting).clone();
+            Err(ConfigError::new(origin, message))
+        };
+        if self.tls_certificate.is_some() != self.tls_key.is_some() {
+            let message = "a certificate needs its key: set both tls-certificate and tls-key";
+            return refuse(&settings::TLS_CERTIFICATE, message);
+        }
+        // Any free port is another one.
+        let taken = |address: &SocketAddr| address.port() != 0;
+        let http = Some(self.listen).filter(taken);
+        let https = self.tls_listen.filter(taken);
+        let admin = self.admin_listen.filter(taken);
+        if https.is_some() && https == http {
+            let message = "listen has that address; choose another, or off";
+            return refuse(&settings::TLS_LISTEN, message);
+        }
+        if admin.is_some() && (admin == http || admin == https) {
+            let message = "another port of this server has that address; choose another, or off";
+            return refuse(&settings::ADMIN_LISTEN, message);
+        }
+        if self.pooled_bodies.is_on() && self.body_limit > self.body_budget {
+            let message = "one body may not be larger than body-budget, which is for all of them";
+            return refuse(&settings::BODY_LIMIT, message);
+        }
+        Ok(())
+    }
+
     /// The keys whose text differs from an earlier configuration's.
     pub(crate) fn changed_since(&self, earlier: &Config) -> Vec<&'static Setting> {
         let pairs = self.in_force.iter().zip(&earlier.in_force);
@@ -161,11 +191,7 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
         upload_quota: value(sources, &the::UPLOAD_QUOTA, parse::large_size)?,
         proxy_upstream: value(sources, &the::PROXY_UPSTREAM, parse::upstream)?,
     };
-    if config.tls_certificate.is_some() != config.tls_key.is_some() {
-        let message = "a certificate needs its key: set both tls-certificate and tls-key";
-        let origin = config.origin(&the::TLS_CERTIFICATE).clone();
-        return Err(ConfigError::new(origin, message));
-    }
+    config.fits_together()?;
     Ok(config)
 }
 

@@ -129,7 +129,12 @@ async fn the_admin_port_serves_no_shop_and_the_shop_no_admin() {
         );
     }
     let admin = Client::http1(server.admin());
-    assert_eq!(admin.get("/api/v1/books").await.status, 404);
+    let nothing = admin.get("/api/v1/books").await.problem(404);
+    assert_eq!(nothing, "nothing is served at this path of the admin port");
+    let wrong = admin
+        .send(http::Method::DELETE, "/metrics", &[], None)
+        .await;
+    wrong.problem(405);
     assert_eq!(admin.get("/healthz").await.status, 200);
     assert_eq!(admin.get("/readyz").await.json()["status"], "ready");
 }

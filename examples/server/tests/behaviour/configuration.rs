@@ -260,7 +260,32 @@ fn bad_values_are_refused_by_the_name_of_their_place() {
             "error: --config: cannot read absent.toml: No such file".to_owned(),
         ),
     ];
-    for (mut command, want) in cases {
+    let together: [(&[&str], &str); 3] = [
+        (
+            &[
+                "--listen",
+                "127.0.0.1:3000",
+                "--tls-listen",
+                "127.0.0.1:3000",
+            ],
+            "error: --tls-listen: listen has that address",
+        ),
+        (
+            &[
+                "--admin-listen",
+                "127.0.0.1:3000",
+                "--listen",
+                "127.0.0.1:3000",
+            ],
+            "error: --admin-listen: another port of this server has that address",
+        ),
+        (
+            &["--body-limit", "3MiB", "--body-budget", "2MiB"],
+            "error: --body-limit: one body may not be larger than body-budget",
+        ),
+    ];
+    let together = together.map(|(arguments, want)| (program(arguments), want.to_owned()));
+    for (mut command, want) in cases.into_iter().chain(together) {
         let refused = output(&mut command);
         let text = String::from_utf8(refused.stderr).unwrap();
         assert_eq!(refused.status.code(), Some(2), "{text}");
@@ -325,15 +350,37 @@ fn a_configuration_can_be_checked_without_serving() {
     let good = output(&mut program(&["--check-config"]));
     assert!(good.status.success(), "{good:?}");
     assert_eq!(good.stdout, b"the configuration is good\n");
-    let missing = [
-        "--check-config",
-        "--tls-certificate",
-        "/no.pem",
-        "--tls-key",
-        "/no.pem",
+}
+
+#[test]
+fn a_check_finds_what_would_keep_it_from_starting() {
+    let empty = File::new("empty", "");
+    let cases: [(&[&str], &str); 5] = [
+        (
+            &["--tls-certificate", "/no.pem", "--tls-key", "/no.pem"],
+            "cannot read /no.pem: No such file",
+        ),
+        (
+            &["--tls-certificate", empty.path(), "--tls-key", empty.path()],
+            "cannot use the certificate: ",
+        ),
+        (
+            &["--tls-ticket-keys", empty.path()],
+            "cannot use the ticket keys of ",
+        ),
+        (
+            &["--breaker-baselines", empty.path()],
+            "the file of baselines must be",
+        ),
+        (&["--data", empty.path()], "is not a folder"),
     ];
-    let bad = output(&mut program(&missing));
-    let text = String::from_utf8(bad.stderr).unwrap();
-    assert_eq!(bad.status.code(), Some(1), "{text}");
-    assert!(text.starts_with("error: cannot read /no.pem: "), "{text}");
+    for (arguments, want) in cases {
+        let bad = output(program(arguments).arg("--check-config"));
+        let text = String::from_utf8(bad.stderr).unwrap();
+        assert_eq!(bad.status.code(), Some(1), "{arguments:?}: {text}");
+        assert!(text.starts_with("error: ") && text.contains(want), "{text}");
+        // And the start, for the same reason.
+        let started = output(&mut program(arguments));
+        assert_eq!(started.status.code(), Some(1), "{arguments:?}");
+    }
 }

@@ -110,6 +110,27 @@ fn a_head_that_does_not_arrive_ends_the_connection() {
     });
 }
 
+#[test]
+fn a_request_names_one_host() {
+    let server = Server::start(&[]);
+    for (head, status) in [
+        ("GET /hello HTTP/1.1\r\nHost: x\r\n", 200),
+        ("GET /hello HTTP/1.1\r\n", 400),
+        ("GET /hello HTTP/1.1\r\nHost: x\r\nHost: y\r\n", 400),
+        ("GET http://x/hello HTTP/1.1\r\nHost: x\r\n", 200),
+        ("GET /hello HTTP/1.0\r\n", 200),
+        ("GET /hello HTTP/1.0\r\nHost: x\r\nHost: y\r\n", 400),
+    ] {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        let request = format!("{head}Connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let found = answer.split(' ').nth(1).unwrap_or_default();
+        assert_eq!(found, status.to_string(), "{head:?}: {answer}");
+    }
+}
+
 #[tokio::test]
 async fn a_file_is_not_a_json_body() {
     let server = Server::start(&[]);

@@ -6,6 +6,7 @@ mod raw_http2;
 
 mod admin;
 mod configuration;
+mod deploy;
 mod durability;
 mod files;
 mod grafana;
@@ -26,6 +27,7 @@ mod search;
 mod shutdown;
 mod snapshots;
 mod soak;
+mod systemd;
 mod tls;
 mod traces;
 mod uploads;
