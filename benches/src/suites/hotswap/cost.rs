@@ -27,8 +27,8 @@ use crate::{
     timing,
 };
 
-/// Instructions that a request through `HotSwap` may take beyond the bare router's.
-const BOUND: f64 = 200.0;
+/// Instructions that a request through `HotSwap` is to take at most beyond the bare router's.
+const GOAL: f64 = 200.0;
 const REQUESTS: usize = 100;
 const ROUTER: &str = "Router";
 
@@ -117,8 +117,8 @@ where
     assert!(body.is_end_stream(), "the body has ended");
 }
 
-/// The instructions of each, and whether they are within the bound.
-pub(super) fn requests(report: &mut Report) -> Result<Option<String>, String> {
+/// The instructions of each, and how far they are from the goal.
+pub(super) fn requests(report: &mut Report) -> Result<(), String> {
     let paths = hot_paths();
     let probes: Vec<_> = paths.iter().map(|path| path.probe("hotswap")).collect();
     let counts = cachegrind::run_all(&probes, Depth::Instructions)?;
@@ -143,9 +143,11 @@ pub(super) fn requests(report: &mut Report) -> Result<Option<String>, String> {
     }
     report.table(table);
     let beyond = counts[1].instructions - bare;
-    Ok((beyond > BOUND).then(|| {
-        format!("a request through HotSwap takes {beyond:.0} instructions more than the bare Router: {BOUND:.0} are allowed")
-    }))
+    report.note(format!(
+        "A request through HotSwap takes {beyond:.0} instructions more than through the bare Router; the goal of {GOAL:.0} is {}.",
+        if beyond > GOAL { "not met" } else { "met" }
+    ));
+    Ok(())
 }
 
 /// A way to look up what is current, for one thread.
@@ -158,7 +160,7 @@ const READS: usize = 200_000;
 
 /// Looking up what is current, on one thread and on two at once.
 pub(super) fn reads(options: &Options, report: &mut Report) -> Result<(), String> {
-    let ways: [(&str, Way); 5] = [
+    let ways: [(&str, Way); 7] = [
         ("a value that never changes", || {
             let value = Arc::new(7_u64);
             two(move || {
@@ -177,12 +179,21 @@ pub(super) fn reads(options: &Options, report: &mut Report) -> Result<(), String
             let (app, _) = HotSwap::new(routes(), version(0));
             two(move || {
                 let mut app = app.clone();
-                Box::new(move || {
-                    let mut context = Context::from_waker(Waker::noop());
-                    let ready: Poll<Result<(), Infallible>> =
-                        Service::<Request>::poll_ready(black_box(&mut app), &mut context);
-                    black_box(ready.is_ready());
-                })
+                Box::new(move || ready(black_box(&mut app)))
+            })
+        }),
+        ("a Router cloned, as hyper does for each request", || {
+            let app = routes();
+            two(move || {
+                let app = app.clone();
+                Box::new(move || ready(&mut black_box(&app).clone()))
+            })
+        }),
+        ("a HotSwap cloned and made ready", || {
+            let (app, _) = HotSwap::new(routes(), version(0));
+            two(move || {
+                let app = app.clone();
+                Box::new(move || ready(&mut black_box(&app).clone()))
             })
         }),
         ("HotConfig::current", || {
@@ -225,6 +236,11 @@ pub(super) fn reads(options: &Options, report: &mut Report) -> Result<(), String
     }
     report.table(table);
     Ok(())
+}
+
+fn ready<S: Service<Request, Error = Infallible>>(service: &mut S) {
+    let mut context = Context::from_waker(Waker::noop());
+    black_box(service.poll_ready(&mut context).is_ready());
 }
 
 fn two(make: impl Fn() -> Read) -> [Read; 2] {
