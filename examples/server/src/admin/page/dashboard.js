@@ -116,8 +116,10 @@ function show(frame) {
     `${count(limiter.in_flight)} of ${count(limiter.limit)} requests in flight, ${count(limiter.queue)} waiting, ` +
     `${count(limiter.rejected)} turned away so far${frame.breaker.overloaded ? "; overloaded" : ""}`;
   const seconds = (time) => time.secs + time.nanos / 1e9;
+  // By axum's name of a route, which doubles the braces of a pattern that it does not know.
+  const pattern = (name) => name.replaceAll("{{", "{").replaceAll("}}", "}");
   fill("breaker", frame.breaker.routes.map((route) => [
-    route.route, route.state, duration(seconds(route.p95)),
+    pattern(route.route), route.state, duration(seconds(route.p95)),
     route.baseline ? duration(seconds(route.baseline)) : "–",
     count(route.slow_windows), count(route.passed), count(route.degraded),
   ]));

@@ -5,24 +5,27 @@
 //! Rust ones are programs of `benches/peers`, a package of its own so that nobody else compiles actix-web and the
 //! like, with one profile (whole-program optimization) and one allocator (mimalloc) for all. nginx answers from its configuration, and
 //! may_minihttp parses almost nothing: both do less than the rest.
+//!
+//! The example server is there as it is run, in both of its run modes: with every crate's layer on, an id and a histogram for each
+//! request, and four more headers in each answer. It does more than the rest, and only `/hello`, as its books are another shop's.
+
+mod programs;
 
 use std::{
-    fs,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
+
+use self::programs::{Program, Programs, start};
 
 use crate::{
     load::{self, Ask, Plan, Protocol, Span},
     plot::Plot,
-    process::{Cores, Server, free_address, in_turn, on_core},
+    process::{Cores, Server, on_core},
     report::{Better, Report, Table},
     rounds::{self, Sample, Series},
     suite::{Options, Suite},
-    tools,
 };
 
 /// The suite.
@@ -46,13 +49,6 @@ struct Peer {
     speaks: Speaks,
 }
 
-enum Program {
-    /// A program of `benches/peers` with these words after the address.
-    Rust(&'static str, &'static [&'static str]),
-    Go,
-    Nginx,
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Speaks {
     Http1,
@@ -60,7 +56,7 @@ enum Speaks {
     Both,
 }
 
-const PEERS: [Peer; 10] = [
+const PEERS: [Peer; 12] = [
     rust(OURS, "tower", &["ours"], Speaks::Both),
     rust(
         "our router in axum::serve",
@@ -70,6 +66,8 @@ const PEERS: [Peer; 10] = [
     ),
     rust(REFERENCE, "tower", &["axum"], Speaks::Both),
     rust("axum, one thread", "tower", &["axum-local"], Speaks::Both),
+    umbrella("example server, multi-thread", "multi-thread"),
+    umbrella("example server, thread-per-core", "thread-per-core"),
     rust("actix-web", "actix", &["h2c"], Speaks::Both),
     rust("ntex", "ntex", &[], Speaks::Http1),
     rust("xitca-web", "xitca", &[], Speaks::Http1),
@@ -106,6 +104,25 @@ const fn rust(
         name,
         program: Program::Rust(program, words),
         speaks,
+    }
+}
+
+const fn umbrella(name: &'static str, run_mode: &'static str) -> Peer {
+    Peer {
+        name,
+        program: Program::Umbrella(run_mode),
+        speaks: Speaks::Both,
+    }
+}
+
+impl Peer {
+    fn takes(&self, case: &Case) -> bool {
+        let speaks = case.protocol == Protocol::Http1 || self.speaks == Speaks::Both;
+        speaks && (case.path == HELLO || !self.is_umbrella())
+    }
+
+    fn is_umbrella(&self) -> bool {
+        matches!(self.program, Program::Umbrella(_))
     }
 }
 
@@ -173,7 +190,7 @@ fn run(options: &Options) -> Result<(), String> {
     let always = [OURS, REFERENCE];
     let wanted = |peer: &&Peer| always.contains(&peer.name) || options.wants_peer(peer.name);
     let peers: Vec<&Peer> = PEERS.iter().filter(wanted).collect();
-    let programs = build(options)?;
+    let programs = Programs::build(&peers, options)?;
     let mut servers = Vec::new();
     for peer in peers {
         match start(peer, &programs)? {
@@ -230,7 +247,7 @@ fn measure(
 ) -> Result<Vec<Series>, String> {
     let mut subjects = Vec::new();
     for (peer, server) in servers {
-        if case.protocol == Protocol::Http1 || peer.speaks == Speaks::Both {
+        if peer.takes(case) {
             let length =
                 verify(server.address, case.path).map_err(|e| format!("{}: {e}", peer.name))?;
             subjects.push((peer.name.to_owned(), (server, length)));
@@ -301,101 +318,6 @@ fn declared(head: &str) -> Option<u64> {
         let named = name.eq_ignore_ascii_case("content-length");
         named.then(|| value.trim().parse().ok())?
     })
-}
-
-/// Compiles the programs of `benches/peers` and says where they are.
-fn build(options: &Options) -> Result<PathBuf, String> {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
-    let target = package.join("../../target/peers");
-    println!("compiling the peers; the first time this takes minutes");
-    let mut cargo = if options.priority {
-        in_turn("cargo")
-    } else {
-        Command::new("cargo")
-    };
-    let status = cargo
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--quiet",
-            "--manifest-path",
-        ])
-        .arg(package.join("Cargo.toml"))
-        .env("CARGO_TARGET_DIR", &target)
-        .status()
-        .map_err(|e| format!("cargo does not start: {e}"))?;
-    if status.success() {
-        Ok(target.join("release"))
-    } else {
-        Err("the peers do not compile".into())
-    }
-}
-
-fn start(peer: &Peer, programs: &Path) -> Result<Option<Server>, String> {
-    let address = free_address()?;
-    let command = match peer.program {
-        Program::Rust(program, words) => {
-            let mut command = Command::new(programs.join(program));
-            command.arg(address.to_string()).args(words);
-            command
-        }
-        Program::Go => {
-            let Some(go) = tools::find("go") else {
-                return Ok(None);
-            };
-            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/go/main.go");
-            let program = programs.join("go-net-http");
-            let built = Command::new(go)
-                .args(["build", "-o"])
-                .args([&program, &source])
-                .status();
-            if !built.is_ok_and(|status| status.success()) {
-                tools::missing(
-                    peer.name,
-                    "its program does not compile (Go 1.22 or newer is needed)",
-                );
-                return Ok(None);
-            }
-            let mut command = Command::new(program);
-            command.arg(address.to_string());
-            command
-        }
-        Program::Nginx => {
-            let Some(nginx) = tools::find("nginx") else {
-                return Ok(None);
-            };
-            let mut command = Command::new(nginx);
-            command
-                .arg("-c")
-                .arg(nginx_configuration(programs, address)?);
-            command
-        }
-    };
-    match Server::program(peer.name, command, address) {
-        Ok(server) => Ok(Some(server)),
-        Err(error) => {
-            tools::missing(peer.name, &error);
-            Ok(None)
-        }
-    }
-}
-
-fn nginx_configuration(dir: &Path, address: SocketAddr) -> Result<PathBuf, String> {
-    let file = dir.join("nginx.conf");
-    let pid = dir.join("nginx.pid");
-    let text = format!(
-        "daemon off; worker_processes 1; pid {}; error_log stderr crit;\n\
-         events {{ worker_connections 4096; }}\n\
-         http {{ access_log off; keepalive_requests 1000000000;\n\
-         server {{ listen {address};\n\
-         location = {HELLO} {{ default_type \"text/plain; charset=utf-8\"; return 200 \"Hello, World!\"; }}\n\
-         location ~ ^/api/v1/books/(?<id>[0-9]+)$ {{ default_type application/json;\n\
-         return 200 '{{\"id\":$id,\"title\":\"The Rust Programming Language\",\"author\":\"Steve Klabnik and Carol Nichols\",\"cents\":3995}}'; }} }} }}\n",
-        pid.display()
-    );
-    fs::write(&file, text).map_err(|e| format!("{}: {e}", file.display()))?;
-    fs::canonicalize(&file).map_err(|e| format!("{}: {e}", file.display()))
 }
 
 #[cfg(test)]
