@@ -16,6 +16,7 @@ use super::{
     Http2Config, Priority, PriorityOverride, Reason,
     flood::Flood,
     frame::{Event, setting},
+    identity::Prefix,
     scheduler::{Answer, Handle, Scheduler},
     windows::{PROBE, Windows},
 };
@@ -23,6 +24,7 @@ use super::{
 /// A connection's shared part.
 pub(crate) struct Connection {
     key: u64,
+    prefix: Prefix,
     config: Http2Config,
     keeps_windows: bool,
     state: Mutex<State>,
@@ -51,9 +53,11 @@ impl Connection {
     /// One whose receive windows are kept here. All its requests must pass a service that tells when they are read.
     pub(crate) fn with_windows(config: Http2Config, windows: Option<Windows>) -> Self {
         static KEYS: AtomicU64 = AtomicU64::new(0);
+        // 48 bits go with each request: at a million connections a second they last nine years.
+        let key = KEYS.fetch_add(1, Ordering::Relaxed) & 0xffff_ffff_ffff;
         Self {
-            // 48 bits go with each request: at a million connections a second they last nine years.
-            key: KEYS.fetch_add(1, Ordering::Relaxed) & 0xffff_ffff_ffff,
+            key,
+            prefix: Prefix::new(key),
             keeps_windows: windows.is_some(),
             state: Mutex::new(State {
                 scheduler: Scheduler::default(),
@@ -69,6 +73,11 @@ impl Connection {
 
     pub(crate) fn key(&self) -> u64 {
         self.key
+    }
+
+    /// What names this connection in the fields of its requests.
+    pub(crate) fn prefix(&self) -> &Prefix {
+        &self.prefix
     }
 
     pub(crate) fn config(&self) -> &Http2Config {
@@ -235,14 +244,15 @@ impl State {
                 dependency,
                 end,
             } => {
-                if let (Some(windows), false) = (&mut self.windows, end) {
-                    windows.opened(stream);
-                }
                 self.flood.credit(Reason::Priorities, 4);
-                if let Some(handle) = self.scheduler.open(stream, dependency)
-                    && let Some(waker) = self.wakers.get_mut(handle.slot as usize)
-                {
-                    *waker = None;
+                // Where there is none, hyper passes over the stream without a word.
+                if let Some(handle) = self.scheduler.open(stream, dependency) {
+                    if let Some(waker) = self.wakers.get_mut(handle.slot as usize) {
+                        *waker = None;
+                    }
+                    if let (Some(windows), false) = (&mut self.windows, end) {
+                        windows.opened(stream);
+                    }
                 }
                 Ok(())
             }
@@ -373,4 +383,35 @@ impl fmt::Debug for Connection {
 pub(crate) struct Seat {
     pub(crate) connection: Arc<Connection>,
     pub(crate) handle: Handle,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http2::ReceiveBudget;
+
+    #[test]
+    fn streams_that_are_not_served_any_more_leave_nothing() {
+        let config = Http2Config::default();
+        let windows = Windows::new(ReceiveBudget::new(1 << 20), 1 << 20, 1 << 20);
+        let connection = Connection::with_windows(config.clone(), Some(windows));
+        let mut state = connection.lock();
+        let mut open = |stream| {
+            let event = Event::Opened {
+                stream,
+                dependency: None,
+                end: false,
+            };
+            state.on(&config, event);
+            if stream == 1 {
+                state.on(&config, Event::GoAway { last: 1 });
+            }
+        };
+        for n in 0..1_000 {
+            open(2 * n + 1);
+        }
+        assert_eq!(state.scheduler.open_streams(), 1);
+        assert_eq!(state.windows.as_ref().map(Windows::uploads), Some(1));
+        assert!(state.abuse.is_none());
+    }
 }

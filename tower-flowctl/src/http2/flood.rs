@@ -123,8 +123,12 @@ pub struct Http2Limits {
     /// DATA of less than 64 bytes that is not the last of its stream: 20,000 a second. Streams of small messages
     /// are made of them.
     pub small_data: u32,
-    /// How long a response may wait for the client to take some of it, by reading or by opening windows: 30 seconds. What counts
-    /// is progress by 16 KiB.
+    /// How long responses may wait for the client to take some of them, by reading or by opening windows: 60 seconds, which
+    /// is nginx's `send_timeout`. What counts is progress by 16 KiB, of all responses of the connection together.
+    ///
+    /// A client that pauses a video looks the same as one that holds memory on purpose (CVE-2019-9517), and is closed, too.
+    /// Browsers go on with a range request. But whatever else is on the connection and idle, such as a stream of events, ends
+    /// with it: where pages pause videos beside those, let it be an hour, and have admission limit connections instead.
     pub stall: Duration,
 }
 
@@ -138,7 +142,7 @@ impl Default for Http2Limits {
             small_window_updates: 1_000,
             priorities: 200,
             small_data: 20_000,
-            stall: Duration::from_secs(30),
+            stall: Duration::from_secs(60),
         }
     }
 }

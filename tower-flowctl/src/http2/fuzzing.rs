@@ -3,7 +3,7 @@
 use super::{
     PriorityOverride,
     frame::{Dependency, PREFACE},
-    identity::FIELD_VALUE,
+    identity::{FIELD_VALUE, Prefix},
     inbound::{Inbound, Step},
     outbound::Outbound,
     priority::Priority,
@@ -40,6 +40,7 @@ pub(crate) fn frames(data: &[u8]) {
 
 /// What goes on, and what is told, when the bytes come in pieces of a size.
 fn pass(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<String>) {
+    let connection = Prefix::new(7);
     let mut inbound = Inbound::default();
     let mut told = Vec::new();
     let mut out = Vec::new();
@@ -56,7 +57,7 @@ fn pass(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<String>) {
                     at += length;
                 }
                 Step::Name(named) => {
-                    named.write(7, &held[at..at + named.length()], &mut out);
+                    named.write(&connection, &held[at..at + named.length()], &mut out);
                     at += named.length();
                 }
                 Step::Drop(length) => at += length,

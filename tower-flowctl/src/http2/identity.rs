@@ -3,6 +3,8 @@
 //! The field that the tap appends carries a secret of this process, the connection's key and the stream's number. The
 //! secret is drawn at random and never leaves the process: the service removes the field before anyone else sees the
 //! request. So a client that sends a field of that name is not believed, and its field stays where it is.
+//!
+//! Each half byte stands in a byte of its own, as a letter from `` ` `` to `o`, which turns eight of them at a time.
 
 use std::{
     collections::HashMap,
@@ -10,73 +12,121 @@ use std::{
     sync::{Arc, LazyLock, PoisonError, RwLock, Weak},
 };
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header::Entry};
 
 use super::{connection::Connection, hpack::NAME};
 
-/// Bytes of the value: hexadecimal digits of the secret, the connection's key (its lower 48 bits), and the stream's number.
-pub(crate) const FIELD_VALUE: usize = SECRET + KEY + STREAM;
+/// Bytes of the value: the secret, the connection's key (its lower 48 bits), and the stream's number.
+pub(crate) const FIELD_VALUE: usize = CONNECTION + STREAM;
 const SECRET: usize = 16;
-const KEY: usize = 12;
+const CONNECTION: usize = SECRET + 12;
 const STREAM: usize = 8;
 
 static OURS: LazyLock<[u8; SECRET]> = LazyLock::new(|| {
     let secret = RandomState::new().build_hasher().finish();
-    let mut digits = [0; SECRET];
-    write_hex(secret, &mut digits);
-    digits
+    let mut letters = [0; SECRET];
+    letters[..8].copy_from_slice(&write((secret >> 32) as u32));
+    letters[8..].copy_from_slice(&write(secret as u32));
+    letters
 });
 
-/// The value for a stream.
-pub(crate) fn value(key: u64, stream: u32) -> [u8; FIELD_VALUE] {
-    let mut value = [0; FIELD_VALUE];
-    value[..SECRET].copy_from_slice(&*OURS);
-    write_hex(key, &mut value[SECRET..SECRET + KEY]);
-    write_hex(u64::from(stream), &mut value[SECRET + KEY..]);
-    value
+/// What the fields of a connection begin with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Prefix([u8; CONNECTION]);
+
+impl Prefix {
+    pub(crate) fn new(key: u64) -> Self {
+        let mut prefix = [0; CONNECTION];
+        prefix[..SECRET].copy_from_slice(&*OURS);
+        prefix[SECRET..SECRET + 4].copy_from_slice(&write((key >> 32) as u32)[4..]);
+        prefix[SECRET + 4..].copy_from_slice(&write(key as u32));
+        Self(prefix)
+    }
+
+    /// The field's value for a stream.
+    pub(crate) fn value(self, stream: u32) -> [u8; FIELD_VALUE] {
+        let mut value = [0; FIELD_VALUE];
+        value[..CONNECTION].copy_from_slice(&self.0);
+        value[CONNECTION..].copy_from_slice(&write(stream));
+        value
+    }
 }
 
-/// Removes the field from a request's headers and reads it: the connection's key and the stream's number.
-pub(crate) fn take(headers: &mut HeaderMap) -> Option<(u64, u32)> {
+/// A field of ours, as it was taken off a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Taken {
+    prefix: Prefix,
+    stream: [u8; STREAM],
+}
+
+impl Taken {
+    pub(crate) fn is_of(&self, connection: &Prefix) -> bool {
+        self.prefix == *connection
+    }
+
+    pub(crate) fn key(&self) -> Option<u64> {
+        let [a, b, c, d, low @ ..] = self.prefix.0.last_chunk::<{ CONNECTION - SECRET }>()?;
+        let high = read([ZERO, ZERO, ZERO, ZERO, *a, *b, *c, *d])?;
+        Some(u64::from(high) << 32 | u64::from(read(*low)?))
+    }
+
+    pub(crate) fn stream(&self) -> Option<u32> {
+        read(self.stream)
+    }
+}
+
+/// Removes the field from a request's headers.
+pub(crate) fn take(headers: &mut HeaderMap) -> Option<Taken> {
+    let Entry::Occupied(entry) = headers.entry(NAME) else {
+        return None;
+    };
     // Ours is the last one; if it is the first, too, there is no other.
-    if let Some(read) = parse(headers.get(NAME)?) {
-        headers.remove(NAME);
-        return Some(read);
+    if let Some(taken) = parse(entry.get()) {
+        entry.remove();
+        return Some(taken);
     }
-    let last = headers.get_all(NAME).iter().next_back()?;
-    let read = parse(last)?;
-    let others = headers.get_all(NAME).iter().count() - 1;
-    let kept: Vec<_> = headers.get_all(NAME).iter().take(others).cloned().collect();
+    let taken = parse(entry.iter().next_back()?)?;
+    let kept: Vec<_> = entry.iter().cloned().collect();
     headers.remove(NAME);
-    for value in kept {
-        headers.append(NAME, value);
+    for value in &kept[..kept.len() - 1] {
+        headers.append(NAME, value.clone());
     }
-    Some(read)
+    Some(taken)
 }
 
-fn parse(value: &HeaderValue) -> Option<(u64, u32)> {
+fn parse(value: &HeaderValue) -> Option<Taken> {
     let value: &[u8; FIELD_VALUE] = value.as_bytes().try_into().ok()?;
-    let (secret, rest) = value.split_at(SECRET);
-    if *secret != *OURS {
+    let prefix = *value.first_chunk::<CONNECTION>()?;
+    let stream = *value.last_chunk::<STREAM>()?;
+    (prefix[..SECRET] == *OURS).then_some(Taken {
+        prefix: Prefix(prefix),
+        stream,
+    })
+}
+
+/// The letter of 0.
+const ZERO: u8 = b'`';
+const ZEROS: u64 = u64::from_ne_bytes([ZERO; 8]);
+const HALVES: u64 = 0x0f0f_0f0f_0f0f_0f0f;
+
+/// Eight half bytes, the upper ones first.
+fn write(number: u32) -> [u8; 8] {
+    let mut halves = u64::from(number);
+    halves = (halves | halves << 16) & 0x0000_ffff_0000_ffff;
+    halves = (halves | halves << 8) & 0x00ff_00ff_00ff_00ff;
+    halves = (halves | halves << 4) & HALVES;
+    (halves | ZEROS).to_be_bytes()
+}
+
+fn read(letters: [u8; 8]) -> Option<u32> {
+    let mut halves = u64::from_be_bytes(letters);
+    if halves & !HALVES != ZEROS {
         return None;
     }
-    let (key, stream) = rest.split_at(KEY);
-    Some((read_hex(key)?, u32::try_from(read_hex(stream)?).ok()?))
-}
-
-fn write_hex(number: u64, digits: &mut [u8]) {
-    let mut rest = number;
-    for digit in digits.iter_mut().rev() {
-        *digit = b"0123456789abcdef"[(rest & 15) as usize];
-        rest >>= 4;
-    }
-}
-
-fn read_hex(digits: &[u8]) -> Option<u64> {
-    digits.iter().try_fold(0, |number, digit| {
-        let digit = char::from(*digit).to_digit(16)?;
-        Some(number << 4 | u64::from(digit))
-    })
+    halves &= HALVES;
+    halves = (halves | halves >> 4) & 0x00ff_00ff_00ff_00ff;
+    halves = (halves | halves >> 8) & 0x0000_ffff_0000_ffff;
+    Some((halves | halves >> 16) as u32)
 }
 
 /// The connections whose requests come through somebody else's server, which knows nothing of them.
@@ -122,21 +172,30 @@ mod tests {
 
     #[test]
     fn the_field_is_read_and_removed() {
-        let ours = value(0xabcd_ef01_2345, 0x7fff_ffff);
-        let mut only = headers(&[&ours]);
-        assert_eq!(take(&mut only), Some((0xabcd_ef01_2345, 0x7fff_ffff)));
-        assert!(only.is_empty());
+        for (key, stream) in [
+            (0xabcd_ef01_2345, 0x7fff_ffff),
+            (0, 1),
+            (0x0001_0000_0000, 0x12),
+        ] {
+            let mut only = headers(&[&Prefix::new(key).value(stream)]);
+            let taken = take(&mut only).unwrap();
+            assert_eq!((taken.key(), taken.stream()), (Some(key), Some(stream)));
+            assert!(taken.is_of(&Prefix::new(key)));
+            assert!(!taken.is_of(&Prefix::new(key + 1)));
+            assert!(only.is_empty());
+        }
     }
 
     #[test]
     fn a_clients_own_field_is_kept_and_not_believed() {
-        let ours = value(7, 9);
+        let ours = Prefix::new(7).value(9);
         let mut guess = ours;
         guess[0] ^= 1;
         let mut both = headers(&[b"max-age=1", &guess, &ours]);
-        assert_eq!(take(&mut both), Some((7, 9)));
+        let taken = take(&mut both).unwrap();
+        assert_eq!((taken.key(), taken.stream()), (Some(7), Some(9)));
         assert_eq!(both.get_all(&NAME).iter().count(), 2);
-        assert_eq!(take(&mut both), None);
+        assert!(take(&mut both).is_none());
         assert_eq!(both.get_all(&NAME).iter().count(), 2);
     }
 }

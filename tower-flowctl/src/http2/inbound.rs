@@ -13,7 +13,7 @@ use super::{
     Reason,
     frame::{Dependency, Event, HEAD, Head, PREFACE, SMALLEST_MAX_PAYLOAD, flag, kind},
     hpack::{self, Walk},
-    identity::{self, FIELD_VALUE},
+    identity::{FIELD_VALUE, Prefix},
     windows::PROBE,
 };
 
@@ -45,10 +45,10 @@ impl Named {
     }
 
     /// Writes the frame as it goes on.
-    pub(crate) fn write(self, key: u64, frame: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn write(self, connection: &Prefix, frame: &[u8], out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&frame[..self.at]);
-        hpack::append_field(out, &identity::value(key, self.head.stream));
+        hpack::append_field(out, &connection.value(self.head.stream));
         out.extend_from_slice(&frame[self.at..]);
         let head = Head {
             length: out.len() - start - HEAD,

@@ -75,5 +75,6 @@ pub(crate) use self::{
     connection::Connection,
     inbound::LIST_GROWTH,
     receive::ReceiveService,
+    scheduler::MAX_STREAMS,
     windows::{BASE, Windows},
 };

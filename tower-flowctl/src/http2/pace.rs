@@ -23,6 +23,11 @@ const INITIAL: usize = 16 << 10;
 /// What is on its way should have left after so long.
 const AHEAD: Duration = Duration::from_millis(2);
 
+/// The same for the socket of a connection that is faster than the range of pieces reaches, and the least and the most
+/// that this comes to, in bytes.
+const FAST_AHEAD: Duration = Duration::from_millis(4);
+const FAST_MARKS: (usize, usize) = (1 << 20, 4 << 20);
+
 /// The shortest time that says something about the rate.
 const SHORTEST_SAMPLE: Duration = Duration::from_millis(2);
 
@@ -65,11 +70,12 @@ impl Pace {
     }
 
     /// For `TCP_NOTSENT_LOWAT`: what the socket should hold unsent before it takes more. The kernel wakes the
-    /// writer at half of it, so that on a fast connection a low mark costs a wake-up for every few frames; there four times
-    /// as much is gone in little more time.
+    /// writer at half of it, so that on a fast connection a low mark costs a wake-up for every few frames; there it is
+    /// what goes in [`FAST_AHEAD`].
     pub(crate) fn low_water_mark(&self) -> usize {
         if self.limit == RANGE.1 {
-            4 * self.limit
+            let ahead = (self.rate * FAST_AHEAD.as_secs_f64()) as usize;
+            ahead.clamp(FAST_MARKS.0, FAST_MARKS.1)
         } else {
             self.limit
         }
@@ -119,7 +125,7 @@ mod tests {
     use super::*;
 
     /// A socket that carries `rate` bytes a second and holds `buffer`, kept busy for a second.
-    fn limit_at(rate: usize, buffer: usize) -> usize {
+    fn pace_at(rate: usize, buffer: usize) -> Pace {
         let mut pace = Pace::default();
         let mut now = Instant::now();
         for _ in 0..1000 {
@@ -128,7 +134,7 @@ mod tests {
             now += step;
             pace.full(now);
         }
-        pace.limit()
+        pace
     }
 
     #[test]
@@ -139,7 +145,21 @@ mod tests {
             (12_500_000, 25_000),
             (1_000_000_000, 256 << 10),
         ] {
-            assert_eq!(limit_at(rate, 1 << 30), expected, "{rate} bytes/s");
+            let pace = pace_at(rate, 1 << 30);
+            assert_eq!(pace.limit(), expected, "{rate} bytes/s");
+        }
+    }
+
+    #[test]
+    fn sockets_hold_little_unless_they_are_fast() {
+        for (rate, expected) in [
+            (2_500_000, 5_000),
+            (131_072_000, 1 << 20),
+            (500_000_000, 2_000_000),
+            (4_000_000_000, 4 << 20),
+        ] {
+            let pace = pace_at(rate, 1 << 30);
+            assert_eq!(pace.low_water_mark(), expected, "{rate} bytes/s");
         }
     }
 

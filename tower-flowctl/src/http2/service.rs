@@ -49,10 +49,11 @@ impl<S> PriorityService<S> {
 
     /// Finds a request's place by the field that the adapter appended, and takes that off.
     fn seat<B>(&self, request: &mut Request<B>) -> Option<Seat> {
-        let (key, stream) = identity::take(request.headers_mut())?;
+        let taken = identity::take(request.headers_mut())?;
+        let stream = taken.stream()?;
         let connection = match &self.connection {
-            Some(connection) if connection.key() == key => connection.clone(),
-            _ => identity::find(key)?,
+            Some(connection) if taken.is_of(connection.prefix()) => connection.clone(),
+            _ => identity::find(taken.key()?)?,
         };
         let field = client_field(request.headers());
         match connection.seat(stream, field) {
@@ -82,6 +83,7 @@ fn client_field(headers: &HeaderMap) -> Option<PriorityOverride> {
 
 /// The `priority` field of either side. Several lines are one list (RFC 9110 §5.2).
 fn read_field(headers: &HeaderMap) -> Option<PriorityOverride> {
+    headers.get(PRIORITY)?;
     let mut lines = headers.get_all(PRIORITY).iter();
     let first = lines.next()?;
     let Some(second) = lines.next() else {

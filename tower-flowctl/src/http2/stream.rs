@@ -75,6 +75,8 @@ pub struct PriorityStream<Io> {
     #[cfg(unix)]
     socket: socket::SocketOf<Io>,
     watch: Option<Pin<Box<Sleep>>>,
+    /// What the client did that ends the connection.
+    abuse: Option<Reason>,
     end: End,
 }
 
@@ -128,6 +130,7 @@ impl<Io: 'static> PriorityStream<Io> {
             #[cfg(unix)]
             socket: socket::of_tokio,
             watch: None,
+            abuse: None,
             end: End::Open,
         }
     }
@@ -155,6 +158,7 @@ impl<Io> PriorityStream<Io> {
             inbound,
             held,
             ready,
+            abuse,
             ..
         } = self;
         let mut at = 0;
@@ -174,7 +178,7 @@ impl<Io> PriorityStream<Io> {
                     Step::Name(named) => {
                         in_place = false;
                         let frame = &bytes[at..at + named.length()];
-                        named.write(connection.key(), frame, ready);
+                        named.write(connection.prefix(), frame, ready);
                         at += named.length();
                     }
                     Step::Drop(length) => {
@@ -187,6 +191,7 @@ impl<Io> PriorityStream<Io> {
                     }
                 }
             }
+            *abuse = state.abuse;
         });
         kept
     }
@@ -282,6 +287,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
                     Ok(end) => end,
                     Err(reason) => {
                         state.abuse = Some(reason);
+                        self.abuse = state.abuse;
                         self.connection.config().metrics.closed(reason);
                         return Poll::Ready(());
                     }
@@ -358,7 +364,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
         if self.end != End::Open {
             return true;
         }
-        let Some(reason) = self.connection.lock().abuse else {
+        let Some(reason) = self.abuse else {
             return false;
         };
         // Within a frame nothing can be said any more.
@@ -457,6 +463,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
             connection,
             outbound,
             pace,
+            abuse,
             ..
         } = self;
         connection.change(|state| {
@@ -470,6 +477,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
             }
             pace.took(sent);
             settle(pace, state);
+            *abuse = state.abuse;
         });
         self.set_mark();
         Poll::Ready(Ok(sent))

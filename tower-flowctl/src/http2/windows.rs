@@ -133,6 +133,12 @@ impl Windows {
         }
     }
 
+    /// Requests whose bodies may still come or be read.
+    #[cfg(test)]
+    pub(crate) fn uploads(&self) -> usize {
+        self.uploads.len()
+    }
+
     /// hyper tells what streams begin with. Returns what the client is told.
     pub(crate) fn advertise(&mut self, configured: u32) -> u32 {
         self.configured = i64::from(configured);

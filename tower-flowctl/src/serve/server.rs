@@ -22,8 +22,8 @@ use tokio::sync::watch;
 use tower_service::Service;
 
 use crate::http2::{
-    BASE, Connection, Http2Config, PriorityService, PriorityStream, ReceiveBudget, ReceiveService,
-    RequestBody, Windows,
+    BASE, Connection, Http2Config, MAX_STREAMS, PriorityService, PriorityStream, ReceiveBudget,
+    ReceiveService, RequestBody, Windows,
 };
 #[cfg(unix)]
 use crate::http2::{SocketOf, of_tokio};
@@ -96,6 +96,11 @@ impl Settings {
         };
         Http2Tuning {
             adaptive_window: false,
+            // Those refused are known until that is written, too.
+            max_concurrent_streams: self
+                .tuning
+                .max_concurrent_streams
+                .min(MAX_STREAMS as u32 / 2),
             stream_window: twice(self.tuning.stream_window),
             connection_window: twice(self.tuning.connection_window),
             ..self.tuning
@@ -203,7 +208,7 @@ impl<L: Listener, M, C> Serve<L, M, C> {
     ///
     /// They start at 65,535 bytes. [`Http2Tuning::stream_window`] and [`Http2Tuning::connection_window`] are the most they
     /// come to; hyper is given twice as much, which it tells nobody of, and its own
-    /// [`adaptive_window`](Http2Tuning::adaptive_window) is off.
+    /// [`adaptive_window`](Http2Tuning::adaptive_window) is off. A connection has 2,048 streams at most.
     ///
     /// ```
     /// use tower_flowctl::{http2::ReceiveBudget, serve::Http2Tuning};

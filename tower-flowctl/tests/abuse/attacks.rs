@@ -359,7 +359,7 @@ fn readers() -> Vec<Attack> {
         .with(&[(setting::INITIAL_WINDOW_SIZE, 0)])
         .after([open(1, "/large")])
         .every(Duration::from_secs(1))
-        .ours(Stalled, 35),
+        .ours(Stalled, 65),
     ]
 }
 
