@@ -288,6 +288,26 @@ async fn a_slow_reader_is_cut() {
     drop(client);
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_the_kernel_holds_unsent_is_bounded() {
+    for (limits, expected) in [
+        (Limits::new(), 128 << 10),
+        (Limits::new().unsent(1000), 1000),
+        (Limits::new().unsent(None), u32::MAX),
+    ] {
+        let admission = Admission::builder().limits(limits).build().unwrap();
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut listener = admission.listener(socket);
+        let address = listener.local_addr().unwrap();
+        let (_client, (stream, _)) = tokio::join!(Client::connect(address), listener.accept());
+        let socket = socket2::SockRef::from(stream.get_ref());
+        // The system's own value is reported as 0.
+        let held = socket.tcp_notsent_lowat().unwrap();
+        assert_eq!(if held == 0 { u32::MAX } else { held }, expected);
+    }
+}
+
 #[tokio::test]
 async fn a_long_poll_outlives_every_deadline() {
     let limit = Duration::from_millis(100);

@@ -40,6 +40,12 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
 
     /// The descriptor, by which the leak detector knows it as ours.
     fn descriptor(&self) -> Option<i32>;
+
+    /// Has it take no more while so many bytes are unsent: [`Limits::unsent`](super::Limits::unsent). By default it does
+    /// nothing.
+    fn hold_unsent(&self, bytes: u32) {
+        let _ = bytes;
+    }
 }
 
 impl Accept for TcpListener {
@@ -66,6 +72,12 @@ impl Transport for TcpStream {
         return Some(std::os::fd::AsRawFd::as_raw_fd(self));
         #[cfg(not(unix))]
         None
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn hold_unsent(&self, bytes: u32) {
+        // An error leaves the system's own value; a socket that is gone needs none.
+        let _ = socket2::SockRef::from(self).set_tcp_notsent_lowat(bytes);
     }
 }
 

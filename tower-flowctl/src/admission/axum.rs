@@ -317,7 +317,8 @@ fn finish(response: &mut Response, active: ActiveRequest, version: Version, conn
     if status == StatusCode::SWITCHING_PROTOCOLS || (connects && status.is_success()) {
         active.0.set_upgraded();
     }
-    if active.0.is_closing() && version <= Version::HTTP_11 {
+    let ends = active.0.is_closing() || active.0.core.is_crowded();
+    if ends && version <= Version::HTTP_11 {
         response
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -326,5 +327,34 @@ fn finish(response: &mut Response, active: ActiveRequest, version: Version, conn
     if exact.is_none_or(|size| size > SMALL) {
         let body = std::mem::take(response.body_mut());
         *response.body_mut() = Body::new(ActiveBody::new(body, active));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use tower::{ServiceExt, service_fn};
+
+    use super::*;
+    use crate::admission::Admission;
+
+    #[tokio::test]
+    async fn in_a_crowd_http1_responses_end_their_connections() {
+        let admission = Admission::builder().build().unwrap();
+        let core = admission.core();
+        let place = core.enter(0).take(None);
+        let inner = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Body::empty())) });
+        let service = Counted::new(inner, Connection(place.shared().clone()));
+        let ask = |version| {
+            let mut request = Request::new(Body::empty());
+            *request.version_mut() = version;
+            let response = service.clone().oneshot(request);
+            async { response.await.unwrap().headers().get(CONNECTION).cloned() }
+        };
+        assert_eq!(ask(Version::HTTP_11).await, None);
+        core.set_crowded();
+        assert_eq!(ask(Version::HTTP_11).await.unwrap(), "close");
+        assert_eq!(ask(Version::HTTP_2).await, None);
     }
 }

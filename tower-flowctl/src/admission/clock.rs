@@ -26,6 +26,7 @@ impl Clock {
         }
     }
 
+    #[inline]
     pub(crate) fn now(&self) -> u32 {
         self.ticks.load(Relaxed)
     }

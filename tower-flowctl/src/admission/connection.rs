@@ -119,6 +119,7 @@ impl Connection {
     }
 
     /// Counts a request until the guard is dropped.
+    #[inline]
     pub fn begin(&self) -> ActiveRequest {
         self.0.begin();
         ActiveRequest(Arc::clone(&self.0))
@@ -143,6 +144,7 @@ impl fmt::Debug for Connection {
 pub struct ActiveRequest(pub(crate) Arc<Shared>);
 
 impl Drop for ActiveRequest {
+    #[inline]
     fn drop(&mut self) {
         self.0.end();
     }

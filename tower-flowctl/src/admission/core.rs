@@ -46,10 +46,19 @@ pub(crate) struct Core {
     /// Told when a connection has ended, while a listener waits for that.
     released: Notify,
     waiting: AtomicU32,
+    /// Connections that were closed to make room for newcomers and are not gone yet, as far as is known.
+    promised: AtomicU32,
+    /// Refused connections that still have a descriptor.
+    refusing: AtomicU32,
+    /// Until this tick, see [`is_crowded`](Self::is_crowded).
+    crowded_until: AtomicU32,
     maintained: AtomicBool,
     #[cfg(feature = "metrics")]
     pub(crate) published: super::metrics::Published,
 }
+
+/// For how many ticks responses end their connections after a newcomer found neither a descriptor nor anybody idle: a second.
+pub(crate) const CROWDED: u32 = 10;
 
 /// Why a connection was refused, or had to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -149,6 +158,9 @@ impl Core {
             open: AtomicU32::new(0),
             released: Notify::new(),
             waiting: AtomicU32::new(0),
+            promised: AtomicU32::new(0),
+            refusing: AtomicU32::new(0),
+            crowded_until: AtomicU32::new(0),
             maintained: AtomicBool::new(false),
             #[cfg(feature = "metrics")]
             published: super::metrics::Published::new(),
@@ -260,6 +272,49 @@ impl Core {
         }
     }
 
+    pub(crate) fn promised(&self) -> u32 {
+        self.promised.load(Relaxed)
+    }
+
+    /// So many connections were closed to make room.
+    pub(crate) fn promise(&self, count: u32) {
+        self.promised.fetch_add(count, Relaxed);
+    }
+
+    /// Some may have got a request and stay: newcomers wait for a promise until the next beat at most.
+    pub(crate) fn forget_promises(&self) {
+        self.promised.store(0, Relaxed);
+    }
+
+    fn kept_promise(&self) {
+        let less = |count: u32| count.checked_sub(1);
+        let _ = self.promised.fetch_update(Relaxed, Relaxed, less);
+    }
+
+    /// A newcomer found no descriptor, and nobody was idle.
+    pub(crate) fn set_crowded(&self) {
+        self.crowded_until
+            .store(self.clock.now() + CROWDED, Relaxed);
+    }
+
+    /// Whether of late a newcomer found no descriptor and nobody who was idle. Connections then end with their responses.
+    #[inline]
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.crowded_until.load(Relaxed) > self.clock.now()
+    }
+
+    /// Counts a refused connection until the guard is dropped.
+    pub(crate) fn refusing(self: &Arc<Self>) -> Refusing {
+        self.refusing.fetch_add(1, Relaxed);
+        Refusing(Arc::clone(self))
+    }
+
+    /// Descriptors that are neither connections nor otherwise accounted for.
+    pub(crate) fn unaccounted(&self) -> usize {
+        self.descriptors
+            .unaccounted(self.open(), self.refusing.load(Relaxed))
+    }
+
     /// Waits until a connection ends, or at most until `latest`; not at all if what is waited for is there by now.
     pub(crate) async fn released(&self, latest: Instant, there: impl Fn() -> bool) {
         let _waiting = Waiting::new(&self.waiting);
@@ -269,6 +324,15 @@ impl Core {
         if !there() {
             let _ = timeout_at(latest, released).await;
         }
+    }
+}
+
+/// A refused connection that has not closed yet.
+pub(crate) struct Refusing(Arc<Core>);
+
+impl Drop for Refusing {
+    fn drop(&mut self) {
+        self.0.refusing.fetch_sub(1, Relaxed);
     }
 }
 
@@ -357,6 +421,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        if self.shared.is_closing() && self.shared.reason() == Cut::Reclaimed {
+            self.shared.core.kept_promise();
+        }
         // The entry's own handle is dropped after the lock, with `shared`.
         self.shared.core.table().remove(self.index);
     }

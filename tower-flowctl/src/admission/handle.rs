@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     descriptors::{DescriptorGuard, ThresholdError},
-    reclaim::{recheck, reclaim},
+    reclaim::{recheck, reclaim_in_turns},
 };
 
 /// The admission control of a process: the limits, the connections of all its listeners, and the descriptors.
@@ -96,18 +96,27 @@ impl Admission {
 
     /// Closes up to `count` connections that are idle and were silent for so long, longest idle first and in order, and says
     /// how many: when something else than descriptors runs short, such as memory.
-    pub fn reclaim(&self, count: usize, silent: Duration) -> usize {
-        reclaim(&self.core, count, silent)
+    ///
+    /// A few go in every millisecond, 2,000 to 4,000 a second and more under pressure: thousands that end at once would hold up
+    /// the active ones.
+    ///
+    /// # Cancellation
+    /// What was closed until then stays so.
+    pub async fn reclaim(&self, count: usize, silent: Duration) -> usize {
+        reclaim_in_turns(&self.core, count, silent).await
     }
 
-    /// What keeps the deadlines and the descriptors' guard going, to be spawned on a runtime that stays responsive, such as
-    /// the management's. Without it the first `accept` spawns it on its own.
+    /// What keeps the deadlines and the descriptors' guard going, for a runtime of one's own that stays responsive, such as the
+    /// management's. Without it the first `accept` starts a thread for it.
     pub fn maintain(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
-        let claimed = self.core.claim_maintenance();
         let core = Arc::downgrade(&self.core);
+        // Made here, so that a future that is never polled lets go of the claim, too.
+        let claim = self
+            .core
+            .claim_maintenance()
+            .then(|| Disclaim(core.clone()));
         async move {
-            if claimed {
-                let _disclaim = Disclaim(core.clone());
+            if let Some(_claim) = claim {
                 maintenance::run(core).await;
             }
         }
@@ -117,14 +126,26 @@ impl Admission {
         &self.core
     }
 
+    /// Starts the maintenance unless somebody has. A thread of its own keeps time when all workers of the application compute, and
+    /// spares their runtime a timer that it would look at before every wait. It has no descriptors, and ends with the admission.
     pub(crate) fn ensure_maintained(&self) {
-        if self.core.claim_maintenance() {
-            let core = Arc::downgrade(&self.core);
-            tokio::spawn(async move {
-                let _disclaim = Disclaim(core.clone());
-                maintenance::run(core).await;
-            });
+        if !self.core.claim_maintenance() {
+            return;
         }
+        let core = Arc::downgrade(&self.core);
+        let disclaim = Disclaim(core.clone());
+        let maintenance = async move {
+            let _disclaim = disclaim;
+            maintenance::run(core).await;
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        let Ok(runtime) = runtime else { return };
+        // Without a thread the claim is dropped, and the next `accept` tries again.
+        let _ = std::thread::Builder::new()
+            .name("flowctl".to_owned())
+            .spawn(move || runtime.block_on(maintenance));
     }
 }
 

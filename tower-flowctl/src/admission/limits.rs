@@ -30,6 +30,11 @@ pub struct Limits {
     pub rate: Option<u32>,
     /// How long a client may be below `rate` before its connection is reset. Default 5 s.
     pub grace: Duration,
+    /// How many bytes the kernel holds unsent for a connection (`TCP_NOTSENT_LOWAT`, tcp(7), Linux), for connections from then on.
+    /// Default 128 KiB. What is on its way does not count, so that downloads are as fast as without; but a thousand clients
+    /// that take nothing hold that much each, and not the 4 MiB to which the kernel lets a socket's buffer grow, nor the time
+    /// to copy them.
+    pub unsent: Option<u32>,
     /// After a graceful close was asked of an idle connection, how long until it is reset. Default 500 ms: a peer that
     /// is gone never answers.
     pub close_grace: Duration,
@@ -67,6 +72,7 @@ impl Default for Limits {
             idle: Some(Duration::from_secs(75)),
             rate: Some(240),
             grace: Duration::from_secs(5),
+            unsent: Some(128 << 10),
             close_grace: Duration::from_millis(500),
             reclaim_after: Duration::from_secs(30),
             at_limit: AtLimit::Unavailable,
@@ -89,6 +95,7 @@ impl Limits {
             header: None,
             idle: None,
             rate: None,
+            unsent: None,
             ..Self::default()
         }
     }
@@ -143,6 +150,12 @@ impl Limits {
         self
     }
 
+    /// Sets [`unsent`](Self::unsent), in bytes.
+    pub fn unsent(mut self, bytes: impl Into<Option<u32>>) -> Self {
+        self.unsent = bytes.into();
+        self
+    }
+
     /// Sets [`close_grace`](Self::close_grace).
     pub fn close_grace(mut self, grace: Duration) -> Self {
         self.close_grace = grace;
@@ -179,6 +192,7 @@ impl Limits {
             ("accept_rate", self.accept_rate),
             ("accept_burst", Some(self.accept_burst)),
             ("rate", self.rate),
+            ("unsent", self.unsent),
         ];
         let durations = [
             ("handshake", self.handshake),

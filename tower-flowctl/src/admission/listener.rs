@@ -178,7 +178,7 @@ impl<A: Accept> AdmissionListener<A> {
         match reservation.name(address.ip(), limits) {
             Ok(()) => {
                 let place = reservation.take(io.descriptor());
-                Some((AdmittedStream::new(io, Vec::new(), place), address))
+                Some((AdmittedStream::new(io, Vec::new(), place, limits), address))
             }
             Err(refusal) => {
                 self.refuse(core, io, refusal, limits);
@@ -187,16 +187,18 @@ impl<A: Accept> AdmissionListener<A> {
         }
     }
 
-    fn refuse(&mut self, core: &Core, io: A::Io, refusal: Refusal, limits: &Limits) {
+    fn refuse(&mut self, core: &Arc<Core>, io: A::Io, refusal: Refusal, limits: &Limits) {
         core.counters.refused(refusal);
         let room = (core.descriptors.headroom() as usize / 2).min(LINGERING);
         let lingers = self.work.refusals.len() < room;
         if limits.at_limit == AtLimit::Unavailable && lingers {
             // Spread over a few seconds, so that they do not all come back at once.
             let retry_after = 1 + (core.counters.all_refused().iter().sum::<u64>() % 4) as u32;
-            self.work
-                .refusals
-                .push(Box::pin(refuse::unavailable(io, retry_after)));
+            let counted = core.refusing();
+            self.work.refusals.push(Box::pin(async move {
+                refuse::unavailable(io, retry_after).await;
+                drop(counted);
+            }));
         } else {
             refuse::reset(io);
         }
@@ -259,7 +261,7 @@ fn finish<A: Accept>(core: &Core, proxied: Proxied<A>, limits: &Limits) -> Optio
     match reservation.name(address.ip(), limits) {
         Ok(()) => {
             let place = reservation.take(io.descriptor());
-            Some((AdmittedStream::new(io, rest, place), address))
+            Some((AdmittedStream::new(io, rest, place, limits), address))
         }
         Err(refusal) => {
             core.counters.refused(refusal);

@@ -21,7 +21,7 @@
 //! | connect and hold | [`handshake`](Limits::handshake), [`header`](Limits::header) |
 //! | slowloris: a head byte by byte | [`header`](Limits::header) |
 //! | slow body | [`rate`](Limits::rate), while a handler waits for the body |
-//! | slow read | [`rate`](Limits::rate), while a response waits for the socket |
+//! | slow read | [`rate`](Limits::rate), while a response waits for the socket; [`unsent`](Limits::unsent) until then |
 //! | half-open: the peer is gone | the same, and [`idle`](Limits::idle) |
 //!
 //! A client that sends one slow stream of many on a fast HTTP/2 connection is not found: rates are a connection's.
@@ -36,7 +36,8 @@
 //!
 //! # Cost
 //! A read and a write each stamp their connection: a few loads and stores of its own memory, no lock, no clock. A request
-//! counts up and down. A connection is some hundred bytes.
+//! counts up and down. A connection is some hundred bytes. Deadlines are the business of one thread, which wakes ten times a
+//! second ([`Admission::maintain`] puts that elsewhere).
 
 mod accept;
 mod address;
@@ -82,4 +83,14 @@ pub use self::{
     state::{ConnectionState, Cut},
     stream::AdmittedStream,
 };
-pub(crate) use self::{clock::ticks, core::Core, shared::Shared};
+#[cfg(test)]
+pub(crate) use self::{
+    clock::TICK,
+    core::{CROWDED, Place},
+};
+pub(crate) use self::{
+    clock::ticks,
+    core::Core,
+    maintenance::{TURN, ends_a_turn},
+    shared::Shared,
+};

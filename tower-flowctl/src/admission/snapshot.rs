@@ -120,7 +120,7 @@ impl Snapshot {
                 used: core.descriptors.used(open),
                 limit: core.descriptors.limit(),
                 headroom: core.descriptors.headroom(),
-                unaccounted: core.descriptors.unaccounted(open),
+                unaccounted: core.unaccounted(),
                 pressure: core.descriptors.pressure(),
                 leak_reports: core.descriptors.leak_reports(),
                 last_leak: core.descriptors.last_leak(),

@@ -8,7 +8,7 @@ use std::{
 use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Connection, Shared, Transport, core::Place};
+use super::{Connection, Limits, Shared, Transport, core::Place};
 
 /// An admitted connection's transport. It stamps what happens on it, and ends when the connection is told to.
 pub struct AdmittedStream<S: Transport> {
@@ -27,7 +27,10 @@ struct Prefix {
 }
 
 impl<S: Transport> AdmittedStream<S> {
-    pub(crate) fn new(io: S, prefix: Vec<u8>, place: Place) -> Self {
+    pub(crate) fn new(io: S, prefix: Vec<u8>, place: Place, limits: &Limits) -> Self {
+        if let Some(bytes) = limits.unsent {
+            io.hold_unsent(bytes);
+        }
         Self {
             io,
             prefix: (!prefix.is_empty()).then(|| Prefix {
@@ -94,14 +97,13 @@ impl<S: Transport> AsyncRead for AdmittedStream<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        this.check_reset()?;
         if this.prefix.is_some() {
-            this.read_prefix(buf);
-            return Poll::Ready(Ok(()));
+            return this.read_prefix(buf);
         }
         let before = buf.filled().len();
         let read = Pin::new(&mut this.io).poll_read(cx, buf);
         let shared = this.place.shared();
+        // Whoever is to end is looked at when nothing comes, which is before every wait and so soon enough.
         if read.is_pending() {
             if is_kept(&this.reader, cx) && !shared.is_ending() {
                 return Poll::Pending;
@@ -118,9 +120,10 @@ impl<S: Transport> AsyncRead for AdmittedStream<S> {
 
 impl<S: Transport> AdmittedStream<S> {
     #[cold]
-    fn read_prefix(&mut self, buf: &mut ReadBuf<'_>) {
+    fn read_prefix(&mut self, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.check_reset()?;
         let Some(prefix) = &mut self.prefix else {
-            return;
+            return Poll::Ready(Ok(()));
         };
         let rest = &prefix.bytes[prefix.taken..];
         let count = rest.len().min(buf.remaining());
@@ -130,6 +133,7 @@ impl<S: Transport> AdmittedStream<S> {
             self.prefix = None;
         }
         self.shared().on_read(count);
+        Poll::Ready(Ok(()))
     }
 
     /// The task is a new one, or the connection is to end. A cell is empty once it has woken a task, so in the second case it
@@ -210,6 +214,10 @@ impl<S: Transport> Transport for AdmittedStream<S> {
 
     fn descriptor(&self) -> Option<i32> {
         self.io.descriptor()
+    }
+
+    fn hold_unsent(&self, bytes: u32) {
+        self.io.hold_unsent(bytes);
     }
 }
 

@@ -286,15 +286,16 @@ impl Descriptors {
         ticks(self.guard.leak_window)
     }
 
-    /// Open descriptors that are neither connections nor otherwise accounted for.
-    pub(crate) fn unaccounted(&self, open: u32) -> usize {
+    /// Open descriptors that are neither connections, admitted or being refused, nor otherwise accounted for.
+    pub(crate) fn unaccounted(&self, open: u32, refusing: u32) -> usize {
         let accounts: usize = self
             .guard
             .accounts
             .iter()
             .map(|account| (account.count)())
             .sum();
-        (self.used(open) as usize).saturating_sub(open as usize + accounts + self.spares.held())
+        let ours = open as usize + refusing as usize + self.spares.held();
+        (self.used(open) as usize).saturating_sub(ours + accounts)
     }
 
     /// Ends a window of the leak detector; true if it wants an inventory.

@@ -28,7 +28,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{task::yield_now, time::Instant};
 
 use crate::admission::{Admission, Connection, Cut, Shared};
 
@@ -64,6 +64,9 @@ pub struct CutConnection {
     pub in_flight: u32,
 }
 
+/// Idle connections that end at once, so that active ones get on meanwhile.
+const AT_ONCE: usize = 32;
+
 impl CutConnection {
     fn of(connection: &Connection) -> Self {
         Self {
@@ -90,8 +93,10 @@ impl Admission {
         self.ensure_maintained();
         core.begin_drain();
         let all: Vec<Arc<Shared>> = core.table().iter().cloned().collect();
-        for connection in &all {
-            connection.close(Cut::Drained);
+        for some in all.chunks(AT_ONCE) {
+            some.iter()
+                .for_each(|connection| connection.close(Cut::Drained));
+            yield_now().await;
         }
         let open = all.len();
         drop(all);

@@ -49,6 +49,12 @@ impl Queue {
         }
     }
 
+    /// Delays for clients that wait for `patience`: a half of it may pass in the queue, and a twentieth once the queue stands;
+    /// the rest is for the answer.
+    pub fn within(patience: Duration) -> Self {
+        Self::default().delays(patience / 20, patience / 2)
+    }
+
     /// Sets [`length`](Self::length).
     pub fn length(mut self, requests: usize) -> Self {
         self.length = requests;

@@ -2,12 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::sleep;
+
 use super::{
     deadline::{Deadlines, Verdict},
     table::Order,
 };
 use crate::{
-    admission::{Core, Cut, Limits, Shared, ticks},
+    admission::{Core, Cut, Limits, Shared, TURN, ends_a_turn, ticks},
     descriptors::Pressure,
 };
 
@@ -20,11 +22,26 @@ const FIRST_BYTE: u32 = 10;
 /// The steps under one lock, some tens of nanoseconds each.
 const BATCH: usize = 256;
 
-/// Ends what is past its deadline.
-pub(crate) fn check(core: &Core, deadlines: &Deadlines, now: u32) {
+/// What a [`check`] did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Checked {
+    /// Connections it ended.
+    pub(crate) ended: usize,
+    /// Whether there are others to be looked at by now.
+    pub(crate) more: bool,
+}
+
+/// Ends up to `may_end` connections that are past their deadline. It looks at so many only that nobody has to wait long for
+/// the lock or the thread; the rest is for the next turn.
+pub(crate) fn check(core: &Core, deadlines: &Deadlines, now: u32, may_end: usize) -> Checked {
+    /// Some hundred microseconds.
+    const BATCHES: usize = 8;
     let mut found: Vec<(Arc<Shared>, Verdict)> = Vec::new();
-    loop {
-        let more = check_batch(core, deadlines, now, &mut found);
+    let mut checked = Checked::default();
+    for _ in 0..BATCHES {
+        let rest = may_end - checked.ended;
+        checked.more = check_batch(core, deadlines, now, rest, &mut found);
+        checked.ended += found.len();
         // Wakers run foreign code: outside of the lock.
         for (connection, verdict) in found.drain(..) {
             match verdict {
@@ -33,16 +50,19 @@ pub(crate) fn check(core: &Core, deadlines: &Deadlines, now: u32) {
                 Verdict::Until(_) => {}
             }
         }
-        if !more {
-            return;
+        if !checked.more || checked.ended == may_end {
+            break;
         }
     }
+    checked
 }
 
+/// Whether there are more.
 fn check_batch(
     core: &Core,
     deadlines: &Deadlines,
     now: u32,
+    may_end: usize,
     found: &mut Vec<(Arc<Shared>, Verdict)>,
 ) -> bool {
     let mut table = core.table();
@@ -50,6 +70,9 @@ fn check_batch(
         let Some((_, index)) = table.first(Order::Check).filter(|(key, _)| *key <= now) else {
             return false;
         };
+        if found.len() == may_end {
+            return true;
+        }
         let Some((connection, mark)) = table.get(index) else {
             return false;
         };
@@ -74,14 +97,13 @@ fn check_batch(
 }
 
 /// Closes up to `want` connections that were silent for so long, longest idle first, and says how many.
-pub(crate) fn reclaim(core: &Core, want: usize, silent: Duration) -> usize {
+fn reclaim(core: &Core, want: usize, silence: Silence) -> usize {
     let now = core.clock.now();
-    let silent = if silent.is_zero() { 0 } else { ticks(silent) };
     let close_grace = ticks(core.limits.load().close_grace);
     let mut closed = 0;
     let mut found = Vec::new();
     while closed < want {
-        let more = reclaim_batch(core, want - closed, silent, close_grace, now, &mut found);
+        let more = reclaim_batch(core, want - closed, silence, close_grace, now, &mut found);
         closed += found.len();
         for connection in found.drain(..) {
             connection.close(Cut::Reclaimed);
@@ -93,15 +115,49 @@ pub(crate) fn reclaim(core: &Core, want: usize, silent: Duration) -> usize {
     closed
 }
 
+/// As [`reclaim`], a few at a time with pauses, so that active connections are not held up by hundreds that end at once.
+pub(crate) async fn reclaim_in_turns(core: &Core, want: usize, silent: Duration) -> usize {
+    let silence = Silence::of(silent);
+    let mut closed = 0;
+    while closed < want {
+        let turn = ends_a_turn(core.descriptors.pressure()).min(want - closed);
+        let count = reclaim(core, turn, silence);
+        closed += count;
+        if count < turn {
+            break;
+        }
+        sleep(TURN).await;
+    }
+    closed
+}
+
+/// For how long a connection must have been silent to be reclaimed, in ticks.
+#[derive(Clone, Copy, Debug)]
+struct Silence {
+    idle: u32,
+    /// Without a byte yet.
+    new: u32,
+}
+
+impl Silence {
+    fn of(silent: Duration) -> Self {
+        let idle = if silent.is_zero() { 0 } else { ticks(silent) };
+        Self {
+            idle,
+            new: idle.max(FIRST_BYTE),
+        }
+    }
+}
+
 fn reclaim_batch(
     core: &Core,
     want: usize,
-    silent: u32,
+    silence: Silence,
     close_grace: u32,
     now: u32,
     found: &mut Vec<Arc<Shared>>,
 ) -> bool {
-    let latest = now.saturating_sub(silent);
+    let latest = now.saturating_sub(silence.idle);
     let mut table = core.table();
     for _ in 0..BATCH {
         if found.len() == want {
@@ -117,7 +173,7 @@ fn reclaim_batch(
             return false;
         };
         let last = connection.last();
-        let is_new = connection.head_since().is_some() && now < last + FIRST_BYTE;
+        let is_new = connection.head_since().is_some() && now < last + silence.new;
         if connection.is_busy() || is_new {
             // To be busy is to be active now. Behind `latest` it is out of the way of this walk.
             table.put(Order::Activity, index, now.max(latest + 1));
@@ -148,21 +204,43 @@ pub(crate) fn recheck(core: &Core, now: u32) {
     }
 }
 
-/// A newcomer found no descriptor: closes some of the longest idle at once, and says how many.
+/// A newcomer found no descriptor: closes some of the longest idle at once, and says how many are on their way out.
 pub(crate) fn make_room(core: &Core) -> usize {
     /// nginx's number, too: enough that not every newcomer has to ask, and few enough that a burst does not cost everybody
     /// else their connection.
     const AT_ONCE: u32 = 32;
-    let want = core.descriptors.excess(core.open()).clamp(1, AT_ONCE);
-    // However short its silence: the newcomer has a request for certain, the idle ones may never.
-    reclaim(core, want as usize, Duration::ZERO)
+    // Those of an earlier newcomer may not have run yet; only what they leave over is asked of others.
+    let promised = core.promised();
+    if promised > 0 {
+        return promised as usize;
+    }
+    let want = core.descriptors.excess(core.open()).clamp(1, AT_ONCE) as usize;
+    // However short its silence: the newcomer has a request for certain, the idle ones may never. Whoever came a moment ago and
+    // has said nothing yet is spared, unless all are like that: a flood of such must not keep everybody out.
+    let silence = Silence {
+        idle: 0,
+        new: if core.is_crowded() { 2 } else { FIRST_BYTE },
+    };
+    let count = reclaim(core, want, silence);
+    if count == 0 {
+        core.set_crowded();
+    }
+    core.promise(count as u32);
+    count
+}
+
+/// What the pressure asks for until the next sample.
+#[derive(Debug, Default)]
+pub(crate) struct Relief {
+    want: usize,
+    silent: Duration,
 }
 
 /// What the pressure asks for, once a sample.
-pub(crate) fn relieve(core: &Core, limits: &Limits) -> usize {
+pub(crate) fn relief(core: &Core, limits: &Limits) -> Relief {
     let open = core.open();
-    let silence = match core.descriptors.pressure() {
-        Pressure::Normal => return 0,
+    let silent = match core.descriptors.pressure() {
+        Pressure::Normal => return Relief::default(),
         Pressure::High => {
             let severity = core.descriptors.severity(open);
             limits
@@ -172,5 +250,115 @@ pub(crate) fn relieve(core: &Core, limits: &Limits) -> usize {
         }
         Pressure::Critical => LEAST_SILENCE,
     };
-    reclaim(core, core.descriptors.excess(open) as usize, silence)
+    Relief {
+        want: core.descriptors.excess(open) as usize,
+        silent,
+    }
+}
+
+impl Relief {
+    /// Closes up to `may_end` connections; true if there are more.
+    pub(crate) fn turn(&mut self, core: &Core, may_end: usize) -> bool {
+        let turn = self.want.min(may_end);
+        let count = reclaim(core, turn, Silence::of(self.silent));
+        self.want = if count < turn { 0 } else { self.want - count };
+        self.want > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::{Admission, CROWDED, Place, TICK};
+
+    fn core() -> Arc<Core> {
+        let limits = Limits::none().idle(Duration::from_secs(1));
+        let admission = Admission::builder().limits(limits).build().unwrap();
+        Arc::clone(admission.core())
+    }
+
+    /// A connection whose first request is still to come.
+    fn silent(core: &Arc<Core>) -> Place {
+        let place = core.enter(0).take(None);
+        place.shared().set_established();
+        place
+    }
+
+    fn idle(core: &Arc<Core>) -> Place {
+        let place = silent(core);
+        place.shared().begin();
+        place.shared().end();
+        place
+    }
+
+    fn closing(places: &[Place]) -> Vec<bool> {
+        places
+            .iter()
+            .map(|place| place.shared().is_closing())
+            .collect()
+    }
+
+    async fn pass(core: &Core, ticks: u32) {
+        tokio::time::advance(TICK * ticks).await;
+        core.clock.advance();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_check_ends_a_few_and_leaves_the_rest_to_the_next_turn() {
+        let core = core();
+        let mut places: Vec<Place> = (0..10).map(|_| idle(&core)).collect();
+        pass(&core, 10).await;
+        let deadlines = Deadlines::new(&core.limits.load(), 1.0);
+        for (ended, more) in [(4, true), (4, true), (2, false)] {
+            let checked = check(&core, &deadlines, core.clock.now(), 4);
+            assert_eq!((checked.ended, checked.more), (ended, more));
+            let count = closing(&places).iter().filter(|closing| **closing).count();
+            assert_eq!(count, ended);
+            // As their tasks do.
+            places.retain(|place| !place.shared().is_closing());
+        }
+        assert!(places.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn newcomers_share_the_room_that_is_being_made() {
+        let core = core();
+        let mut places: Vec<Place> = (0..3).map(|_| idle(&core)).collect();
+        // There are descriptors enough in this process, so that one is closed at a time.
+        assert_eq!(make_room(&core), 1);
+        assert_eq!(make_room(&core), 1);
+        assert_eq!(closing(&places), [true, false, false]);
+        places.remove(0);
+        assert_eq!(make_room(&core), 1);
+        assert_eq!(closing(&places), [true, false]);
+        // One that does not end, since a request has come, is not waited for much longer.
+        core.forget_promises();
+        assert_eq!(make_room(&core), 1);
+        assert_eq!(closing(&places), [true, true]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_silent_are_spared_for_a_second_unless_all_are_silent() {
+        let core = core();
+        let places = [silent(&core)];
+        pass(&core, 3).await;
+        assert_eq!(make_room(&core), 0);
+        assert!(core.is_crowded());
+        pass(&core, 1).await;
+        assert_eq!(make_room(&core), 1);
+        assert_eq!(closing(&places), [true]);
+        pass(&core, CROWDED).await;
+        assert!(!core.is_crowded());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reclaim_in_turns_closes_as_many_as_were_asked_for() {
+        let core = core();
+        let places: Vec<Place> = (0..10).map(|_| idle(&core)).collect();
+        assert_eq!(reclaim_in_turns(&core, 7, Duration::ZERO).await, 7);
+        let closing = closing(&places);
+        assert!(closing[..7].iter().all(|closing| *closing));
+        assert!(closing[7..].iter().all(|closing| !*closing));
+        assert_eq!(reclaim_in_turns(&core, 7, Duration::ZERO).await, 3);
+    }
 }
