@@ -183,6 +183,11 @@ pub(crate) fn before_all_others() -> Result<(), String> {
     chrt(&["--fifo", "--pid", "1", &std::process::id().to_string()])
 }
 
+/// Takes a process out of [`before_all_others`] again: there its own threads would not take turns on their core.
+pub(crate) fn among_others(pid: u32) -> Result<(), String> {
+    chrt(&["--all-tasks", "--other", "--pid", "0", &pid.to_string()])
+}
+
 /// A command that is not put before all others by [`before_all_others`]: to compile is not to measure.
 pub(crate) fn in_turn(program: &str) -> Command {
     let mut command = Command::new("chrt");

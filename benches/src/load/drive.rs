@@ -345,7 +345,12 @@ impl Worker {
             let Some(pending) = self.connection.settle(answer.tag) else {
                 continue;
             };
-            match self.plan.asks[pending.ask].fault(answer.status, answer.length) {
+            let ask = &self.plan.asks[pending.ask];
+            if ask.refusal == Some(answer.status) {
+                seen.refused += 1;
+                continue;
+            }
+            match ask.fault(answer.status, answer.length) {
                 None => {
                     let (waited, served) = (now - pending.due, now - pending.sent);
                     seen.right(pending.ask, answer.length, waited, served);

@@ -9,6 +9,8 @@ use hdrhistogram::Histogram;
 pub struct Outcome {
     /// Requests answered rightly.
     pub answered: u64,
+    /// Requests turned away with the status that the ask allows for that.
+    pub refused: u64,
     /// Bytes of bodies of all answers.
     pub bytes: u64,
     /// Connections opened anew because the server had closed one between requests.
@@ -34,6 +36,7 @@ impl Outcome {
         let histogram = || histogram().map_err(|e| e.to_string());
         Ok(Self {
             answered: 0,
+            refused: 0,
             bytes: 0,
             reconnects: 0,
             errors: BTreeMap::new(),
@@ -61,6 +64,7 @@ impl Outcome {
     pub(super) fn add(&mut self, other: &Self) -> Result<(), String> {
         let text = |e: hdrhistogram::AdditionError| e.to_string();
         self.answered += other.answered;
+        self.refused += other.refused;
         self.bytes += other.bytes;
         self.reconnects += other.reconnects;
         for (error, count) in &other.errors {

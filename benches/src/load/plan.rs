@@ -125,6 +125,8 @@ pub struct Ask {
     pub status: u16,
     /// Bytes of the body that are right; any number when not given.
     pub length: Option<u64>,
+    /// A status by which a server under overload turns a request away: no answer, and no fault either.
+    pub refusal: Option<u16>,
 }
 
 impl Ask {
@@ -137,6 +139,7 @@ impl Ask {
             body: Vec::new(),
             status: 200,
             length: None,
+            refusal: None,
         }
     }
 
@@ -164,6 +167,12 @@ impl Ask {
     /// With the length of the body that alone is right.
     pub fn length(mut self, length: u64) -> Self {
         self.length = Some(length);
+        self
+    }
+
+    /// With a status by which it may be turned away.
+    pub fn or_refused(mut self, status: u16) -> Self {
+        self.refusal = Some(status);
         self
     }
 

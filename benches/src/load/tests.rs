@@ -158,6 +158,25 @@ fn a_wrong_length_is_an_error() {
     assert!(error.contains("5 bytes, right are 6"), "{error}");
 }
 
+#[test]
+fn who_is_turned_away_is_counted_and_the_load_goes_on() {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    async fn full() -> (StatusCode, &'static str) {
+        match ASKED.fetch_add(1, Relaxed) % 10 {
+            0 => (StatusCode::OK, "hello"),
+            _ => (StatusCode::SERVICE_UNAVAILABLE, "full"),
+        }
+    }
+    let (address, _stop) = serve(Router::new().route("/", get(full)));
+    let outcome = run(&Plan {
+        span: Span::Requests(3_000),
+        ..Plan::new(address, vec![Ask::get("/").length(5).or_refused(503)])
+    });
+    let outcome = outcome.and_then(super::Outcome::checked).unwrap();
+    assert_eq!((outcome.answered, outcome.refused), (300, 2_700));
+    assert_eq!(outcome.latency.len(), 300);
+}
+
 /// A server that does nothing for a moment, once: of a closed loop with one connection a single request meets the
 /// stall, of requests that come when they are due all those due in that time do.
 #[test]

@@ -98,14 +98,17 @@ fn honest(server: SocketAddr, seconds: u64) -> Result<(f64, u64), String> {
 fn under(attack: Attack, server: SocketAddr) -> Result<(f64, u64, usize), String> {
     let (ready, is_ready) = mpsc::channel();
     let attackers = thread::spawn(move || clients::run(attackers(attack, server, ready)));
-    is_ready.recv().map_err(|_| "the attackers did not begin")?;
+    let connected = is_ready.recv().map_err(|_| "the attackers did not begin")?;
+    if connected < ATTACKERS {
+        return Err(format!("only {connected} of {ATTACKERS} attackers"));
+    }
     let (p99, failures) = honest(server, 6)?;
     let left = attackers.join().map_err(|_| "the attackers failed")??;
     Ok((p99, failures, left))
 }
 
 /// Attacks for eight seconds; how many are still connected then.
-async fn attackers(attack: Attack, server: SocketAddr, ready: mpsc::Sender<()>) -> usize {
+async fn attackers(attack: Attack, server: SocketAddr, ready: mpsc::Sender<usize>) -> usize {
     let mut set = JoinSet::new();
     for number in 0..ATTACKERS {
         set.spawn(async move {
@@ -118,7 +121,7 @@ async fn attackers(attack: Attack, server: SocketAddr, ready: mpsc::Sender<()>) 
     while let Some(client) = set.join_next().await {
         connected.extend(client.ok().flatten());
     }
-    let _ = ready.send(());
+    let _ = ready.send(connected.len());
     for _ in 0..16 {
         tokio::time::sleep(Duration::from_millis(500)).await;
         if attack.dribbles() {

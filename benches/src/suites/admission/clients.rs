@@ -25,13 +25,17 @@ pub(super) fn run<F: Future>(clients: F) -> Result<F::Output, String> {
     })?
 }
 
+/// How long a client tries to connect: a SYN that the server's queue had no place for is sent again after one second and after
+/// three.
+const CONNECT: Duration = Duration::from_secs(5);
+
 /// Connects, the n-th client from the n-hundredth address of 127.0.1/24.
 pub(super) async fn connect(server: SocketAddr, number: usize) -> Option<TcpStream> {
     let socket = TcpSocket::new_v4().ok()?;
     let host = u8::try_from(1 + number / 100 % 250).ok()?;
     let net = u8::try_from(1 + number / 25_000).ok()?;
     socket.bind(([127, 0, net, host], 0).into()).ok()?;
-    let connected = timeout(Duration::from_secs(1), socket.connect(server)).await;
+    let connected = timeout(CONNECT, socket.connect(server)).await;
     connected.ok()?.ok()
 }
 

@@ -73,12 +73,19 @@ impl Listener for Pipes {
     }
 }
 
-/// A pass of requests on one connection, one after the other.
+/// A pass of requests on one connection, one after the other. The process has a second thread, which only waits: every server has
+/// several, and with the first one the C library's allocator and system calls become dearer, which is not to be charged to whoever
+/// starts it.
 fn pass<F, S>(serve: F) -> Pass
 where
     F: FnOnce(Receiver<DuplexStream>, Router) -> S,
     S: Future<Output = io::Result<()>> + Send + 'static,
 {
+    std::thread::spawn(|| {
+        loop {
+            std::thread::park();
+        }
+    });
     let runtime: Runtime = Builder::new_current_thread()
         .enable_all()
         .build()

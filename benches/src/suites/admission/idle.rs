@@ -1,34 +1,41 @@
 //! Idle keep-alive connections: what each costs, and what it takes to close 10,000 of them beside active ones.
+//!
+//! Where a process may not have descriptors enough, several servers hold a part each; the clients are other processes.
 
-use std::{net::SocketAddr, sync::mpsc, thread, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    thread,
+    time::{Duration, Instant},
+};
 
-use tokio::{io::AsyncWriteExt, time::Instant};
+use tokio::io::AsyncWriteExt;
 
 use super::{clients, server::set_descriptors, start};
 use crate::{
     load::{self, Ask, Pace, Plan, Span},
-    process::{Cores, Server, on_core},
+    process::{Cores, Server, Usage, announce, on_core},
     report::{Report, Table, number},
     suite::Options,
 };
 
+/// Descriptors that a process needs beside those of its connections.
+const OTHERS: usize = 500;
+
 pub(super) fn run(options: &Options, report: &mut Report) -> Result<(), String> {
-    let may = set_descriptors(u64::MAX)?;
-    let wanted = options.pick(5_000, 50_000);
-    let count = wanted.min(
-        usize::try_from(may)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(500),
-    );
-    if count < wanted {
+    let wanted: usize = options.pick(5_000, 50_000);
+    let may = usize::try_from(set_descriptors(u64::MAX)?).unwrap_or(usize::MAX);
+    let pairs = wanted.div_ceil(may.saturating_sub(OTHERS).max(1));
+    if pairs > 1 {
         report.note(format!(
-            "Idle connections: {count} instead of {wanted}, since a process may have {may} descriptors here."
+            "{wanted} idle connections: in {pairs} servers, since a process may have {may} descriptors here."
         ));
     }
     let mut table = Table::new(
-        format!("{count} idle connections"),
+        format!("{wanted} idle connections"),
         &[
             "server",
+            "held",
             "KiB resident each",
             "CPU us each to accept and answer",
         ],
@@ -37,22 +44,92 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<(), String> 
         .into_iter()
         .filter(|name| options.wants_peer(name))
     {
-        let server = start(name, &["idle"])?;
-        let before = server.usage();
-        let held = clients::run(hold(server.address, count))?;
-        let after = server.usage();
-        let each = |value: f64| number(value / held.len() as f64);
+        let pairs = (0..pairs)
+            .map(|part| Pair::start(name, wanted * (part + 1) / pairs - wanted * part / pairs))
+            .collect::<Result<Vec<_>, _>>()?;
+        let held: u64 = pairs.iter().map(Pair::held).sum();
+        let resident: u64 = pairs.iter().map(Pair::resident).sum();
+        let cpu: Duration = pairs.iter().map(Pair::cpu).sum();
         table.row(vec![
             name.to_owned(),
-            each((after.resident - before.resident) as f64 / 1024.0),
-            each((after.cpu - before.cpu).as_secs_f64() * 1e6),
+            held.to_string(),
+            number(resident as f64 / held as f64 / 1024.0),
+            number(cpu.as_secs_f64() * 1e6 / held as f64),
         ]);
         if name == "ours" {
-            reclaim(&server, &held, report)?;
+            reclaim(&pairs[0], options, report)?;
         }
     }
     report.table(table);
     Ok(())
+}
+
+/// A server and the clients that stay connected to it, until this is dropped.
+struct Pair {
+    server: Server,
+    before: Usage,
+    after: Usage,
+    _clients: Server,
+}
+
+impl Pair {
+    fn start(kind: &str, count: usize) -> Result<Self, String> {
+        let server = start(kind, &["idle"])?;
+        let before = server.usage();
+        let (address, count) = (server.address.to_string(), count.to_string());
+        let core = Cores::split().client.to_string();
+        let clients = start("clients", &[&address, &count, &core])?;
+        let after = server.usage();
+        Ok(Self {
+            server,
+            before,
+            after,
+            _clients: clients,
+        })
+    }
+
+    fn held(&self) -> u64 {
+        self.after
+            .descriptors
+            .saturating_sub(self.before.descriptors)
+    }
+
+    fn resident(&self) -> u64 {
+        self.after.resident.saturating_sub(self.before.resident)
+    }
+
+    fn cpu(&self) -> Duration {
+        self.after.cpu.saturating_sub(self.before.cpu)
+    }
+}
+
+/// The clients' process: `ADDRESS COUNT CORE`. It announces the server's address once all connections have had an answer, and
+/// holds them until its driver lets go of it.
+pub(super) fn clients(arguments: &[String]) -> Result<(), String> {
+    let [address, count, core] = arguments else {
+        return Err("clients need an address, their number and a core".into());
+    };
+    let server: SocketAddr = address
+        .parse()
+        .map_err(|_| format!("no address: {address}"))?;
+    let count: usize = count.parse().map_err(|_| format!("no number: {count}"))?;
+    let core: usize = core.parse().map_err(|_| format!("no core: {core}"))?;
+    set_descriptors(u64::MAX)?;
+    let held = on_core(core, || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| e.to_string())?;
+        Ok::<_, String>(runtime.block_on(hold(server, count)))
+    })??;
+    if held.len() < count {
+        return Err(format!("only {} of {count} connections", held.len()));
+    }
+    announce(server);
+    loop {
+        // `announce` ends the process.
+        thread::park();
+    }
 }
 
 /// Connections that have had an answer.
@@ -72,56 +149,56 @@ async fn hold(server: SocketAddr, count: usize) -> Vec<std::net::TcpStream> {
     held
 }
 
-fn reclaim(
-    server: &Server,
-    held: &[std::net::TcpStream],
-    report: &mut Report,
-) -> Result<(), String> {
-    let address = server.address;
-    let count = (held.len() * 4 / 5).min(10_000);
-    let quiet = active(address, 2)?;
-    let (go, goes) = mpsc::channel();
-    let pid = server.pid();
+/// 10,000 of them are closed, which is spread over some seconds, while active requests go on.
+fn reclaim(pair: &Pair, options: &Options, report: &mut Report) -> Result<(), String> {
+    let address = pair.server.address;
+    let pid = pair.server.pid();
+    let count = (pair.held() * 4 / 5).min(10_000);
+    // Shorter than the reclaim takes.
+    let seconds = options.pick(1, 2);
+    let begun = Usage::of(pid);
+    let quiet = active(address, seconds)?;
+    let quiet_cpu = Usage::of(pid).cpu - begun.cpu;
     let reclaimed = thread::spawn(move || {
-        clients::run(async move {
-            let _ = goes.recv();
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            let before = crate::process::Usage::of(pid);
-            let path = format!("/reclaim/{count}");
-            clients::visit(address, &path, Duration::from_secs(10)).await;
-            let begun = Instant::now();
-            while crate::process::Usage::of(pid).descriptors + count as u64
-                > before.descriptors + 20
-                && begun.elapsed() < Duration::from_secs(10)
-            {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            (
-                begun.elapsed(),
-                crate::process::Usage::of(pid).cpu - before.cpu,
-            )
-        })
+        let path = format!("/reclaim/{count}");
+        let before = Usage::of(pid);
+        let begun = Instant::now();
+        let asked = clients::run(clients::visit(address, &path, Duration::from_secs(30)))?;
+        asked.ok_or("the reclaim was not answered")?;
+        let left = before.descriptors.saturating_sub(count) + 20;
+        while descriptors(pid).map_err(|e| e.to_string())? > left
+            && begun.elapsed() < Duration::from_secs(30)
+        {
+            thread::sleep(Duration::from_millis(100));
+        }
+        Ok::<_, String>(begun.elapsed())
     });
-    let _ = go.send(());
-    let disturbed = active(address, 2)?;
-    let (took, cpu) = reclaimed.join().map_err(|_| "the reclaim failed")??;
+    let before = Usage::of(pid);
+    let disturbed = active(address, seconds)?;
+    let took = reclaimed.join().map_err(|_| "the reclaim failed")??;
+    let cpu = Usage::of(pid).cpu - before.cpu;
     let mut table = Table::new(
-        format!("{count} idle connections closed at once"),
+        format!("{count} idle connections closed beside 500 active requests a second"),
         &[
-            "took ms",
-            "CPU ms, active requests included",
-            "p99 of 500 active requests a second before ms",
-            "p99 meanwhile ms",
+            "took s",
+            "CPU ms",
+            "p99 ms of active requests before",
+            "p99 ms meanwhile",
         ],
     );
     table.row(vec![
-        number(took.as_secs_f64() * 1e3),
-        number(cpu.as_secs_f64() * 1e3),
+        number(took.as_secs_f64()),
+        number(cpu.saturating_sub(quiet_cpu).as_secs_f64() * 1e3),
         number(quiet),
         number(disturbed),
     ]);
     report.table(table);
     Ok(())
+}
+
+/// The number of open descriptors, without a walk (Linux 6.2).
+fn descriptors(pid: u32) -> io::Result<u64> {
+    Ok(std::fs::metadata(format!("/proc/{pid}/fd"))?.len())
 }
 
 fn active(server: SocketAddr, seconds: u64) -> Result<f64, String> {

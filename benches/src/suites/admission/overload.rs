@@ -5,10 +5,14 @@ use std::{net::SocketAddr, thread, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{clients, start};
+use super::{
+    clients,
+    server::{PLACES, TARGET},
+    start,
+};
 use crate::{
-    load::{self, Ask, Pace, Plan, Span},
-    process::{Cores, free_address, on_core},
+    load::{self, Ask, Outcome, Pace, Plan, Span},
+    process::{Cores, among_others, free_address, on_core},
     report::{Report, Table, number},
     suite::Options,
 };
@@ -18,6 +22,9 @@ pub(super) fn management(options: &Options, report: &mut Report) -> Result<(), S
     let management = free_address()?;
     let text = management.to_string();
     let server = start("ours", &["managed", &text])?;
+    if options.priority {
+        among_others(server.pid())?;
+    }
     let seconds = options.pick(2, 10);
     let mut table = Table::new(
         "Health checks while the public port is at 100 % CPU",
@@ -63,18 +70,22 @@ async fn check(server: SocketAddr, seconds: u64) -> (usize, Vec<Duration>) {
     (asked, times)
 }
 
-/// What a client waits for.
-const TARGET: Duration = Duration::from_millis(100);
-
-/// A backend that takes 1,000 requests a second, at that rate and at 3,000; answers within 100 ms are good.
+/// A backend with ten places at three times what it can do. What it can do is measured first, by a closed loop without any limit
+/// in front. The backend waits and does not compute, and everybody else has a core, so that only the places are scarce. An
+/// answer within 100 ms of when its request was due is good; a request may be turned away by 503.
 pub(super) fn run(options: &Options, report: &mut Report) -> Result<(), String> {
+    let peak = peak(options)?;
     let mut table = Table::new(
-        "3,000 requests a second for 1,000 that can be answered",
+        format!(
+            "Three times the load that can be answered, which is {} requests a second",
+            number(peak)
+        ),
         &[
             "server",
-            "good answers/s at 1,000/s",
-            "good answers/s at 3,000/s",
-            "p99 of answers ms at 3,000/s",
+            "good answers/s",
+            "of the peak",
+            "p99 of answers ms",
+            "turned away",
         ],
     );
     let kinds = [
@@ -84,31 +95,49 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<(), String> 
     ];
     for (kind, title, _) in kinds.iter().filter(|(_, _, peer)| options.wants_peer(peer)) {
         let server = start(kind, &["overload"])?;
-        let (peak, _) = good(server.address, 1000.0, options.pick(3, 10))?;
-        let (goodput, p99) = good(server.address, 3000.0, options.pick(3, 10))?;
+        let seconds = options.pick(3, 8);
+        let outcome = overload(server.address, 3.0 * peak, seconds)?;
+        let good = outcome.latency.count_between(0, nanos(TARGET)) as f64 / seconds as f64;
+        let asked = outcome.answered + outcome.refused;
         table.row(vec![
             (*title).to_owned(),
-            number(peak),
-            number(goodput),
-            number(p99),
+            number(good),
+            format!("{:.0} %", 100.0 * good / peak),
+            number(outcome.latency_micros(0.99) / 1e3),
+            format!("{:.0} %", 100.0 * outcome.refused as f64 / asked as f64),
         ]);
     }
     report.table(table);
     Ok(())
 }
 
-/// Answers a second within the target, and the p99 of all answers in milliseconds.
-fn good(server: SocketAddr, per_second: f64, seconds: u64) -> Result<(f64, f64), String> {
+/// The most good answers a second that the backend gives.
+fn peak(options: &Options) -> Result<f64, String> {
+    let server = start("axum", &["overload"])?;
+    let seconds = options.pick(2, 5);
+    let plan = Plan {
+        connections: 2 * PLACES,
+        span: Span::Time(Duration::from_secs(seconds)),
+        warm_up: Duration::from_secs(1),
+        ..Plan::new(server.address, vec![Ask::get("/backend").length(4)])
+    };
+    let outcome = on_core(Cores::split().client, || load::run(&plan))??.checked()?;
+    Ok(outcome.latency.count_between(0, nanos(TARGET)) as f64 / outcome.elapsed.as_secs_f64())
+}
+
+/// The load that is measured follows on one of the same kind, in which limits find themselves.
+fn overload(server: SocketAddr, per_second: f64, seconds: u64) -> Result<Outcome, String> {
     let plan = Plan {
         connections: 1000,
         pace: Pace::Constant { per_second },
         span: Span::Time(Duration::from_secs(seconds)),
-        warm_up: Duration::from_secs(2),
+        warm_up: Duration::from_secs(3),
         deadline: Duration::from_secs(30),
-        ..Plan::new(server, vec![Ask::get("/backend").length(4)])
+        ..Plan::new(server, vec![Ask::get("/backend").length(4).or_refused(503)])
     };
-    let outcome = on_core(Cores::split().client, || load::run(&plan))??;
-    let target = u64::try_from(TARGET.as_nanos()).unwrap_or(u64::MAX);
-    let good = outcome.latency.count_between(0, target) as f64;
-    Ok((good / seconds as f64, outcome.latency_micros(0.99) / 1e3))
+    on_core(Cores::split().client, || load::run(&plan))??.checked()
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -2,21 +2,25 @@
 
 use std::{
     convert::Infallible,
-    net::SocketAddr,
-    sync::Arc,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, Bytes},
     error_handling::HandleErrorLayer,
     extract::{Path, State},
     http::StatusCode,
     routing::{get, post},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::Semaphore,
+};
 use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer, load_shed::LoadShedLayer};
 use tower_flowctl::{
     admission::{Admission, Class, CountRequests, Limits},
@@ -26,11 +30,14 @@ use tower_flowctl::{
 
 use crate::process::announce;
 
-/// `KIND [few-descriptors | attacked | idle | managed ADDRESS]`.
+/// `KIND [few-descriptors | attacked | idle | managed ADDRESS]`, or `clients ...` for those that idle.
 pub(super) fn serve(arguments: &[String]) -> Result<(), String> {
     let [kind, rest @ ..] = arguments else {
         return Err("a kind of server is needed".into());
     };
+    if kind == "clients" {
+        return super::idle::clients(rest);
+    }
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     let few = rest.first() == Some(&"few-descriptors");
     set_descriptors(if few { 256 } else { u64::MAX })?;
@@ -74,9 +81,7 @@ async fn run(kind: &str, settings: &[&str]) -> Result<(), String> {
         _ => None,
     };
     let app = limited(kind, app(admission.clone()));
-    let socket = TcpListener::bind("127.0.0.1:0")
-        .await
-        .map_err(|e| e.to_string())?;
+    let socket = listen().map_err(|e| e.to_string())?;
     announce(socket.local_addr().map_err(|e| e.to_string())?);
     let result = if kind == "ours" {
         axum::serve(admission.listener(socket), CountRequests::new(app)).await
@@ -86,6 +91,15 @@ async fn run(kind: &str, settings: &[&str]) -> Result<(), String> {
     drop(management);
     result.map_err(|e| e.to_string())
 }
+
+/// The queue of connections that wait to be accepted is as long as everybody's here: a burst shall meet the server, not the kernel.
+fn listen() -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    socket.listen(BACKLOG)
+}
+
+const BACKLOG: u32 = 4096;
 
 fn manage(admission: &Admission, address: &str) -> Result<Management, String> {
     let socket = std::net::TcpListener::bind(address).map_err(|e| format!("{address}: {e}"))?;
@@ -100,7 +114,7 @@ fn manage(admission: &Admission, address: &str) -> Result<Management, String> {
 fn limited(kind: &str, app: Router) -> Router {
     match kind {
         "adaptive" => {
-            let limiter = Limiter::new(Gradient::default(), Queue::default());
+            let limiter = Limiter::new(Gradient::default(), Queue::within(TARGET));
             app.layer(AdaptiveLimitLayer::new(limiter))
         }
         "tower" => app.layer(
@@ -116,9 +130,12 @@ fn limited(kind: &str, app: Router) -> Router {
     }
 }
 
-/// The backend has so many places of `SERVICE` each, so it takes 1000 requests a second.
-const PLACES: usize = 10;
+/// The backend has so many places of `SERVICE` each, so it takes somewhat less than 1000 requests a second.
+pub(super) const PLACES: usize = 10;
 const SERVICE: Duration = Duration::from_millis(10);
+
+/// What a client of the backend waits for.
+pub(super) const TARGET: Duration = Duration::from_millis(100);
 
 #[derive(Clone)]
 struct App {
@@ -136,12 +153,18 @@ fn app(admission: Admission) -> Router {
             "/body",
             post(|body: String| async move { body.len().to_string() }),
         )
-        .route("/large", get(|| async { Body::from(vec![b'x'; 16 << 20]) }))
+        .route("/large", get(large))
         .route("/reclaim/{count}", get(reclaim))
         .with_state(App {
             admission,
             places: Arc::new(Semaphore::new(PLACES)),
         })
+}
+
+/// 16 MiB that are there already: a thousand slow readers shall hold sockets, not copies.
+async fn large() -> Body {
+    static LARGE: LazyLock<Bytes> = LazyLock::new(|| vec![b'x'; 16 << 20].into());
+    Body::from(LARGE.clone())
 }
 
 /// Two milliseconds of computing.
@@ -161,7 +184,10 @@ async fn backend(State(app): State<App>) -> &'static str {
 }
 
 async fn reclaim(State(app): State<App>, Path(count): Path<usize>) -> String {
-    app.admission.reclaim(count, Duration::ZERO).to_string()
+    app.admission
+        .reclaim(count, Duration::ZERO)
+        .await
+        .to_string()
 }
 
 /// The configuration of nginx, with as many connections as descriptors let it.
@@ -170,7 +196,7 @@ pub(super) fn nginx(dir: &std::path::Path, address: SocketAddr) -> Result<String
         "daemon off; master_process off; pid {dir}/nginx.pid; error_log /dev/null crit; worker_rlimit_nofile 256;\n\
          events {{ worker_connections 240; }}\n\
          http {{ access_log off; keepalive_timeout 75s;\n\
-         server {{ listen {address}; location / {{ default_type text/plain; return 200 hello; }} }} }}\n",
+         server {{ listen {address} backlog={BACKLOG}; location / {{ default_type text/plain; return 200 hello; }} }} }}\n",
         dir = dir.display()
     );
     let file = dir.join("nginx.conf");
