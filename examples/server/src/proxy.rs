@@ -184,6 +184,7 @@ fn prepare(request: &mut Request, authority: &HeaderValue) -> Result<(), Problem
     let peer = request.extensions().get::<Peer>().copied();
     let headers = request.headers_mut();
     remove_hop_by_hop(headers);
+    join_cookies(headers);
     headers.insert(header::HOST, authority.clone());
     headers.append(header::VIA, via(version));
     if let Some(peer) = peer {
@@ -214,6 +215,23 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
         headers.remove(name);
     }
     headers.remove("keep-alive");
+}
+
+/// HTTP/2 may send each cookie in a field of its own; HTTP/1.1 has them in one (RFC 9113 §8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<&[u8]> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if crumbs.len() < 2 {
+        return;
+    }
+    let joined = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]));
+    headers.insert(
+        header::COOKIE,
+        joined.expect("what joins values is a value"),
+    );
 }
 
 /// RFC 9110 §7.6.3

@@ -1,4 +1,5 @@
-//! The built-in site: what `/site/` serves until a folder is given, written out so that there are real files.
+//! The built-in site: what `/site/` serves until a folder is given, written out so that there are real files for
+//! tower-zerocopy-fs to send.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};

@@ -1,4 +1,5 @@
-//! The admin port: dashboard, metrics, health. It has a thread of its own, so that it answers when all others are busy.
+//! The admin port: dashboard, metrics, health, and the versions of the settings (tower-hotswap's routes). It has a thread and
+//! a class of connections (tower-flowctl) of its own, so that it answers when all others are busy.
 
 mod figures;
 mod metrics;

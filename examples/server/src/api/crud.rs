@@ -1,4 +1,5 @@
-//! List, create, read, replace, patch and remove, once for every [`Resource`].
+//! List, create, read, replace, patch and remove, once for every [`Resource`], answered in pooled memory (`PooledJson` of
+//! tower-pool).
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};

@@ -1,4 +1,4 @@
-//! The extractors the handlers use: as axum's, but refusing with a [`Problem`].
+//! The extractors the handlers use: `Path` of tower-trie-router, and others as axum's that refuse with a [`Problem`].
 
 use std::collections::BTreeMap;
 

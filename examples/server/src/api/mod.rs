@@ -1,4 +1,5 @@
-//! The JSON API under `/api/v1`: which path goes to which handler.
+//! The JSON API under `/api/v1`: which path goes to which handler (tower-trie-router), whose bodies come from and go into
+//! pooled memory (tower-pool).
 
 mod authors;
 mod books;

@@ -1,5 +1,5 @@
-//! `GET /_routes`: every route with its methods, as JSON, or drawn as a tree for `?format=tree` and for
-//! clients that prefer text.
+//! `GET /_routes`: every route with its methods, which tower-trie-router lists, as JSON, or drawn as a tree for
+//! `?format=tree` and for clients that prefer text.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,5 +1,8 @@
 //! The reverse proxy and its pooled connections.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+
 use http::Method;
 
 use crate::client::Client;
@@ -34,6 +37,38 @@ async fn requests_reach_the_upstream_over_few_connections() {
         metrics.contains("server_connections_accepted_total{port=\"http\"} 2"),
         "{metrics}"
     );
+}
+
+#[tokio::test]
+async fn what_is_one_field_over_http1_arrives_as_one() {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = Server::start(&[
+        "--proxy-upstream",
+        &upstream.local_addr().unwrap().to_string(),
+    ]);
+    let seen = std::thread::spawn(move || {
+        let (stream, _) = upstream.accept().unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            reader.read_line(&mut head).unwrap();
+        }
+        let answer = b"HTTP/1.1 204 No Content\r\n\r\n";
+        reader.get_mut().write_all(answer).unwrap();
+        head
+    });
+    let cookies = [("cookie", "a=1"), ("cookie", "b=2"), ("te", "trailers")];
+    let answer = Client::http2(proxy.address)
+        .send(Method::GET, "/proxy/x?y", &cookies, None)
+        .await;
+    assert_eq!(answer.status, 204);
+    let head = seen.join().unwrap();
+    assert!(head.starts_with("GET /x?y HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains("cookie: a=1; b=2\r\n"), "{head}");
+    assert_eq!(head.matches("cookie").count(), 1, "{head}");
+    assert!(!head.contains("\r\nte:"), "{head}");
+    assert!(head.contains("via: 2.0 tower-example\r\n"), "{head}");
+    assert!(head.contains("x-forwarded-for: 127.0.0.1\r\n"), "{head}");
 }
 
 #[tokio::test]
