@@ -11,6 +11,7 @@ use bytes::{Buf, Bytes};
 use crate::{
     core::Core,
     error::AcquireError,
+    leak::Tracker,
     pool::{Fit, Shared},
     raw::{
         block::Block,
@@ -38,17 +39,20 @@ impl PooledBuf {
     pub(crate) fn new(
         lease: Lease<Block, Shared>,
         class: Option<usize>,
-        block: Block,
+        mut block: Block,
         location: &'static Location<'static>,
     ) -> Self {
-        let mut held = Held::new(lease, class, block);
         // By the new owner, which will write to it anyway, rather than by the last one, whose thread
         // may be another: that would take the cache line there and back.
-        held.forget_contents();
-        if held.core().extra.tracker.is_some() {
-            track(&mut held, location);
+        block.forget_contents();
+        // What is rare here and at the end of the buffer takes values and returns them: a reference would keep
+        // them out of registers in the usual case too.
+        if let Some(tracker) = &lease.extra.tracker {
+            block = track(tracker, block, location);
         }
-        Self { held }
+        Self {
+            held: Held::new(lease, class, block),
+        }
     }
 
     /// Bytes that can be read.
@@ -203,18 +207,17 @@ impl PooledBuf {
 }
 
 #[cold]
-fn track(held: &mut Held<Block, Shared>, location: &'static Location<'static>) {
-    if let Some(tracker) = &held.core().extra.tracker {
-        let ticket = tracker.note(location);
-        held.set_ticket(ticket);
-    }
+#[inline(never)]
+fn track(tracker: &Tracker, mut block: Block, location: &'static Location<'static>) -> Block {
+    block.set_ticket(tracker.note(location));
+    block
 }
 
 impl Home<Block> for Shared {
     #[inline(always)]
-    fn take_back(lease: Lease<Block, Self>, class: Option<usize>, mut block: Block) {
+    fn take_back(mut lease: Lease<Block, Self>, class: Option<usize>, mut block: Block) {
         if lease.extra.keeps_account {
-            settle(&lease, &mut block);
+            (lease, block) = settle(lease, block);
         }
         match class {
             Some(class) => Core::give(lease, class, block),
@@ -225,11 +228,13 @@ impl Home<Block> for Shared {
 
 /// Ends the tracking of a block and wipes it, where that is asked for.
 #[cold]
-fn settle(lease: &Lease<Block, Shared>, block: &mut Block) {
+#[inline(never)]
+fn settle(lease: Lease<Block, Shared>, mut block: Block) -> (Lease<Block, Shared>, Block) {
     if let Some(tracker) = &lease.extra.tracker {
         tracker.forget(block.ticket());
     }
-    lease.extra.clean(block);
+    lease.extra.clean(&mut block);
+    (lease, block)
 }
 
 /// A block of no class is not kept.

@@ -553,6 +553,49 @@ async fn large_frames_are_held_within_the_limit_and_let_go_at_any_point() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_rest_of_a_refused_body_is_read_as_long_as_it_comes() {
+    let pool = Pool::builder()
+        .classes([4 * KIB])
+        .limit(8 * KIB)
+        .build()
+        .unwrap();
+    let second = Duration::from_secs(1);
+    let bodies = BodyPool::new(pool.clone())
+        .budget_wait(10 * second)
+        .receive_timeout(5 * second);
+    let _held = [1, 1].map(|size| pool.try_acquire(size).unwrap());
+    let paced = |count: usize| (0..count).flat_map(move |_| [Act::Sleep(second / 2), data(1)]);
+    for (case, rest, seconds) in [
+        ("it ends", paced(6).collect::<Vec<_>>(), 3),
+        ("it stalls", vec![data(1), Act::Stall], 1),
+        ("it is reset", vec![data(1), Act::Reset], 0),
+        ("it takes too long", paced(100).collect(), 5),
+        (
+            "it is larger than the limit",
+            (0..9).map(|_| data(KIB)).chain([Act::Stall]).collect(),
+            0,
+        ),
+        ("empty frames by the thousand", vec![Act::Empty(50_000)], 0),
+    ] {
+        let start = tokio::time::Instant::now();
+        let acts = [data(1), data(1)].into_iter().chain(rest);
+        let (read, ()) = tokio::join!(bodies.collect(Scripted::new(None, acts)), async {
+            tokio::time::sleep(10 * second + Duration::from_millis(1)).await;
+            assert_eq!(pool.stats().waiting, 0, "case {case}");
+        });
+        assert!(
+            matches!(read, Err(BodyError::NoMemory(AcquireError::Timeout))),
+            "case {case}: {read:?}"
+        );
+        let took = (start.elapsed() - 10 * second).as_secs_f64();
+        assert!(
+            (took - f64::from(seconds)).abs() < 0.1,
+            "case {case}: {took} s"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_can_never_be_had_is_too_large_and_not_worth_another_try() {
     let pool = Pool::builder()
         .classes([4 * KIB, 16 * KIB])

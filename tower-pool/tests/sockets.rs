@@ -159,6 +159,25 @@ async fn a_connection_cut_in_mid_body_brings_the_buffer_home() {
 }
 
 #[tokio::test]
+async fn a_refused_upload_gets_its_answer_and_keeps_its_connection() {
+    let pool = Pool::builder().limit(1 << 20).build().unwrap();
+    let held = pool.try_acquire(1 << 20).unwrap();
+    let bodies = BodyPool::new(pool.clone()).budget_wait(Duration::from_millis(20));
+    let address = serve(bodies.limit(1 << 20)).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut request = b"POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 1048576\r\n\r\n".to_vec();
+    request.resize(request.len() + (1 << 20), b'x');
+    // All of it, whatever the server says meanwhile.
+    stream.write_all(&request).await.unwrap();
+    let refused = "HTTP/1.1 503 Service Unavailable";
+    assert_eq!(status_on(&mut stream, b"").await, refused);
+    drop(held);
+    assert_eq!(status_on(&mut stream, &request).await, "HTTP/1.1 200 OK");
+    drop(stream);
+    assert_home(&pool).await;
+}
+
+#[tokio::test]
 async fn four_hundred_uploads_share_a_budget_of_sixteen_buffers() {
     let pool = Pool::builder().limit(4 << 20).build().unwrap();
     let address = serve(BodyPool::new(pool.clone()).budget_wait(Duration::from_secs(60))).await;

@@ -52,7 +52,7 @@ pub(super) struct Assembly {
     pub(super) trailers: Option<HeaderMap>,
     memory: Memory,
     /// Set when the sender was first waited for.
-    pub(super) receive_by: Option<Instant>,
+    receive_by: Option<Instant>,
     /// Since when memory has been waited for.
     pub(super) waiting_since: Option<Instant>,
 }
@@ -145,6 +145,14 @@ impl Assembly {
             .get_or_insert_with(|| after(Instant::now(), self.config.receive_timeout))
     }
 
+    /// Does not count the time for which memory was waited for against the sender.
+    pub(super) fn has_waited(&mut self) {
+        if let Some(since) = self.waiting_since.take() {
+            let waited = since.elapsed();
+            self.receive_by = self.receive_by.map(|by| after(by, waited));
+        }
+    }
+
     /// The whole body.
     pub(super) fn finish(&mut self) -> Result<PooledBody, BodyError> {
         let content = match std::mem::take(&mut self.content) {
@@ -156,6 +164,16 @@ impl Assembly {
             Arrived::Pooled(buffer) => Content::Pooled(buffer),
         };
         Ok(PooledBody::new(content, self.trailers.take()))
+    }
+
+    /// Gives all memory back, and says how many bytes the limit leaves.
+    pub(super) fn let_go(&mut self) -> usize {
+        self.has_waited();
+        let rest = self.config.limit - self.arrived();
+        self.content = Arrived::Nothing;
+        self.pending = None;
+        self.memory = Memory::Enough;
+        rest
     }
 
     /// How much memory to ask for when `arrived` bytes have come: at most what the limit allows, and

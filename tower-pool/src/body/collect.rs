@@ -20,6 +20,9 @@ use crate::AcquireError;
 /// Frames taken in one poll before other tasks get their turn.
 const FRAMES_PER_POLL: usize = 128;
 
+/// How long the next frame of a body that was refused is waited for.
+const LINGER: Duration = Duration::from_secs(1);
+
 pin_project! {
     /// The future of [`BodyPool::collect`].
     ///
@@ -27,14 +30,25 @@ pin_project! {
     /// Dropping it drops the body and gives all memory back; a place in the queue for memory goes to
     /// the next.
     #[must_use = "futures do nothing unless polled"]
+    #[project = Projection]
     pub struct Collect<B> {
         #[pin]
         body: B,
         state: Assembly,
+        refused: Option<Refused>,
         // Runs while the future is not ready: towards `receive_by` or the end of the wait for memory.
         #[pin]
         timer: Option<Sleep>,
     }
+}
+
+/// A body for which there was no memory. The rest of it is read all the same, and dropped: a connection that is closed
+/// with bytes unread is reset, and the answer may be lost with it.
+struct Refused {
+    error: BodyError,
+    /// Bytes that are read at most.
+    rest: usize,
+    until: Instant,
 }
 
 impl<B: Body> Collect<B> {
@@ -42,6 +56,7 @@ impl<B: Body> Collect<B> {
         Self {
             body,
             state: Assembly::new(config, location),
+            refused: None,
             timer: None,
         }
     }
@@ -56,29 +71,54 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let limit = this.state.config.limit;
+        if this.refused.is_none() {
+            match ready!(this.poll_read(cx)) {
+                Err(error @ BodyError::NoMemory(why)) if why != AcquireError::Closed => {
+                    let rest = this.state.let_go();
+                    *this.refused = Some(Refused {
+                        error,
+                        rest,
+                        until: Instant::now() + LINGER,
+                    });
+                }
+                read => return Poll::Ready(read),
+            }
+        }
+        ready!(this.poll_rest(cx));
+        match this.refused.take() {
+            Some(refused) => Poll::Ready(Err(refused.error)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<B> Projection<'_, B>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    /// Reads to the end.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<PooledBody, BodyError>> {
+        let limit = self.state.config.limit;
         for _ in 0..FRAMES_PER_POLL {
             // The announced rest, at most what the limit leaves.
-            let rest = this.body.size_hint().lower();
-            let arrived = this.state.arrived();
+            let rest = self.body.size_hint().lower();
+            let arrived = self.state.arrived();
             if rest > limit.saturating_sub(arrived) as u64 {
                 return Poll::Ready(Err(BodyError::TooLarge { limit }));
             }
             let announced = usize::try_from(rest).unwrap_or(usize::MAX);
-            match this.state.poll_memory(announced, cx) {
+            match self.state.poll_memory(announced, cx) {
                 Poll::Ready(room) => room?,
                 Poll::Pending => {
-                    let since = *this.state.waiting_since.get_or_insert_with(Instant::now);
-                    let until = after(since, this.state.config.budget_wait);
-                    ready!(poll_timer(this.timer.as_mut(), until, cx));
+                    let since = *self.state.waiting_since.get_or_insert_with(Instant::now);
+                    let until = after(since, self.state.config.budget_wait);
+                    ready!(poll_timer(self.timer.as_mut(), until, cx));
                     return Poll::Ready(Err(BodyError::NoMemory(AcquireError::Timeout)));
                 }
             }
-            if let Some(since) = this.state.waiting_since.take() {
-                let waited = since.elapsed();
-                this.state.receive_by = this.state.receive_by.map(|by| after(by, waited));
-            }
-            match this.body.as_mut().poll_frame(cx) {
+            self.state.has_waited();
+            match self.body.as_mut().poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(mut data) => {
                         let length = data.remaining();
@@ -86,32 +126,54 @@ where
                             return Poll::Ready(Err(BodyError::TooLarge { limit }));
                         }
                         if length != 0 {
-                            this.state.pending = Some(data.copy_to_bytes(length));
+                            self.state.pending = Some(data.copy_to_bytes(length));
                         }
                     }
-                    Err(frame) => this.state.trailers = frame.into_trailers().ok(),
+                    Err(frame) => self.state.trailers = frame.into_trailers().ok(),
                 },
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(Err(BodyError::Receive(error.into())));
                 }
                 Poll::Ready(None) => {
-                    return Poll::Ready(this.state.finish());
+                    return Poll::Ready(self.state.finish());
                 }
                 Poll::Pending => {
-                    this.state.let_go_of_frame();
-                    let until = this.state.receive_by();
-                    ready!(poll_timer(this.timer.as_mut(), until, cx));
+                    self.state.let_go_of_frame();
+                    let until = self.state.receive_by();
+                    ready!(poll_timer(self.timer.as_mut(), until, cx));
                     return Poll::Ready(Err(BodyError::Timeout));
                 }
             }
         }
         // A body that is always ready, with empty frames say, is still held to its time.
-        let until = this.state.receive_by();
-        if poll_timer(this.timer.as_mut(), until, cx).is_ready() {
-            return Poll::Ready(Err(BodyError::Timeout));
+        let until = self.state.receive_by();
+        ready!(turn(self.timer.as_mut(), until, cx));
+        Poll::Ready(Err(BodyError::Timeout))
+    }
+
+    /// Reads what comes of a body that was refused, as long as it keeps coming.
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(refused) = self.refused else {
+            return Poll::Ready(());
+        };
+        let last = self.state.receive_by();
+        for _ in 0..FRAMES_PER_POLL {
+            match self.body.as_mut().poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    let length = frame.data_ref().map_or(0, Buf::remaining);
+                    match refused.rest.checked_sub(length) {
+                        Some(rest) => refused.rest = rest,
+                        None => return Poll::Ready(()),
+                    }
+                    refused.until = Instant::now() + LINGER;
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => {
+                    return poll_timer(self.timer.as_mut(), refused.until.min(last), cx);
+                }
+            }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        turn(self.timer.as_mut(), last, cx)
     }
 }
 
@@ -137,6 +199,15 @@ fn poll_timer(
         sleep.as_mut().reset(until);
     }
     sleep.poll(cx)
+}
+
+/// Lets other tasks have their turn, unless it is past `until`.
+fn turn(timer: Pin<&mut Option<Sleep>>, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
+    let past = poll_timer(timer, until, cx);
+    if past.is_pending() {
+        cx.waker().wake_by_ref();
+    }
+    past
 }
 
 impl<B> fmt::Debug for Collect<B> {

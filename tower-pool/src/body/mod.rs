@@ -20,7 +20,10 @@
 //! buffer, up to 64 times what has arrived: holding 1 MiB takes having sent 16 KiB.
 //!
 //! While a request waits for memory its body is not read, so that the sender is held back by the
-//! transport's flow control, and the time is not counted against the sender.
+//! transport's flow control, and the time is not counted against the sender. When there is none in time,
+//! all that was held for the request is given back at once, and the rest of its body, up to the limit and as
+//! long as it keeps coming, is read and dropped before the 503: the connection stays in order, and the
+//! client sees the answer.
 //!
 //! ```
 //! # use tower_pool::{BodyPool, Pool, PooledBody, PooledBodyLayer};
