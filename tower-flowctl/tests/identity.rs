@@ -2,11 +2,11 @@
 #![cfg(feature = "serve")]
 #![forbid(unsafe_code)]
 
-mod common;
+mod raw;
 
 use axum::{Extension, Router, extract::Request, http::StatusCode};
-use common::{ACK, END_HEADERS, END_STREAM, Frame, PADDED, PRIORITY, Peer, field, frame, kind};
 use proptest::prelude::*;
+use raw::{Block, Frame, Memory, Peer, flag, frame, kind};
 use tokio::io::AsyncWriteExt;
 use tower_flowctl::{
     http2::{PriorityLayer, PriorityListener, ReceiveBudget, StreamPriority},
@@ -112,6 +112,10 @@ fn stream() -> impl Strategy<Value = Stream> {
         )
 }
 
+fn field(block: &mut Vec<u8>, name: &str, value: &str) {
+    *block = Block(std::mem::take(block)).field(name, value).0;
+}
+
 fn write_noise(noise: Noise, id: u32, out: &mut Vec<u8>) {
     out.extend(match noise {
         Noise::Priority(stream, parent) if stream != parent => {
@@ -186,11 +190,11 @@ fn write(stream: &Stream, id: u32, out: &mut Vec<u8>) -> bool {
     let mut payload = Vec::new();
     let mut flags = 0;
     if let Some(padding) = stream.padding {
-        flags |= PADDED;
+        flags |= flag::PADDED;
         payload.push(padding);
     }
     if let Some(right) = stream.depends {
-        flags |= PRIORITY;
+        flags |= flag::PRIORITY;
         let parent = if right { id.saturating_sub(2) } else { id };
         payload.extend(parent.to_be_bytes());
         payload.push(200);
@@ -204,14 +208,18 @@ fn write(stream: &Stream, id: u32, out: &mut Vec<u8>) -> bool {
         return false;
     }
     if !stream.trailers {
-        flags |= END_STREAM;
+        flags |= flag::END_STREAM;
     }
     if cuts.len() == 1 {
-        flags |= END_HEADERS;
+        flags |= flag::END_HEADERS;
     }
     out.extend(frame(kind::HEADERS, flags, id, &payload));
     for (n, pair) in cuts.windows(2).enumerate() {
-        let flags = if n + 2 == cuts.len() { END_HEADERS } else { 0 };
+        let flags = if n + 2 == cuts.len() {
+            flag::END_HEADERS
+        } else {
+            0
+        };
         out.extend(frame(
             kind::CONTINUATION,
             flags,
@@ -226,7 +234,12 @@ fn write(stream: &Stream, id: u32, out: &mut Vec<u8>) -> bool {
         out.extend(frame(kind::DATA, 0, id, b"body"));
         let mut block = Vec::new();
         field(&mut block, "trailer", "t");
-        out.extend(frame(kind::HEADERS, END_STREAM | END_HEADERS, id, &block));
+        out.extend(frame(
+            kind::HEADERS,
+            flag::END_STREAM | flag::END_HEADERS,
+            id,
+            &block,
+        ));
     }
     let mut reset = false;
     for &noise in &stream.after {
@@ -261,7 +274,7 @@ async fn play(
     streams: Vec<Stream>,
     pieces: Vec<u16>,
 ) -> Result<(), TestCaseError> {
-    let (listener, dial) = common::in_process();
+    let (listener, dial) = Memory::bind();
     let app = Router::new().fallback(echo);
     if layered {
         let app = app.layer(PriorityLayer::new());
@@ -276,8 +289,8 @@ async fn play(
         };
         tokio::spawn(server.run());
     }
-    let mut peer = Peer::new(dial.connect(None)).await;
-    let mut bytes = frame(kind::SETTINGS, ACK, 0, b"");
+    let mut peer = Peer::new(dial.connect_with(64 << 20)).await;
+    let mut bytes = frame(kind::SETTINGS, flag::ACK, 0, b"");
     let mut certain = Vec::new();
     let mut id = 1;
     for stream in &streams {
@@ -304,7 +317,7 @@ async fn play(
             if kind == kind::DATA {
                 answers.entry(stream).or_default().extend(payload);
             }
-            if flags & END_STREAM != 0 {
+            if flags & flag::END_STREAM != 0 {
                 ended.push(stream);
             }
             false
@@ -313,7 +326,7 @@ async fn play(
             refused.push(stream);
             false
         }
-        kind::PING => flags & ACK != 0 && payload == b"the end!",
+        kind::PING => flags & flag::ACK != 0 && payload == b"the end!",
         _ => false,
     };
     while !rest.is_empty() {

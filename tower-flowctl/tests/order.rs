@@ -2,21 +2,23 @@
 #![cfg(feature = "serve")]
 #![forbid(unsafe_code)]
 
-mod common;
+mod raw;
 
 use std::time::Duration;
 
-use common::{Peer, Server, app, frame, kind, start};
+use raw::{Peer, Record, Server, app, flag, frame, get_block, kind};
 use tokio::time::Instant;
+use tower_flowctl::serve::Exec;
 
 /// 20 Mbit/s.
 const RATE: u64 = 2_500_000;
 const MIB: usize = 1 << 20;
+const OURS: Server = Server::Flowctl(Exec::Local);
 
 /// How long 50 KB take when asked for half a second after so many responses of 1 MiB.
 async fn urgent_after(server: Server, background: u32) -> Duration {
-    let dial = start(server, app());
-    let mut peer = Peer::new(dial.connect(Some(RATE))).await;
+    let dial = server.start(app());
+    let mut peer = Peer::new(dial.connect_at(RATE)).await;
     for n in 0..background {
         peer.get(2 * n + 1, &format!("/bytes/{MIB}"), &[]).await;
     }
@@ -32,7 +34,7 @@ async fn urgent_after(server: Server, background: u32) -> Duration {
 
 #[tokio::test(start_paused = true)]
 async fn an_urgent_response_takes_little_longer_than_alone() {
-    for server in [Server::Ours, Server::Layered] {
+    for server in [OURS, Server::Layered] {
         let alone = urgent_after(server, 0).await;
         let among = urgent_after(server, 20).await;
         println!("{server:?}: alone {alone:?}, among 20 {among:?}");
@@ -41,7 +43,7 @@ async fn an_urgent_response_takes_little_longer_than_alone() {
             "{server:?}: {among:?} against {alone:?}"
         );
     }
-    let plain = urgent_after(Server::Plain, 20).await;
+    let plain = urgent_after(Server::Axum, 20).await;
     println!("plain hyper: among 20 {plain:?}");
     assert!(
         plain > Duration::from_millis(250),
@@ -55,9 +57,9 @@ async fn responses_end_by_urgency_and_then_in_the_order_of_streams() {
     let mut expected: Vec<u32> = (0..urgencies.len() as u32).collect();
     expected.sort_by_key(|&n| urgencies[n as usize]);
     let expected: Vec<u32> = expected.into_iter().map(|n| 2 * n + 1).collect();
-    for server in [Server::Ours, Server::Layered] {
-        let dial = start(server, app());
-        let mut peer = Peer::new(dial.connect(Some(RATE))).await;
+    for server in [OURS, Server::Layered] {
+        let dial = server.start(app());
+        let mut peer = Peer::new(dial.connect_at(RATE)).await;
         for (n, urgency) in urgencies.iter().enumerate() {
             let field = format!("u={urgency}");
             peer.get(2 * n as u32 + 1, "/bytes/262144", &[("priority", &field)])
@@ -70,8 +72,8 @@ async fn responses_end_by_urgency_and_then_in_the_order_of_streams() {
 
 #[tokio::test(start_paused = true)]
 async fn incremental_responses_share_within_a_tenth() {
-    let dial = start(Server::Ours, app());
-    let mut peer = Peer::new(dial.connect(Some(RATE))).await;
+    let dial = OURS.start(app());
+    let mut peer = Peer::new(dial.connect_at(RATE)).await;
     let streams = [1, 3, 5, 7];
     for stream in streams {
         peer.get(stream, "/bytes/500000", &[("priority", "u=4, i")])
@@ -89,8 +91,8 @@ async fn incremental_responses_share_within_a_tenth() {
 
 #[tokio::test(start_paused = true)]
 async fn a_background_response_goes_on_under_an_endless_urgent_one() {
-    let dial = start(Server::Ours, app());
-    let mut peer = Peer::new(dial.connect(Some(RATE))).await;
+    let dial = OURS.start(app());
+    let mut peer = Peer::new(dial.connect_at(RATE)).await;
     peer.get(1, "/bytes/10000000", &[("priority", "u=0")]).await;
     peer.get(3, "/bytes/10000000", &[("priority", "u=7")]).await;
     let record = peer.finish(&[1]).await;
@@ -104,13 +106,13 @@ async fn a_background_response_goes_on_under_an_endless_urgent_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_priority_update_turns_the_wire_around_at_once() {
-    let dial = start(Server::Ours, app());
-    let mut peer = Peer::new(dial.connect(Some(RATE))).await;
+    let dial = OURS.start(app());
+    let mut peer = Peer::new(dial.connect_at(RATE)).await;
     for stream in [1, 3, 5] {
         peer.get(stream, "/bytes/1000000", &[("priority", "u=3")])
             .await;
     }
-    let mut before = common::Record::default();
+    let mut before = Record::default();
     while before.data.iter().map(|(_, length)| length).sum::<usize>() < 300_000 {
         before.add(peer.next().await.unwrap());
     }
@@ -129,8 +131,8 @@ async fn a_priority_update_turns_the_wire_around_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn an_update_before_its_request_counts() {
-    let dial = start(Server::Ours, app());
-    let mut peer = Peer::new(dial.connect(Some(RATE))).await;
+    let dial = OURS.start(app());
+    let mut peer = Peer::new(dial.connect_at(RATE)).await;
     peer.update(5, "u=1").await;
     for stream in [1, 3, 5] {
         peer.get(stream, "/bytes/200000", &[("priority", "u=4")])
@@ -147,16 +149,16 @@ fn dependency(parent: u32, weight: u8, exclusive: bool) -> Vec<u8> {
 /// A request as a client of RFC 7540 makes it.
 async fn get_depending(peer: &mut Peer, stream: u32, path: &str, on: &[u8]) {
     let mut block = on.to_vec();
-    block.extend(common::get_block(path, &[]));
-    let flags = common::END_STREAM | common::END_HEADERS | common::PRIORITY;
+    block.extend(get_block(path, &[]));
+    let flags = flag::END_STREAM | flag::END_HEADERS | flag::PRIORITY;
     peer.send(&frame(kind::HEADERS, flags, stream, &block))
         .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_client_of_rfc_7540_moves_its_styles_above_its_scripts() {
-    let dial = start(Server::Ours, app());
-    let mut peer = Peer::new(dial.connect(Some(RATE))).await;
+    let dial = OURS.start(app());
+    let mut peer = Peer::new(dial.connect_at(RATE)).await;
     let (script, style) = (1, 3);
     // The style sheet depends on the script: it gets nothing before that is done.
     get_depending(
@@ -173,7 +175,7 @@ async fn a_client_of_rfc_7540_moves_its_styles_above_its_scripts() {
         &dependency(script, 255, false),
     )
     .await;
-    let mut before = common::Record::default();
+    let mut before = Record::default();
     while before.data.iter().map(|(_, length)| length).sum::<usize>() < 300_000 {
         before.add(peer.next().await.unwrap());
     }
@@ -199,8 +201,8 @@ async fn a_client_of_rfc_7540_moves_its_styles_above_its_scripts() {
 
 #[tokio::test(start_paused = true)]
 async fn siblings_of_rfc_7540_share_by_weight() {
-    let dial = start(Server::Ours, app());
-    let mut peer = Peer::new(dial.connect(Some(RATE))).await;
+    let dial = OURS.start(app());
+    let mut peer = Peer::new(dial.connect_at(RATE)).await;
     get_depending(&mut peer, 1, "/bytes/1000000", &dependency(0, 191, false)).await;
     get_depending(&mut peer, 3, "/bytes/1000000", &dependency(0, 63, false)).await;
     let record = peer.finish(&[1, 3]).await;

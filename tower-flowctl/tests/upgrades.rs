@@ -2,11 +2,12 @@
 #![cfg(feature = "serve")]
 #![forbid(unsafe_code)]
 
-mod common;
+mod raw;
 
 use axum::{Router, body::Body, extract::Request, response::Response};
-use common::{END_HEADERS, Peer, Server, field, frame, kind, start};
 use hyper_util::rt::TokioIo;
+use raw::{Block, Frame, Peer, Server, kind};
+use tower_flowctl::serve::Exec;
 
 /// Sends back whatever comes.
 async fn echo(request: Request) -> Response {
@@ -18,35 +19,46 @@ async fn echo(request: Request) -> Response {
     Response::new(Body::empty())
 }
 
-fn connect(protocol: Option<&str>) -> Vec<u8> {
-    let mut block = Vec::new();
-    field(&mut block, ":method", "CONNECT");
-    field(&mut block, ":authority", "test:80");
-    if let Some(protocol) = protocol {
-        field(&mut block, ":protocol", protocol);
-        field(&mut block, ":scheme", "https");
-        field(&mut block, ":path", "/chat");
+fn connect(protocol: Option<&str>) -> Block {
+    let block = Block::new()
+        .field(":method", "CONNECT")
+        .field(":authority", "test:80");
+    match protocol {
+        Some(protocol) => block
+            .field(":protocol", protocol)
+            .field(":scheme", "https")
+            .field(":path", "/chat"),
+        None => block,
     }
-    block
+}
+
+fn bytes(frame: Frame) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    frame.encode(&mut bytes);
+    bytes
 }
 
 #[tokio::test(start_paused = true)]
 async fn bytes_go_both_ways_beside_a_large_response() {
-    for server in [Server::Layered, Server::Ours, Server::Budgeted] {
+    for server in [
+        Server::Layered,
+        Server::Flowctl(Exec::Local),
+        Server::Budgeted,
+    ] {
         for protocol in [Some("websocket"), None] {
-            let app: Router = common::app().fallback(echo);
-            let dial = start(server, app);
-            let mut peer = Peer::new(dial.connect(Some(2_500_000))).await;
+            let app: Router = raw::app().fallback(echo);
+            let dial = server.start(app);
+            let mut peer = Peer::new(dial.connect_at(2_500_000)).await;
             let settings = peer.expect(kind::SETTINGS).await;
             let entries = settings.payload.chunks(6);
             let connect_protocol = entries.filter(|entry| entry[..2] == [0, 8]);
             assert_eq!(connect_protocol.count(), 1, "{server:?}");
             peer.get(1, "/bytes/1000000", &[]).await;
-            let open = frame(kind::HEADERS, END_HEADERS, 3, &connect(protocol));
-            peer.send(&open).await;
+            let open = Frame::headers(3, connect(protocol));
+            peer.send(&bytes(open)).await;
             for n in 0..20 {
                 let said = format!("message {n}");
-                peer.send(&frame(kind::DATA, 0, 3, said.as_bytes())).await;
+                peer.send(&bytes(Frame::data(3, said.as_bytes()))).await;
                 let mut heard = Vec::new();
                 while heard.len() < said.len() {
                     let frame = peer.expect(kind::DATA).await;
@@ -59,7 +71,7 @@ async fn bytes_go_both_ways_beside_a_large_response() {
             peer.finish(&[1]).await;
             // More than any window to begin with, one piece after the other.
             for n in 0..40u8 {
-                peer.send(&frame(kind::DATA, 0, 3, &[n; 10_000])).await;
+                peer.send(&bytes(Frame::data(3, [n; 10_000]))).await;
                 let mut heard = Vec::new();
                 while heard.len() < 10_000 {
                     heard.extend(peer.expect(kind::DATA).await.payload);

@@ -33,6 +33,12 @@ impl Walk {
     /// Goes on over the next bytes of the block.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
         while let [byte, rest @ ..] = bytes {
+            if self.state == State::Field
+                && let Some(rest) = short_field(bytes)
+            {
+                bytes = rest;
+                continue;
+            }
             let byte = *byte;
             self.state = match self.state {
                 State::Field => field(byte),
@@ -65,6 +71,25 @@ impl Walk {
     pub(crate) fn is_between_fields(self) -> bool {
         self.state == State::Field
     }
+}
+
+/// What is behind a field that is whole and has no integer of more than a byte, as nearly all are.
+fn short_field(bytes: &[u8]) -> Option<&[u8]> {
+    let (&byte, mut rest) = bytes.split_first()?;
+    let strings = match field(byte) {
+        State::Field => return Some(rest),
+        State::String { more } => 1 + more,
+        _ => return None,
+    };
+    for _ in 0..strings {
+        let (&length, string) = rest.split_first()?;
+        let length = length & 0x7f;
+        if length == 0x7f {
+            return None;
+        }
+        rest = string.get(usize::from(length)..)?;
+    }
+    Some(rest)
 }
 
 fn field(byte: u8) -> State {

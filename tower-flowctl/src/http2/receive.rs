@@ -18,11 +18,15 @@ use super::{StreamPriority, connection::Seat};
 #[derive(Clone, Debug)]
 pub(crate) struct ReceiveService<S> {
     inner: S,
+    keeps_windows: bool,
 }
 
 impl<S> ReceiveService<S> {
-    pub(crate) fn new(inner: S) -> Self {
-        Self { inner }
+    pub(crate) fn new(inner: S, keeps_windows: bool) -> Self {
+        Self {
+            inner,
+            keeps_windows,
+        }
     }
 }
 
@@ -39,26 +43,28 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> S::Future {
-        let stream = request.extensions().get::<StreamPriority>();
-        let upload = stream.and_then(|stream| {
-            let seat = stream.seat();
-            if request.method() == Method::CONNECT {
-                // Its bytes go through the upgraded connection, of which hyper does not tell.
-                let stream = seat.handle.id;
-                seat.connection
-                    .upload(|windows| windows.leave_to_hyper(stream));
-                return None;
-            }
-            let has_body = seat
-                .connection
-                .upload(|windows| windows.govern(seat.handle.id));
-            has_body
-                .unwrap_or(false)
-                .then(|| Upload { seat: seat.clone() })
-        });
+        let upload = if self.keeps_windows {
+            upload(&request)
+        } else {
+            None
+        };
         self.inner
             .call(request.map(|inner| RequestBody { inner, upload }))
     }
+}
+
+/// A request's part in the windows of its connection, if it has a body that can be followed.
+fn upload<B>(request: &Request<B>) -> Option<Upload> {
+    let seat = request.extensions().get::<StreamPriority>()?.seat();
+    let stream = seat.handle.id;
+    if request.method() == Method::CONNECT {
+        // Its bytes go through the upgraded connection, of which hyper does not tell.
+        seat.connection
+            .upload(|windows| windows.leave_to_hyper(stream));
+        return None;
+    }
+    let has_body = seat.connection.upload(|windows| windows.govern(stream))?;
+    has_body.then(|| Upload { seat: seat.clone() })
 }
 
 pin_project! {

@@ -302,8 +302,11 @@ where
             let io = PriorityStream::with_connection(io, shared.clone());
             #[cfg(unix)]
             let io = io.socket(socket);
-            let service =
-                PriorityService::new(ReceiveService::new(service), Arc::default(), Some(shared));
+            let service = PriorityService::new(
+                ReceiveService::new(service, settings.receive_budget.is_some()),
+                Arc::default(),
+                Some(shared),
+            );
             tokio::spawn(connection(
                 io,
                 service,

@@ -8,16 +8,21 @@ use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
 
+use super::link::Link;
+
 /// Bytes that may be under way in each direction.
 const CAPACITY: usize = 64 << 10;
 
+/// More than anybody sends.
+const AMPLE: usize = 64 << 20;
+
 /// A listener of connections in memory.
 #[derive(Debug)]
-pub(crate) struct Memory(UnboundedReceiver<DuplexStream>);
+pub(crate) struct Memory(UnboundedReceiver<Link>);
 
 /// What connects to a [`Memory`].
 #[derive(Clone, Debug)]
-pub(crate) struct Dialer(UnboundedSender<DuplexStream>);
+pub(crate) struct Dialer(UnboundedSender<Link>);
 
 impl Memory {
     pub(crate) fn bind() -> (Self, Dialer) {
@@ -33,14 +38,26 @@ impl Dialer {
 
     /// Connects by a network that holds so many bytes in each direction.
     pub(crate) fn connect_with(&self, capacity: usize) -> DuplexStream {
+        self.dial(capacity, None)
+    }
+
+    /// Connects by a network that carries so many bytes a second towards the client, and as many as it likes towards the
+    /// server.
+    pub(crate) fn connect_at(&self, rate: u64) -> DuplexStream {
+        self.dial(AMPLE, Some(rate))
+    }
+
+    fn dial(&self, capacity: usize, rate: Option<u64>) -> DuplexStream {
         let (ours, theirs) = duplex(capacity);
-        self.0.send(theirs).expect("the server runs");
+        self.0
+            .send(Link::new(theirs, rate))
+            .expect("the server runs");
         ours
     }
 }
 
 impl axum::serve::Listener for Memory {
-    type Io = DuplexStream;
+    type Io = Link;
     type Addr = ();
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {

@@ -9,13 +9,17 @@
 mod block;
 mod connection;
 mod frame;
+mod link;
 mod memory;
+mod peer;
 mod servers;
 
 pub(crate) use self::{
     block::Block,
     connection::{Connection, PREFACE, Quiet},
     frame::{Frame, code, flag, kind, setting},
+    link::Link,
     memory::{Dialer, Memory},
+    peer::{Peer, Record, app, frame, get_block},
     servers::Server,
 };
