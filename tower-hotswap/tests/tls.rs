@@ -266,6 +266,25 @@ async fn old_tickets_resume_after_a_reload_and_new_handshakes_see_the_new_certif
 }
 
 #[tokio::test]
+async fn no_session_permits_early_data() {
+    let site = pair(&["one.example"]);
+    for (memory, build) in MEMORIES {
+        let tls = build().build(certificates(&[&site]), version(0)).unwrap();
+        let mut client = Client::new(&TLS13);
+        client.config.enable_early_data = true;
+        client.connect(&tls, "one.example", &["h2"]).await;
+        let again = client.connect(&tls, "one.example", &["h2"]).await;
+        assert!(again.resumed, "{memory}");
+        // What a client may send early is part of the session that it would resume now.
+        let name = ServerName::try_from("one.example").unwrap();
+        let mut config = client.config.clone();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let mut next = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+        assert!(next.early_data().is_none(), "{memory}");
+    }
+}
+
+#[tokio::test]
 async fn forgotten_sessions_are_not_resumed() {
     let site = pair(&["one.example"]);
     let builds: [Build; 3] = [

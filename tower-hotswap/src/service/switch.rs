@@ -71,15 +71,21 @@ impl<S> Armed<S> {
         self.counted = false;
         self.shard.take().map(InFlight::counted)
     }
+
+    /// Counts out what a panic left behind.
+    #[cold]
+    fn leave(&self) {
+        if let Some(shard) = &self.shard {
+            shard.leave();
+        }
+    }
 }
 
 impl<S> Drop for Armed<S> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(shard) = &self.shard
-            && self.counted
-        {
-            shard.leave();
+        if self.counted {
+            self.leave();
         }
     }
 }
@@ -139,7 +145,9 @@ impl<P: Provide> Switch<P> {
     fn arm(&mut self) -> &mut Armed<P::Service> {
         let table = self.provider.store().table();
         // A stamp is stored before its table: the table may still be the one that was armed.
-        self.armed.take_if(|armed| armed.stamp != table.stamp);
+        if matches!(&self.armed, Some(armed) if armed.stamp != table.stamp) {
+            self.armed = None;
+        }
         let armed = self.armed.get_or_insert_with(|| Armed {
             stamp: table.stamp,
             service: self.provider.service(&table, Side::Primary),

@@ -19,6 +19,10 @@
 //!
 //! Resumption does not show a certificate. After a key was compromised, [`HotTls::forget_sessions`].
 //!
+//! # Early data
+//! 0-RTT (RFC 8446 §2.3) is off and cannot be turned on: what tokio-rustls hands to a server begins when the handshake has ended,
+//! and by then early data has nothing left to save. So no request has to be refused by 425 (RFC 8470) either.
+//!
 //! # What it saves
 //! Under TLS 1.2 a resumed handshake is an order of magnitude cheaper for the server. Under TLS 1.3 the key exchange
 //! stays; with an ECDSA certificate there is little left to save.
