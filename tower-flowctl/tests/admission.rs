@@ -11,7 +11,10 @@ use axum::{
     routing::{get, post},
 };
 use support::{Client, Server};
-use tokio::{io::AsyncWriteExt, net::TcpListener};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 use tower_flowctl::admission::{
     Admission, AtLimit, Class, Connection, ConnectionState, CountRequests, Cut, Limits,
     ProxyProtocol, Refusal, RemoteAddress,
@@ -223,6 +226,38 @@ async fn a_header_that_does_not_come_is_cut() {
     second_head.send("GET / HT").await;
     assert!(second_head.receive().await.is_none());
     assert_eq!(server.admission.snapshot().cut(Cut::Header), 3);
+}
+
+/// Below a layer with a handshake of five bytes.
+#[tokio::test]
+async fn a_handshake_that_is_not_finished_is_cut() {
+    let limits = Limits::none().handshake(Duration::from_millis(500));
+    let admission = Admission::builder().limits(limits).build().unwrap();
+    let server = Server::start_with(admission, |mut listener| {
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await;
+                tokio::spawn(async move {
+                    stream.read_exact(&mut [0; 5]).await?;
+                    stream.connection().established();
+                    stream.read_exact(&mut [0; 5]).await
+                });
+            }
+        });
+    })
+    .await;
+    let mut silent = server.connect().await;
+    assert!(silent.receive().await.is_none());
+    assert_eq!(server.admission.snapshot().cut(Cut::Handshake), 1);
+    let mut honest = server.connect().await;
+    honest.send("hello").await;
+    let mut dribbling = server.connect().await;
+    dribbling.send("he").await;
+    assert!(dribbling.receive().await.is_none());
+    // The honest one is still there.
+    server.until(|snapshot| snapshot.open == 1).await;
+    assert_eq!(server.admission.snapshot().cut(Cut::Handshake), 2);
+    assert!(!honest.has_ended());
 }
 
 #[tokio::test]

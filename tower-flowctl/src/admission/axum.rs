@@ -343,7 +343,7 @@ mod tests {
     async fn in_a_crowd_http1_responses_end_their_connections() {
         let admission = Admission::builder().build().unwrap();
         let core = admission.core();
-        let place = core.enter(0).take(None);
+        let place = core.enter(0).take(None, &Default::default());
         let inner = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Body::empty())) });
         let service = Counted::new(inner, Connection(place.shared().clone()));
         let ask = |version| {

@@ -25,6 +25,7 @@ use super::{
     class::ClassState,
     clock::{Clock, ticks},
     rate::AcceptRate,
+    shared::Handshakes,
 };
 use crate::{
     descriptors::{Descriptors, Headroom},
@@ -376,13 +377,14 @@ impl Reservation {
     }
 
     /// Makes the connection known to everybody.
-    pub(crate) fn take(self, descriptor: Option<i32>) -> Place {
+    pub(crate) fn take(self, descriptor: Option<i32>, handshakes: &Handshakes) -> Place {
         let core = &self.core;
         let shared = Arc::new(Shared::new(
             Arc::clone(core),
             self.class,
             self.ip,
             descriptor,
+            handshakes.clone(),
         ));
         let now = core.clock.now();
         let first_check = now + ticks(core.limits.load().first_check());

@@ -17,7 +17,9 @@ pub struct Limits {
     pub accept_rate: Option<u32>,
     /// Connections accepted at once before the rate counts. Default 64.
     pub accept_burst: u32,
-    /// From accepting until the layers below HTTP are done, TLS above all. Default 10 s.
+    /// From accepting until the layers below HTTP are done, TLS above all, as `CountRequests` or
+    /// [`Connection::established`](crate::admission::Connection::established) says. Of listeners of which nobody ever says
+    /// that, until the first byte. Default 10 s.
     pub handshake: Option<Duration>,
     /// From the first byte of a request's head (of the first request: from the handshake) until it is whole.
     /// Default 20 s, as Apache's `mod_reqtimeout`. Pressure shortens it, see [`reclaim`](crate::reclaim).

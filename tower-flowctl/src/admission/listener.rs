@@ -17,6 +17,7 @@ use super::{
     accept::{is_of_the_connection, is_out_of_descriptors},
     core::{Core, Reservation},
     proxy, refuse,
+    shared::Handshakes,
 };
 use crate::reclaim::make_room;
 
@@ -40,6 +41,7 @@ pub struct AdmissionListener<A: Accept> {
     admission: Admission,
     class: usize,
     proxy: Option<Arc<ProxyProtocol>>,
+    handshakes: Handshakes,
     /// A token of the accept rate that is not spent yet.
     token: bool,
     work: Work<A>,
@@ -75,6 +77,7 @@ impl<A: Accept> AdmissionListener<A> {
             admission,
             class,
             proxy: None,
+            handshakes: Handshakes::default(),
             token: false,
             work: Work {
                 refusals: FuturesUnordered::new(),
@@ -133,7 +136,7 @@ impl<A: Accept> AdmissionListener<A> {
                 let known = room();
                 let pause = core.released(until, || !known && room());
                 if let Beside::Proxied(proxied) = self.work.beside(pause).await
-                    && let Some(accepted) = finish(&core, proxied, &limits)
+                    && let Some(accepted) = finish(&core, &self.handshakes, proxied, &limits)
                 {
                     return accepted;
                 }
@@ -141,10 +144,12 @@ impl<A: Accept> AdmissionListener<A> {
             }
             let accept = core.until_drained(inner.accept());
             let result = match self.work.beside(accept).await {
-                Beside::Proxied(proxied) => match finish(&core, proxied, &core.limits.load()) {
-                    Some(accepted) => return accepted,
-                    None => continue,
-                },
+                Beside::Proxied(proxied) => {
+                    match finish(&core, &self.handshakes, proxied, &core.limits.load()) {
+                        Some(accepted) => return accepted,
+                        None => continue,
+                    }
+                }
                 Beside::Done(None) => continue,
                 Beside::Done(Some(result)) => result,
             };
@@ -177,7 +182,7 @@ impl<A: Accept> AdmissionListener<A> {
         }
         match reservation.name(address.ip(), limits) {
             Ok(()) => {
-                let place = reservation.take(io.descriptor());
+                let place = reservation.take(io.descriptor(), &self.handshakes);
                 Some((AdmittedStream::new(io, Vec::new(), place, limits), address))
             }
             Err(refusal) => {
@@ -251,7 +256,12 @@ fn gate(core: &Core, class: usize, limits: &Limits, token: &mut bool) -> Gate {
 }
 
 /// Admits a connection whose proxy has named the client.
-fn finish<A: Accept>(core: &Core, proxied: Proxied<A>, limits: &Limits) -> Option<Accepted<A>> {
+fn finish<A: Accept>(
+    core: &Core,
+    handshakes: &Handshakes,
+    proxied: Proxied<A>,
+    limits: &Limits,
+) -> Option<Accepted<A>> {
     let Proxied {
         io,
         address,
@@ -260,7 +270,7 @@ fn finish<A: Accept>(core: &Core, proxied: Proxied<A>, limits: &Limits) -> Optio
     } = proxied;
     match reservation.name(address.ip(), limits) {
         Ok(()) => {
-            let place = reservation.take(io.descriptor());
+            let place = reservation.take(io.descriptor(), handshakes);
             Some((AdmittedStream::new(io, rest, place, limits), address))
         }
         Err(refusal) => {

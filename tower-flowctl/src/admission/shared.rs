@@ -8,7 +8,7 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -34,11 +34,17 @@ const BLOCKED: u32 = 1 << 6;
 /// A serve loop awaits the close and brings it about, so that the stream does not.
 const HANDED: u32 = 1 << 7;
 
+/// What a listener knows of the layers above: whether anybody there says when a handshake is done. Nobody has to, and is then not
+/// waited for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Handshakes(Arc<AtomicBool>);
+
 pub(crate) struct Shared {
     pub(crate) core: Arc<Core>,
     pub(crate) class: usize,
     pub(crate) ip: Option<IpAddr>,
     pub(crate) descriptor: Option<i32>,
+    handshakes: Handshakes,
     accepted: u32,
     flags: AtomicU32,
     /// The tick of the last byte in or out, or of a request's end.
@@ -64,6 +70,7 @@ impl Shared {
         class: usize,
         ip: Option<IpAddr>,
         descriptor: Option<i32>,
+        handshakes: Handshakes,
     ) -> Self {
         let now = core.clock.now();
         Self {
@@ -71,6 +78,7 @@ impl Shared {
             class,
             ip,
             descriptor,
+            handshakes,
             accepted: now,
             flags: AtomicU32::new(0),
             last: AtomicU32::new(now),
@@ -148,6 +156,9 @@ impl Shared {
     }
 
     pub(crate) fn set_established(&self) {
+        if !self.handshakes.0.load(Relaxed) {
+            self.handshakes.0.store(true, Relaxed);
+        }
         self.last.store(self.core.clock.now(), Relaxed);
         // The first head is waited for from here on.
         self.head_since.store(self.core.clock.now(), Relaxed);
@@ -237,6 +248,12 @@ impl Shared {
             || flags & (UPGRADED | BLOCKED) != 0
             || self.in_flight.load(Relaxed) != 0
             || (self.head_since.load(Relaxed) != 0 && self.read.load(Relaxed) != 0)
+    }
+
+    /// Whether its handshake is known to be under way: somebody says of this listener's connections when theirs are done, or it has
+    /// not sent a byte.
+    pub(crate) fn is_shaking_hands(&self) -> bool {
+        !self.is_established() && (self.handshakes.0.load(Relaxed) || self.read() == 0)
     }
 
     pub(crate) fn is_established(&self) -> bool {

@@ -51,15 +51,13 @@ impl Deadlines {
         }
         let mut until = now + self.step;
         if !connection.is_established() {
-            // Without anybody who says when the handshake ends, the first byte does.
             let accepted = connection.accepted();
+            let waited_for = connection.is_shaking_hands();
             return match self.handshake {
-                Some(limit) if now >= accepted + limit && connection.read() == 0 => {
+                Some(limit) if waited_for && now >= accepted + limit => {
                     Verdict::Reset(Cut::Handshake)
                 }
-                Some(limit) if connection.read() == 0 => {
-                    Verdict::Until(until.min(accepted + limit))
-                }
+                Some(limit) if waited_for => Verdict::Until(until.min(accepted + limit)),
                 _ => self.slow(connection, mark, now, until),
             };
         }

@@ -279,7 +279,7 @@ mod tests {
 
     /// A connection whose first request is still to come.
     fn silent(core: &Arc<Core>) -> Place {
-        let place = core.enter(0).take(None);
+        let place = core.enter(0).take(None, &Default::default());
         place.shared().set_established();
         place
     }

@@ -245,7 +245,10 @@ mod tests {
         #[test]
         fn agrees_with_vectors(steps in proptest::collection::vec(step(), 0..200)) {
             let admission = Admission::builder().build().unwrap();
-            let shared = || Arc::new(Shared::new(Arc::clone(admission.core()), 0, None, None));
+            let shared = || {
+                let core = Arc::clone(admission.core());
+                Arc::new(Shared::new(core, 0, None, None, Default::default()))
+            };
             let mut table = Table::new();
             let mut model: [Vec<(u32, u32)>; 2] = Default::default();
             let mut open: Vec<u32> = Vec::new();
