@@ -17,6 +17,7 @@ use tower_zerocopy_fs::Metrics;
 
 use crate::assembly;
 use crate::config::{Config, Upstream};
+use crate::folder::Folder;
 use crate::observe::{Tracer, Traffic};
 use crate::pages::RouteList;
 use crate::proxy::{Proxies, Proxy};
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) pool: Pool,
     /// What left by which way (tower-zerocopy-fs).
     pub(crate) files: Arc<Metrics>,
+    pub(crate) folder: Folder,
     pub(crate) traffic: Arc<Traffic>,
     /// Where the spans of requests go; `None` without a collector.
     pub(crate) tracer: Option<Tracer>,
@@ -101,6 +103,7 @@ impl Shared {
             uploads: Arc::new(Shelf::open(&uploads, files.clone())?),
             pool,
             files,
+            folder: Folder::default(),
             traffic: Arc::default(),
             tracer: config.otlp_collector.map(Tracer::start).transpose()?,
             admission: assembly::admission(config)?,

@@ -127,7 +127,10 @@ fn priority_rules() -> PriorityLayer {
 fn router(app: App) -> Result<TrieService, AssemblyError> {
     let config = app.config.clone();
     let list = app.routes.clone();
-    let site = files(&app, config.site.as_deref().unwrap_or(&app.site))?;
+    let folder = config.site.as_deref().unwrap_or(&app.site);
+    let site = app
+        .folder
+        .service(folder, config.zero_copy, || files(&app, folder))?;
     let timeout =
         TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, config.request_timeout);
     let limit = config.adaptive_limit.is_on();

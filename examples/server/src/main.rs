@@ -12,6 +12,7 @@ mod assembly; // the layers: request plane and connection plane
 mod banner; // what is printed at the start
 mod config; // flags, environment, file, defaults
 mod facts; // the typed context of a request
+mod folder; // the static files of all generations
 mod headers; // security headers
 mod host; // one host a request
 mod listen; // sockets, bound or handed over

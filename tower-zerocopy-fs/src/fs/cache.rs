@@ -6,6 +6,10 @@
 //! An entry past its time is handed out as [`Lookup::Stale`] to exactly one caller, who is expected to look again and
 //! [`insert`](Cache::insert); until then the others go on with what is there. So a busy name costs one look a period
 //! however many requests ask for it.
+//!
+//! An entry that nobody has asked for in [`IDLE`] goes when others of its shard come, so that files deleted meanwhile do not
+//! hold their descriptors and their room on the disk until the cache is full. Inserting is done off the reactor, where
+//! closing the last descriptor of a deleted file may take its time.
 
 use std::{
     collections::HashMap,
@@ -16,6 +20,9 @@ use std::{
 };
 
 const SHARDS: usize = 16;
+
+/// How long a name is kept that nobody asks for, past its period.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// What the cache knows of a name.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,6 +44,8 @@ struct Shard<V> {
     /// later one takes the slot.
     slots: HashMap<u64, Slot<V>, BuildHasherDefault<Hashed>>,
     clock: u64,
+    /// When idle entries were last looked for.
+    swept: Option<Instant>,
 }
 
 struct Slot<V> {
@@ -54,6 +63,7 @@ impl<V: Clone> Cache<V> {
                 Mutex::new(Shard {
                     slots: HashMap::default(),
                     clock: 0,
+                    swept: None,
                 })
             }),
             hasher: RandomState::new(),
@@ -82,6 +92,7 @@ impl<V: Clone> Cache<V> {
             return;
         }
         let (hash, mut shard) = self.shard(key);
+        let idle = shard.sweep(now, self.period.saturating_add(IDLE));
         shard.clock += 1;
         let slot = Slot {
             name: key.into(),
@@ -100,6 +111,9 @@ impl<V: Clone> Cache<V> {
             }
         }
         shard.slots.insert(hash, slot);
+        // Outside of the lock: dropping the values may close files.
+        drop(shard);
+        drop(idle);
     }
 
     pub(crate) fn remove(&self, key: &str) {
@@ -117,6 +131,20 @@ impl<V: Clone> Cache<V> {
         let hash = self.hasher.hash_one(key);
         let shard = &self.shards[hash as usize % SHARDS];
         (hash, shard.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<V> Shard<V> {
+    /// Takes out what was last checked `idle` ago or earlier, at most once in [`IDLE`]: whatever is asked for after its period
+    /// is checked then.
+    fn sweep(&mut self, now: Instant, idle: Duration) -> Vec<Slot<V>> {
+        let since = |then: Instant| now.saturating_duration_since(then);
+        if self.swept.is_some_and(|swept| since(swept) < IDLE) {
+            return Vec::new();
+        }
+        self.swept = Some(now);
+        let slots = self.slots.extract_if(|_, slot| since(slot.checked) >= idle);
+        slots.map(|(_, slot)| slot).collect()
     }
 }
 
@@ -195,6 +223,29 @@ mod tests {
             .map(|s| s.lock().unwrap().slots.len())
             .sum();
         assert!(held <= 64, "{held}");
+    }
+
+    #[test]
+    fn names_nobody_asks_for_are_let_go() {
+        let period = Duration::from_secs(1);
+        let (cache, start) = (Cache::new(4096, period), Instant::now());
+        let file = std::sync::Arc::new(());
+        for i in 0..100 {
+            cache.insert(&format!("deleted {i}"), file.clone(), start);
+        }
+        cache.insert("busy", file.clone(), start);
+        let later = start + period + IDLE;
+        let held = std::sync::Arc::strong_count(&file);
+        assert_eq!(held, 102, "nothing goes before its time");
+        assert_eq!(
+            cache.get("busy", later - period),
+            Lookup::Stale(file.clone())
+        );
+        for i in 0..1000 {
+            cache.insert(&format!("new {i}"), std::sync::Arc::new(()), later);
+        }
+        assert_eq!(std::sync::Arc::strong_count(&file), 2, "the busy one stays");
+        assert_eq!(cache.get("busy", later), Lookup::Stale(file));
     }
 
     #[test]

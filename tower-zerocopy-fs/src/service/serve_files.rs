@@ -222,8 +222,11 @@ impl<F> ServeFiles<F> {
         self.set(|o| o.dotfiles = policy)
     }
 
-    /// Names to keep open, with those known to be missing counted apart from those with a slash at the end. 1024 by
-    /// default, of which each may hold a descriptor a representation; 0 opens a file for every request.
+    /// Names to keep open, with those known to be missing; names with a slash at the end are counted apart. 1024 by default,
+    /// of which each may hold a descriptor a representation; 0 opens a file for every request.
+    ///
+    /// A name that nobody has asked for in a minute is closed when others are opened. Until then a file that was deleted keeps
+    /// its room on the disk, so that 0 is right for files that come and go.
     #[must_use]
     pub fn open_files(self, names: usize) -> Self {
         self.set(|o| o.open_files = names)

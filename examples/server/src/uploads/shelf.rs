@@ -78,6 +78,8 @@ impl Shelf {
         }
         let files = ServeFiles::try_new(folder)?
             .metrics(metrics)
+            // They come and go, and a descriptor that is kept open keeps a deleted one's room on the disk.
+            .open_files(0)
             // Whatever somebody uploaded is not shown as a page of this server.
             .content_disposition("*", Disposition::Attachment);
         Ok(Shelf {
