@@ -343,6 +343,11 @@ fn hot_path_differences(suite: &str, old: &Section, new: &Section, lines: &mut V
 }
 
 fn figure_differences(suite: &str, old: &Section, new: &Section, lines: &mut Vec<String>) {
+    for was in &old.figures {
+        if !new.figures.iter().any(|now| now.name == was.name) {
+            lines.push(format!("{suite}, {}: no longer measured", was.name));
+        }
+    }
     for now in &new.figures {
         let Some(was) = old.figures.iter().find(|was| was.name == now.name) else {
             lines.push(format!("{suite}, {}: new", now.name));

@@ -136,7 +136,7 @@ fn dispatch(matches: &ArgMatches) -> Result<(), String> {
         "probe" => probe(&words(matches)),
         suite => {
             let suite = suites::named(suite)?;
-            (suite.run)(&prepared(options(matches, Some(suite))?)?)
+            timed(suite, &prepared(options(matches, Some(suite))?)?)
         }
     }
 }
@@ -188,22 +188,31 @@ fn prepared(options: Options) -> Result<Options, String> {
 
 /// Runs every suite, whatever becomes of the others; fails when one has failed.
 fn all(options: &Options) -> Result<(), String> {
+    let start = Instant::now();
     let mut failed = Vec::new();
     for suite in suites::ALL {
         println!("\n=== {}: {}\n", suite.name, suite.about);
-        let start = Instant::now();
-        if let Err(error) = (suite.run)(options) {
+        if let Err(error) = timed(suite, options) {
             eprintln!("error: {}: {error}", suite.name);
             failed.push(suite.name);
         }
-        let took = Duration::from_secs(start.elapsed().as_secs());
-        println!("--- {}: {took:?}", suite.name);
     }
+    let took = Duration::from_secs(start.elapsed().as_secs());
+    println!("--- all: {took:?}");
     if failed.is_empty() {
         Ok(())
     } else {
         Err(format!("suites that failed: {}", failed.join(", ")))
     }
+}
+
+/// Runs a suite and says how long it took.
+fn timed(suite: &Suite, options: &Options) -> Result<(), String> {
+    let start = Instant::now();
+    let result = (suite.run)(options);
+    let took = Duration::from_secs(start.elapsed().as_secs());
+    println!("--- {}: {took:?}", suite.name);
+    result
 }
 
 fn serve(words: &[String]) -> Result<(), String> {

@@ -124,6 +124,11 @@ impl Verdict {
 
     fn judge(&mut self, path: &str, old: &Held, cost: &Cost, tolerance: f64) {
         let (was, now) = (old.profile.instructions, cost.profile.instructions);
+        if !(now.is_finite() && now > 0.0) {
+            let fault = "counted nothing: the path does no work, or its passes are too few";
+            self.faults.push(format!("{path}: {fault}"));
+            return;
+        }
         if now > was * (1.0 + tolerance) {
             self.faults.push(format!(
                 "{path}: {}\n{}",
@@ -251,7 +256,7 @@ mod tests {
     #[test]
     fn names_what_grew_and_nothing_else() {
         let base = baseline(&["a"]);
-        let cases: [(&str, Cost, Option<&str>); 6] = [
+        let cases: [(&str, Cost, Option<&str>); 8] = [
             ("equal", cost("a", 100.0, 1.0), None),
             ("fewer", cost("a", 50.0, 0.0), None),
             ("within", cost("a", 101.9, 1.0), None),
@@ -264,6 +269,12 @@ mod tests {
                 "one allocation",
                 cost("a", 100.0, 1.001),
                 Some("allocations"),
+            ),
+            ("no work", cost("a", 0.0, 1.0), Some("counted nothing")),
+            (
+                "no number",
+                cost("a", f64::NAN, 1.0),
+                Some("counted nothing"),
             ),
             (
                 "larger",

@@ -14,7 +14,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use serde::Serialize;
 
-use crate::stats::median;
+use crate::stats::{Interval, median, median_interval};
 
 /// A sample lasts at least this long, so that the clock's own cost vanishes.
 const SAMPLE: Duration = Duration::from_micros(300);
@@ -40,6 +40,8 @@ pub struct Timing {
     pub min_ns: f64,
     /// How many times faster than the reference; 1 for the reference itself.
     pub speedup: f64,
+    /// Where that lies with a confidence of 95 %.
+    pub speedup_interval: Interval,
     /// How many samples there were.
     pub samples: usize,
 }
@@ -119,6 +121,7 @@ fn summarise(samples: &[Option<f64>], reference: &[Option<f64>]) -> Timing {
         samples: times.len(),
         median_ns: median(&times),
         speedup: median(&ratios),
+        speedup_interval: median_interval(&ratios),
     }
 }
 

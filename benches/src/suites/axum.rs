@@ -30,8 +30,9 @@ use crate::{
     alloc,
     cachegrind::{self, Counts, Depth, Probe},
     hot::HotPath,
-    report::{Report, Table, number},
+    report::{Better, Report, Table, number},
     sets::{self, Set, Size},
+    stats::Interval,
     suite::{Options, Suite},
     timing::{Subject, Timing, interleave},
 };
@@ -279,8 +280,35 @@ fn run(options: &Options) -> Result<(), String> {
     }
     let mut report = Report::new("axum");
     report.table(table).rows(&rows)?;
+    figures(&mut report, &rows);
     report.note("One in-process request, polled once. `net of noop` is without building the request and dropping the response; `of axum's` is the net time as a share of axum's own for a handler that reads the same: nothing, `Path`, or the raw parameters.");
     report.finish(options)
+}
+
+/// What a request costs in our router as a share of axum's own, and its allocations.
+fn figures(report: &mut Report, rows: &[Row]) {
+    for (row, variant) in rows.iter().zip(VARIANTS) {
+        if variant.against == variant.name || row.variant == NOOP {
+            continue;
+        }
+        let against = rows[index_of(variant.against)].net_instructions;
+        report
+            .figure(
+                format!(
+                    "{}: net instructions, of {}'s",
+                    row.variant, variant.against
+                ),
+                Interval::exact(row.net_instructions / against),
+                "x",
+                Better::Lower,
+            )
+            .figure(
+                format!("{}: allocations", row.variant),
+                Interval::exact(row.allocations),
+                "allocations",
+                Better::Lower,
+            );
+    }
 }
 
 fn measure(set: &Set, rounds: usize) -> Result<Vec<Row>, String> {

@@ -12,8 +12,9 @@ use serde::Serialize;
 use crate::{
     cachegrind::{self, Counts, Depth},
     peers::{Mode, OURS, POINTER_BYTES, POINTER_SEGMENTS, Peer, REFERENCE},
-    report::{Report, Table, number},
+    report::{Better, Report, Table, number},
     sets::{self, Set, Size},
+    stats::Interval,
     suite::{Options, Suite},
     suites::router::{lookups, probe_of},
     timing::{Subject, Timing, interleave},
@@ -46,6 +47,7 @@ fn run(options: &Options) -> Result<(), String> {
         let set = sets::make(name, size)?;
         let rows = measure(&set, size, options.pick(20, 100))?;
         report.table(table(&set, &rows)).rows(&rows)?;
+        figures(&mut report, &rows);
     }
     report.note("Random look-ups among many routes: time, and first-level data misses as a share of the data references. `x` is how many times faster than the textbook's trie.");
     report.finish(options)
@@ -85,6 +87,25 @@ fn measure(set: &Set, size: Size, rounds: usize) -> Result<Vec<Row>, String> {
         .zip(counts)
         .map(row)
         .collect())
+}
+
+/// The two halves of the claim: the time, and the misses.
+fn figures(report: &mut Report, rows: &[Row]) {
+    for row in rows.iter().filter(|row| row.router == OURS) {
+        report
+            .figure(
+                format!("{}: times the speed of {POINTER_BYTES}", row.set),
+                row.find.speedup_interval,
+                "x",
+                Better::Higher,
+            )
+            .figure(
+                format!("{}: D1 misses a data reference", row.set),
+                Interval::exact(row.d1_miss_percent),
+                "%",
+                Better::Lower,
+            );
+    }
 }
 
 fn table(set: &Set, rows: &[Row]) -> Table {

@@ -215,19 +215,18 @@ fn time(options: &Options) -> Result<(), String> {
 /// What a reader would quote: our speed beside the reference's, and our memory.
 fn figures(report: &mut Report, rows: &[TimeRow]) {
     for row in rows.iter().filter(|row| row.peer == OURS) {
-        let speedup = |timing: Timing| Interval::exact(timing.speedup);
         let of = |what: &str| format!("{}: {what}", row.set);
         let times = format!("times {REFERENCE}'s speed");
         report
             .figure(
                 of(&format!("find, {times}")),
-                speedup(row.find),
+                row.find.speedup_interval,
                 "x",
                 Better::Higher,
             )
             .figure(
                 of(&format!("params, {times}")),
-                speedup(row.params),
+                row.params.speedup_interval,
                 "x",
                 Better::Higher,
             )

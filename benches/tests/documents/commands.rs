@@ -122,6 +122,8 @@ fn cargo(words: &[&str], packages: &Packages) -> Result<(), String> {
             )),
             None => Ok(()),
         },
+        // A filter of divan's, or of a harness of its own.
+        ("bench", _) if passed.iter().all(|word| !word.starts_with('-')) => Ok(()),
         _ if passed.is_empty() || *subcommand == "clippy" => Ok(()),
         _ => Err("passes something on that nothing takes".into()),
     }

@@ -23,9 +23,10 @@ use std::{
 
 use self::{client::Client, servers::PEERS};
 use crate::{
+    plot::{Curve, Plot, Scale},
     process::{Cores, Server, on_core},
     report::{Better, Report, Table},
-    rounds::{self, Sample},
+    rounds::{self, Sample, Series},
     suite::{Options, Suite},
 };
 
@@ -85,8 +86,24 @@ fn run(options: &Options) -> Result<(), String> {
         "Microseconds of the server's CPU a request, requests a second, CPU seconds a gigabyte. One worker on a core of its \
          own, the client on another; 32 connections up to 64 KiB, then 16, 8 and 4. `x` is the share of ServeDir's CPU.",
     );
+    let mut curves: Vec<Curve> = Vec::new();
     for size in SIZES.iter().filter(|size| options.wants_case(size.case)) {
-        measure(options, &mut servers, size, &mut report)?;
+        for series in measure(options, &mut servers, size, &mut report)? {
+            let point = (size.len as f64, series.median(CPU));
+            match curves.iter_mut().find(|(name, _)| *name == series.name) {
+                Some((_, points)) => points.push(point),
+                None => curves.push((series.name, vec![point])),
+            }
+        }
+    }
+    if !curves.is_empty() {
+        let plot = Plot::curves(
+            "CPU time of a request by the size of the file",
+            ("bytes", Scale::Logarithmic),
+            ("us", Scale::Logarithmic),
+            curves,
+        );
+        report.plot("cost", plot);
     }
     if options.wants_case("fairness") {
         beside::fairness(options, &mut servers, &mut report)?;
@@ -102,7 +119,7 @@ fn measure(
     servers: &mut [(String, Server)],
     size: &Size,
     report: &mut Report,
-) -> Result<(), String> {
+) -> Result<Vec<Series>, String> {
     let span = Duration::from_millis(options.pick(150, 500));
     let all = on_core(Cores::split().client, || {
         rounds::interleave(size.case, servers, options.pick(3, 15), |_, server, _| {
@@ -126,7 +143,7 @@ fn measure(
             }
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 fn fetch_for(server: &Server, size: &Size, span: Duration) -> io::Result<Sample> {
