@@ -2,6 +2,11 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use crate::{
+    baseline::{self, Baseline, Section},
+    report::number,
+};
+
 /// The tables of one report.
 #[derive(Debug, Clone, Default)]
 pub struct Results {
@@ -235,16 +240,47 @@ pub fn cells(line: &str) -> Option<Vec<String>> {
 pub struct Library(BTreeMap<String, Results>);
 
 impl Library {
-    /// The report of this name in a folder.
+    /// The report of this name in a folder; `baseline` is the newest baseline, with a table a suite.
     ///
     /// # Errors
     /// As [`Results::read`].
     pub fn get(&mut self, dir: &Path, report: &str) -> Result<&Results, String> {
         if !self.0.contains_key(report) {
-            let results = Results::read(dir, report)?;
+            let results = match report {
+                "baseline" => of_baseline(&baseline::newest()?),
+                report => Results::read(dir, report)?,
+            };
             self.0.insert(report.to_owned(), results);
         }
         Ok(&self.0[report])
+    }
+}
+
+/// What the gate holds, as tables.
+fn of_baseline(baseline: &Baseline) -> Results {
+    let header = ["hot path", "instructions", "allocations"];
+    let table = |(suite, section): (&String, &Section)| Grid {
+        title: suite.clone(),
+        header: header.map(str::to_owned).to_vec(),
+        rows: section
+            .hot_paths
+            .iter()
+            .map(|(name, held)| {
+                let counts = [held.profile.instructions, held.allocations];
+                [name.clone()]
+                    .into_iter()
+                    .chain(counts.map(number))
+                    .collect()
+            })
+            .collect(),
+    };
+    Results {
+        report: "baseline".to_owned(),
+        command: baseline.provenance.command.clone(),
+        commit: baseline.provenance.commit.clone(),
+        compiler: baseline.provenance.rustc.clone(),
+        machine: baseline.provenance.cpu.clone(),
+        tables: baseline.suites.iter().map(table).collect(),
     }
 }
 

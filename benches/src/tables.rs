@@ -20,6 +20,7 @@
 //! | `{compare\|report\|column\|table; table}` | on a line of its own: a column of several tables side by side |
 //! | `{compare\|report\|column\|table; table\|row; row}` | the same with these rows only |
 //!
+//! A report is a file of `results/`, or `baseline`: the counts that the gate holds, with a table a suite.
 //! How tables, rows and columns are named: [`Results::table`](crate::results::Results::table),
 //! [`Grid::row`](crate::results::Grid::row), [`Grid::column`](crate::results::Grid::column).
 
