@@ -32,6 +32,9 @@ const PSEUDONYM: &str = "tower-example";
 /// How long a request waits for a connection, and for the head of a response.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How many connections more a request is given to.
+const ATTEMPTS: usize = 3;
+
 /// Headers that concern one connection and are not passed on (RFC 9110 §7.6.1).
 const HOP_BY_HOP: [HeaderName; 7] = [
     header::CONNECTION,
@@ -44,6 +47,7 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 ];
 
 type Connection = SendRequest<Body>;
+type Pooled = PooledObject<Connection, Upstream>;
 
 /// Makes connections to one upstream.
 #[derive(Debug)]
@@ -119,17 +123,8 @@ impl Proxy {
     }
 
     async fn forward(&self, request: Request) -> Result<Response, Problem> {
-        let mut connection = self
-            .connections
-            .acquire_timeout(PATIENCE)
-            .await
-            .map_err(|error| bad_gateway(&error))?;
-        let sent = tokio::time::timeout(PATIENCE, connection.send_request(request)).await;
-        let Ok(response) = sent else {
-            let detail = "the upstream did not answer in time";
-            return Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, detail));
-        };
-        let (mut parts, body) = response.map_err(|error| bad_gateway(&error))?.into_parts();
+        let (response, connection) = self.send(request).await?;
+        let (mut parts, body) = response.into_parts();
         remove_hop_by_hop(&mut parts.headers);
         parts.headers.append(header::VIA, via(parts.version));
         let body = ProxyBody {
@@ -137,6 +132,37 @@ impl Proxy {
             connection: Some(connection),
         };
         Ok(Response::from_parts(parts, Body::new(body)))
+    }
+
+    /// Sends a request over a pooled connection. When the upstream closes it at that moment, the request goes over another one, if
+    /// it was not sent yet, or may be sent twice (RFC 9110 §9.2.2).
+    async fn send(
+        &self,
+        mut request: Request,
+    ) -> Result<(http::Response<Incoming>, Pooled), Problem> {
+        let mut attempts = 0..ATTEMPTS;
+        let copy = repeatable(&request);
+        loop {
+            let connection = self.connections.acquire_timeout(PATIENCE).await;
+            let mut connection = connection.map_err(|error| bad_gateway(&error))?;
+            let sent = connection.try_send_request(request);
+            match tokio::time::timeout(PATIENCE, sent).await {
+                Ok(Ok(response)) => return Ok((response, connection)),
+                Ok(Err(mut error)) => {
+                    let copy = copy.as_ref().filter(|_| !error.error().is_parse());
+                    let copy = copy.map(|copy| copy.clone().map(|()| Body::empty()));
+                    let again = error.take_message().or(copy);
+                    match (again, attempts.next()) {
+                        (Some(again), Some(_)) => request = again,
+                        _ => return Err(bad_gateway(error.error())),
+                    }
+                }
+                Err(_) => {
+                    let detail = "the upstream did not answer in time";
+                    return Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, detail));
+                }
+            }
+        }
     }
 }
 
@@ -202,6 +228,18 @@ fn prepare(request: &mut Request, authority: &HeaderValue) -> Result<(), Problem
     Ok(())
 }
 
+/// The head of a request that may be sent once more, as it has no body and changes nothing.
+fn repeatable(request: &Request) -> Option<http::Request<()>> {
+    let may = request.method().is_safe() && request.body().is_end_stream();
+    may.then(|| {
+        let mut copy = http::Request::new(());
+        *copy.method_mut() = request.method().clone();
+        *copy.uri_mut() = request.uri().clone();
+        *copy.headers_mut() = request.headers().clone();
+        copy
+    })
+}
+
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
     // `Connection` names more of them.
     let named: Vec<HeaderName> = headers
@@ -252,7 +290,7 @@ fn bad_gateway(error: &(dyn error::Error + 'static)) -> Problem {
 /// The body of an upstream's response; it holds the connection until its end.
 struct ProxyBody {
     body: Incoming,
-    connection: Option<PooledObject<Connection, Upstream>>,
+    connection: Option<Pooled>,
 }
 
 impl HttpBody for ProxyBody {

@@ -111,6 +111,49 @@ fn a_head_that_does_not_arrive_ends_the_connection() {
 }
 
 #[test]
+fn what_is_no_request_is_refused_and_ends_the_connection() {
+    let server = Server::start(&[]);
+    let post = "POST /api/v1/authors HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    let many: String = (0..200).map(|n| format!("X-{n}: a\r\n")).collect();
+    let cases = [
+        (
+            "many fields",
+            format!("GET / HTTP/1.1\r\n{many}\r\n"),
+            "431",
+        ),
+        (
+            "a long path",
+            format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(70_000)),
+            "414",
+        ),
+        (
+            "two lengths",
+            format!("{post}Content-Length: 1\r\nContent-Length: 2\r\n\r\n"),
+            "400",
+        ),
+        (
+            "no chunk",
+            format!("{post}Transfer-Encoding: chunked\r\n\r\nZZ\r\n\r\n"),
+            "400",
+        ),
+        ("HTTP/0.9", "GET /hello\r\n\r\n".to_owned(), "400"),
+        ("TLS", "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0".to_owned(), "400"),
+    ];
+    for (name, sent, status) in cases {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        stream.write_all(sent.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let found = answer.split(' ').nth(1).unwrap_or_default();
+        assert_eq!(found, status, "{name}: {answer}");
+    }
+    // Of a head that never ends no more is read than fits.
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    let _ = stream.write_all(b"GET / HTTP/1.1\r\nX: ");
+    while stream.write_all(&[b'a'; 64 << 10]).is_ok() {}
+}
+
+#[test]
 fn a_request_names_one_host() {
     let server = Server::start(&[]);
     for (head, status) in [

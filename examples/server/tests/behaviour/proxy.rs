@@ -40,6 +40,30 @@ async fn requests_reach_the_upstream_over_few_connections() {
 }
 
 #[tokio::test]
+async fn a_connection_that_the_upstream_closes_costs_no_request() {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = Server::start(&[
+        "--proxy-upstream",
+        &upstream.local_addr().unwrap().to_string(),
+    ]);
+    std::thread::spawn(move || {
+        for stream in upstream.incoming() {
+            let mut reader = BufReader::new(stream.unwrap());
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap() > 0 {}
+            // It promises to stay, and goes.
+            let _ = reader
+                .get_mut()
+                .write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
+        }
+    });
+    let client = Client::http1(proxy.address);
+    for _ in 0..50 {
+        assert_eq!(client.get("/proxy/x").await.status, 204);
+    }
+}
+
+#[tokio::test]
 async fn what_is_one_field_over_http1_arrives_as_one() {
     let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = Server::start(&[

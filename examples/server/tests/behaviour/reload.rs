@@ -37,12 +37,14 @@ impl Reloadable {
     /// take one that is only begun for settings, too, and say so.
     pub(crate) fn reload(&self, settings: &str) {
         self.put(settings);
+        self.server.signal("HUP");
         self.server.logged("settings in force");
     }
 
     /// Puts settings in place that are not taken, and returns the line that says why.
     pub(crate) fn refused(&self, settings: &str) -> String {
         self.put(settings);
+        self.server.signal("HUP");
         // By SIGHUP, or before that by who watches the file.
         self.server.logged(" refused")
     }
@@ -51,7 +53,6 @@ impl Reloadable {
         let written = self.file.with_extension("new");
         std::fs::write(&written, settings).unwrap();
         std::fs::rename(&written, &self.file).unwrap();
-        self.server.signal("HUP");
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -83,7 +84,7 @@ async fn a_file_that_is_wrong_changes_nothing() {
         ("site = \"/no/such/folder\"\n", "is not a folder"),
         ("no-such = 1\n", "no such setting"),
     ] {
-        std::fs::write(&server.file, settings).unwrap();
+        server.put(settings);
         server.server.signal("HUP");
         let line = server.server.logged("reload refused");
         assert!(line.contains(why), "{settings}: {line}");
@@ -94,7 +95,7 @@ async fn a_file_that_is_wrong_changes_nothing() {
     server.server.signal("HUP");
     server.server.logged("cannot read");
     assert_eq!(client.get("/healthz").await.status, 200);
-    std::fs::write(&server.file, "body-limit = \"1KiB\"\n").unwrap();
+    server.put("body-limit = \"1KiB\"\n");
     server.server.signal("HUP");
     server.server.logged("no setting has changed");
 }
@@ -102,7 +103,7 @@ async fn a_file_that_is_wrong_changes_nothing() {
 #[tokio::test]
 async fn what_waits_for_a_restart_is_named() {
     let server = Reloadable::start("");
-    std::fs::write(&server.file, "threads = 7\nbody-limit = \"1KiB\"\n").unwrap();
+    server.put("threads = 7\nbody-limit = \"1KiB\"\n");
     server.server.signal("HUP");
     let line = server.server.logged("settings in force");
     assert!(
@@ -119,11 +120,7 @@ async fn the_admin_port_reloads_for_those_who_bear_the_token() {
         "{}",
         server.server.banner
     );
-    std::fs::write(
-        &server.file,
-        "admin-token = \"opensesame\"\nbody-limit = \"1KiB\"\n",
-    )
-    .unwrap();
+    server.put("admin-token = \"opensesame\"\nbody-limit = \"1KiB\"\n");
     let admin = Client::http1(server.server.admin());
     for wrong in ["", "Bearer wrong", "Bearer opensesam", "opensesame"] {
         let refused = admin
