@@ -18,8 +18,8 @@ use super::Allocator;
 use crate::{
     alloc,
     process::{Cores, Usage, on_core},
-    report::{Report, Table, number},
-    stats::median,
+    report::{Better, Report, Table, number},
+    stats::{Interval, median, median_interval},
     suite::Options,
 };
 
@@ -53,8 +53,14 @@ pub(super) fn run(options: &Options) -> Result<(), String> {
             ],
         );
         for line in lines.lines() {
-            let mut cells = line.split('\t').map(str::to_owned);
-            table.row(cells.by_ref().take(5).collect());
+            let cells: Vec<String> = line.split('\t').map(str::to_owned).collect();
+            match cells.as_slice() {
+                [load, faster @ ..] if faster.len() == 3 => {
+                    let name = format!("{}, {load}: times faster", allocator.name);
+                    report.figure(name, interval(faster)?, "x", Better::Higher);
+                }
+                _ => table.row(cells),
+            }
         }
         report.table(table);
     }
@@ -76,6 +82,14 @@ fn run_process(allocator: &Allocator, repeats: usize) -> Result<String, String> 
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn interval(cells: &[String]) -> Result<Interval, String> {
+    let numbers: Result<Vec<f64>, _> = cells.iter().map(|cell| cell.parse()).collect();
+    match numbers.map_err(|e| format!("{cells:?}: {e}"))?.as_slice() {
+        &[middle, low, high] => Ok(Interval { middle, low, high }),
+        _ => Err(format!("{cells:?} is no interval")),
+    }
 }
 
 /// What holds the buffers of a round.
@@ -120,7 +134,8 @@ fn touch(spare: &mut bytes::buf::UninitSlice, size: usize) {
     black_box(spare.as_mut_ptr());
 }
 
-/// The process: measures and prints.
+/// The process: measures and prints, by tabs a row of five cells for each holder, and a load with the interval of how
+/// much faster the second one is.
 pub(super) fn answer() -> Result<(), String> {
     let repeats: usize = env::var("REPEATS")
         .ok()
@@ -161,6 +176,10 @@ pub(super) fn answer() -> Result<(), String> {
                 number(calls / time),
             );
         }
+        let [fresh, ours] = &samples;
+        let faster: Vec<f64> = fresh.iter().zip(ours).map(|(f, o)| f[0] / o[0]).collect();
+        let Interval { middle, low, high } = median_interval(&faster);
+        println!("{count} of {} KiB\t{middle}\t{low}\t{high}", size >> 10);
     }
     Ok(())
 }

@@ -8,17 +8,17 @@ use crate::{
     process::{Cores, Server, on_core},
     report::{Better, Report, Table},
     rounds::{self, Sample, Series},
-    stats::Interval,
     suite::Options,
 };
 
 const CONNECTIONS: usize = 64;
 
+/// The reference first.
+const SERVERS: [&str; 3] = ["axum", "extractors", "layer"];
+
 struct Case {
     name: String,
     ask: Ask,
-    /// Whether the body comes in pieces.
-    pieces: bool,
 }
 
 /// A chunked body of `size` bytes in `pieces` chunks.
@@ -50,7 +50,6 @@ fn cases() -> Result<Vec<Case>, String> {
         cases.push(Case {
             name: format!("body {name}"),
             ask: Ask::post("/bytes", vec![b'x'; size]),
-            pieces: false,
         });
         // 1,456 bytes are a segment of Ethernet; 4 KiB are usual for TLS and HTTP/2 stacks.
         let pieces = match size {
@@ -62,7 +61,6 @@ fn cases() -> Result<Vec<Case>, String> {
             name: format!("body {name} in {pieces} pieces"),
             ask: Ask::post("/bytes", in_pieces(size, pieces))
                 .header("transfer-encoding", "chunked"),
-            pieces: true,
         });
     }
     for size in server::SIZES {
@@ -72,12 +70,10 @@ fn cases() -> Result<Vec<Case>, String> {
         cases.push(Case {
             name: format!("JSON request {name}"),
             ask: Ask::post("/json", text).header("content-type", "application/json"),
-            pieces: false,
         });
         cases.push(Case {
             name: format!("JSON response {name}"),
             ask: Ask::get(format!("/rows/{size}")),
-            pieces: false,
         });
     }
     Ok(cases)
@@ -92,13 +88,14 @@ pub(super) fn run(options: &Options) -> Result<(), String> {
     ));
     let mut servers = Vec::new();
     for allocator in Allocator::all() {
-        for what in ["axum", "extractors", "layer"] {
+        for what in SERVERS {
             let name = format!("{what}, {}", allocator.name);
             servers.push((name, allocator.server(what)?));
         }
     }
-    let rounds = options.pick(2, 9);
-    let span = Duration::from_millis(options.pick(120, 700));
+    let rounds = options.pick(2, 7);
+    let span = Duration::from_millis(options.pick(120, 500));
+    let mut summary = Summary::default();
     for case in cases()? {
         let all = on_core(Cores::split().client, || {
             rounds::interleave(&case.name, &mut servers, rounds, |_, server, _| {
@@ -106,8 +103,61 @@ pub(super) fn run(options: &Options) -> Result<(), String> {
             })
         })??;
         tables(&mut report, &case, &all)?;
+        summary.add(&mut report, &case, &all);
     }
+    report.table(summary.table());
     report.finish(options)
+}
+
+/// What of a server's is compared with axum's, and which is better.
+const COMPARED: [(&str, Better); 3] = [
+    ("requests/s", Better::Higher),
+    ("p99 us", Better::Lower),
+    ("CPU us", Better::Lower),
+];
+
+/// Everything as multiples of axum's under the same allocator: a row a case and server, three columns an allocator.
+#[derive(Default)]
+struct Summary {
+    header: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Summary {
+    /// Adds a case, and its ratios to the figures of the report.
+    fn add(&mut self, report: &mut Report, case: &Case, all: &[Series]) {
+        let base = self.rows.len();
+        self.header = vec!["of axum's".to_owned()];
+        for allocator in all.chunks(SERVERS.len()) {
+            let [axum, others @ ..] = allocator else {
+                continue;
+            };
+            let (_, allocator) = axum.name.split_once(", ").unwrap_or_default();
+            for (metric, _) in COMPARED {
+                self.header.push(format!("{metric}, {allocator}"));
+            }
+            for (index, other) in others.iter().enumerate() {
+                let what = other.name.split(", ").next().unwrap_or_default();
+                if self.rows.len() == base + index {
+                    self.rows.push(vec![format!("{}: {what}", case.name)]);
+                }
+                for (metric, better) in COMPARED {
+                    let ratio = other.ratio(axum, metric);
+                    self.rows[base + index].push(format!("{:.2}x", ratio.middle));
+                    let name = format!("{}: {}, {metric} of axum's", case.name, other.name);
+                    report.figure(name, ratio, "x", better);
+                }
+            }
+        }
+    }
+
+    fn table(self) -> Table {
+        let mut table = Table::new("as multiples of axum's own extractors", &self.header);
+        for row in self.rows {
+            table.row(row);
+        }
+        table
+    }
 }
 
 fn measure(server: &Server, ask: &Ask, span: Duration) -> Result<Sample, String> {
@@ -132,23 +182,13 @@ fn measure(server: &Server, ask: &Ask, span: Duration) -> Result<Sample, String>
 fn tables(report: &mut Report, case: &Case, all: &[Series]) -> Result<(), String> {
     report.series(&case.name, all)?;
     let metrics = ["CPU us", "requests/s", "p99 us", "faults", "MiB"];
-    for allocator in all.chunks(3) {
-        let [axum, others @ ..] = allocator else {
+    for allocator in all.chunks(SERVERS.len()) {
+        let [axum, ..] = allocator else {
             continue;
         };
         report.table(Table::of_series(
             &case.name, "server", &metrics, allocator, &axum.name,
         ));
-        for other in others {
-            let ratio: Interval = other.ratio(axum, "CPU us");
-            let name = format!("{}: {}, CPU of axum's", case.name, other.name);
-            report.figure(name, ratio, "x", Better::Lower);
-            if case.pieces {
-                let rate = other.ratio(axum, "requests/s");
-                let name = format!("{}: {}, rate of axum's", case.name, other.name);
-                report.figure(name, rate, "x", Better::Higher);
-            }
-        }
     }
     Ok(())
 }

@@ -1,6 +1,12 @@
 //! 400 uploads of 1 MiB at once into a budget of 64 MiB: the most that the process holds, and what is left.
+//!
+//! [`load`] does the uploads, [`finish`] looks at what is left of them: in between the servers rest, while other
+//! parts of the suite are measured.
 
-use std::{thread, time::Duration};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use super::{Allocator, http};
 use crate::{
@@ -13,71 +19,107 @@ use crate::{
 
 const UPLOADS: usize = 400;
 const MIB: f64 = (1 << 20) as f64;
+/// The limit of the server `budget`.
+const BUDGET: f64 = 64.0;
 
+/// How the uploads are sent.
+const SHAPES: [&str; 2] = ["in 256 pieces", "whole"];
+
+/// Servers after their uploads.
+pub(super) struct Resting {
+    since: Instant,
+    /// One of [`SHAPES`], and what each server did then.
+    shapes: Vec<(&'static str, Vec<(Server, Outcome)>)>,
+}
+
+/// Resident bytes, but for the counts.
 struct Outcome {
     answered: u64,
     refused: u64,
     idle: u64,
+    /// The most over `idle`.
     peak: u64,
-    settled: u64,
 }
 
-pub(super) fn run(options: &Options) -> Result<(), String> {
+/// Uploads to each server, one after another.
+pub(super) fn load() -> Result<Resting, String> {
+    let mut shapes = Vec::new();
+    for shape in SHAPES {
+        let ask = match shape {
+            "whole" => Ask::post("/bytes", vec![b'x'; 1 << 20]),
+            _ => Ask::post("/bytes", http::in_pieces(1 << 20, 256))
+                .header("transfer-encoding", "chunked"),
+        };
+        let mut servers = Vec::new();
+        for allocator in Allocator::all() {
+            for what in ["axum", "extractors", "budget"] {
+                let server = allocator.server(what)?;
+                let outcome = upload(&server, &ask)?;
+                servers.push((server, outcome));
+            }
+        }
+        shapes.push((shape, servers));
+    }
+    Ok(Resting {
+        since: Instant::now(),
+        shapes,
+    })
+}
+
+/// Waits until all have rested, and reports.
+pub(super) fn finish(resting: Resting, options: &Options) -> Result<(), String> {
+    let rest = Duration::from_secs(options.pick(10, 300));
+    thread::sleep(rest.saturating_sub(resting.since.elapsed()));
     let mut report = Report::new("pool-memory");
-    let rest = Duration::from_secs(options.pick(10, 600));
     report.note(format!(
         "{UPLOADS} connections each send 1 MiB, in 256 pieces, and whole, three times over; `extractors` may hold 256 MiB, \
-         `budget` 64. MiB of resident memory: before, the most over that, and what is left of that after {} s of quiet.",
-        rest.as_secs()
+         `budget` {BUDGET}. MiB of resident memory: before, the most over that, and what is left of that after {} s of quiet.",
+        resting.since.elapsed().as_secs()
     ));
-    let uploads = [
-        (
-            "in 256 pieces",
-            Ask::post("/bytes", http::in_pieces(1 << 20, 256))
-                .header("transfer-encoding", "chunked"),
-        ),
-        ("whole", Ask::post("/bytes", vec![b'x'; 1 << 20])),
-    ];
-    for (name, ask) in uploads {
+    for (shape, servers) in resting.shapes {
         let mut table = Table::new(
-            format!("{UPLOADS} uploads of 1 MiB at once, {name}"),
+            format!("{UPLOADS} uploads of 1 MiB at once, {shape}"),
             &[
                 "server",
                 "answered",
                 "503",
                 "before",
                 "peak over it",
+                "of the budget",
                 "left",
                 "given back %",
             ],
         );
-        let mut subjects = Vec::new();
-        for allocator in Allocator::all() {
-            for what in ["axum", "extractors", "budget"] {
-                let server = allocator.server(what)?;
-                subjects.push((server.name.clone(), upload(&server, &ask)?, server));
-            }
-        }
-        // All rest together.
-        thread::sleep(rest);
-        for (subject, mut outcome, server) in subjects {
-            outcome.settled = server.usage().resident.saturating_sub(outcome.idle);
-            let back = 100.0 * (1.0 - outcome.settled as f64 / outcome.peak as f64);
+        for (server, outcome) in servers {
+            let left = server.usage().resident.saturating_sub(outcome.idle);
+            let peak = outcome.peak as f64 / MIB;
+            let back = 100.0 * (1.0 - left as f64 / outcome.peak as f64);
+            let bounded = server.name.starts_with("budget");
             table.row(vec![
-                subject.clone(),
+                server.name.clone(),
                 outcome.answered.to_string(),
                 outcome.refused.to_string(),
                 number(outcome.idle as f64 / MIB),
-                number(outcome.peak as f64 / MIB),
-                number(outcome.settled as f64 / MIB),
+                number(peak),
+                if bounded {
+                    format!("{:.2}x", peak / BUDGET)
+                } else {
+                    "-".into()
+                },
+                number(left as f64 / MIB),
                 number(back),
             ]);
+            let name = format!("{shape}: {}", server.name);
+            let (peak, back) = (Interval::exact(peak), Interval::exact(back));
             report.figure(
-                format!("{name}: {subject}, peak over idle"),
-                Interval::exact(outcome.peak as f64 / MIB),
+                format!("{name}, peak over idle"),
+                peak,
                 "MiB",
                 Better::Lower,
             );
+            if bounded {
+                report.figure(format!("{name}, given back"), back, "%", Better::Higher);
+            }
         }
         report.table(table);
     }
@@ -114,6 +156,5 @@ fn upload(server: &Server, ask: &Ask) -> Result<Outcome, String> {
         refused,
         idle,
         peak: server.usage().peak.saturating_sub(idle),
-        settled: 0,
     })
 }

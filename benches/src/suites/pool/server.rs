@@ -126,7 +126,7 @@ fn layered(shared: Shared) -> Router {
 }
 
 /// Serves until the process ends: `axum`, `extractors`, `layer`, or `budget`, which has 64 MiB and reads
-/// at most 16 KiB at once.
+/// at most 4 KiB at once: what 400 connections read into is outside of the budget.
 pub(super) fn serve(what: &str) -> Result<(), String> {
     let bounded = what == "budget";
     let limit = if bounded { 64 << 20 } else { 256 << 20 };
@@ -161,7 +161,7 @@ pub(super) fn serve(what: &str) -> Result<(), String> {
             let _ = stream.set_nodelay(true);
         });
         let served = if bounded {
-            axum::serve(BoundedReadsListener::new(listener, 8 << 10), app).await
+            axum::serve(BoundedReadsListener::new(listener, 4 << 10), app).await
         } else {
             axum::serve(listener, app).await
         };
