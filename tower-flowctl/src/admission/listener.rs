@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::time::Instant;
+use tokio::{task::yield_now, time::Instant};
 
 use super::{
     Accept, Admission, AdmittedStream, AtLimit, ClientAddress, Limits, ProxyProtocol, Refusal,
@@ -28,6 +28,10 @@ const LINGERING: usize = 16;
 /// Connections whose proxy's header is under way. The next ones wait in the kernel's queue.
 const PROXYING: usize = 1024;
 
+/// Connections that are accepted one after the other. Then what is ready runs, so that an active connection waits for the heads of
+/// a few newcomers and not for those of a thousand.
+const IN_A_ROW: u32 = 4;
+
 /// How long a pause lasts at most before the room is looked at again, should a release go unnoticed.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -44,6 +48,7 @@ pub struct AdmissionListener<A: Accept> {
     handshakes: Handshakes,
     /// A token of the accept rate that is not spent yet.
     token: bool,
+    in_a_row: u32,
     work: Work<A>,
 }
 
@@ -79,6 +84,7 @@ impl<A: Accept> AdmissionListener<A> {
             proxy: None,
             handshakes: Handshakes::default(),
             token: false,
+            in_a_row: 0,
             work: Work {
                 refusals: FuturesUnordered::new(),
                 proxying: FuturesUnordered::new(),
@@ -119,6 +125,10 @@ impl<A: Accept> AdmissionListener<A> {
         self.admission.ensure_maintained();
         let core = Arc::clone(self.admission.core());
         loop {
+            if self.in_a_row == IN_A_ROW {
+                self.in_a_row = 0;
+                yield_now().await;
+            }
             if core.is_draining() {
                 self.inner = None;
             }
@@ -156,6 +166,7 @@ impl<A: Accept> AdmissionListener<A> {
             match result {
                 Ok((io, address)) => {
                     self.token = false;
+                    self.in_a_row += 1;
                     if let Some(accepted) = self.admit(&core, io, address) {
                         return accepted;
                     }
