@@ -35,10 +35,10 @@ use crate::{
 /// generation's service in memory until it is polled or dropped. That does not count as in flight.
 ///
 /// # Cost
-/// Looking whether what was made ready is still current is one load. A fresh clone, as hyper makes one for each request,
-/// besides finds the current generation (some hundred instructions, which no other thread can delay) and clones its
-/// service. Counting the request in and out is two operations on a cache line that the thread has for itself. The
-/// README has the instructions of a whole request.
+/// Looking whether what was made ready is still current is one load. For each request the current generation is found
+/// once (some hundred instructions, which no other thread can delay), and a fresh clone, as hyper makes one for each
+/// request, clones its service. Counting the request in and out is two operations on a cache line that the thread has
+/// for itself. The README has the instructions of a whole request.
 pub struct HotSwap<S: Clone + Send + Sync + 'static>(Switch<Plain<S>>);
 
 impl<S: Clone + Send + Sync + 'static> HotSwap<S> {
