@@ -186,8 +186,10 @@ fn tables(report: &mut Report, case: &Case, all: &[Series]) -> Result<(), String
         let [axum, ..] = allocator else {
             continue;
         };
+        // Titles tell the allocators apart as the servers' names do: `body 64 KiB, glibc`.
+        let title = axum.name.replacen("axum", &case.name, 1);
         report.table(Table::of_series(
-            &case.name, "server", &metrics, allocator, &axum.name,
+            title, "server", &metrics, allocator, &axum.name,
         ));
     }
     Ok(())
