@@ -272,6 +272,10 @@ async fn a_folder_of_files() {
     let source = FileSource::folder(folder.path(), "part").unwrap();
     let _follower = handle.follow(source.poll_every(Duration::from_secs(3600)), recipe);
     assert_eq!(*changes.next().await.unwrap().value(), 1);
+    let mut events = handle.events();
+    write("2.part", " x;");
+    while !matches!(events.recv().await.unwrap(), Event::Rejected { .. }) {}
+    assert_eq!(*handle.current().value(), 1);
     write("2.part", " 12");
     write("5.part", "3;");
     assert_eq!(*changes.next().await.unwrap().value(), 123);
