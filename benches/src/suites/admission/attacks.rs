@@ -26,10 +26,10 @@ enum Attack {
 
 impl Attack {
     const ALL: [(Self, &'static str); 5] = [
+        (Self::Read, "slow read"),
         (Self::Hold, "connect and hold"),
         (Self::Head, "slowloris"),
         (Self::Body, "slow body"),
-        (Self::Read, "slow read"),
         (Self::Silent, "half-open after an answer"),
     ];
 
@@ -58,17 +58,18 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<(), String> 
             "p99 before ms",
             "p99 meanwhile ms",
             "honest failures",
-            "attackers still connected after 8 s",
+            "attackers still connected at the end",
         ],
     );
-    for (attack, title) in Attack::ALL {
+    let seconds = options.pick(3, 8);
+    for (attack, title) in Attack::ALL.into_iter().step_by(options.pick(2, 1)) {
         for name in ["ours", "axum"]
             .into_iter()
             .filter(|name| options.wants_peer(name))
         {
             let server = start(name, &["attacked"])?;
             let (before, _) = honest(server.address, options.pick(1, 3))?;
-            let (meanwhile, failures, left) = under(attack, server.address)?;
+            let (meanwhile, failures, left) = under(attack, server.address, seconds)?;
             table.row(vec![
                 title.to_owned(),
                 name.to_owned(),
@@ -95,20 +96,25 @@ fn honest(server: SocketAddr, seconds: u64) -> Result<(f64, u64), String> {
     Ok((outcome.latency_micros(0.99) / 1e3, outcome.error_count()))
 }
 
-fn under(attack: Attack, server: SocketAddr) -> Result<(f64, u64, usize), String> {
+fn under(attack: Attack, server: SocketAddr, seconds: u64) -> Result<(f64, u64, usize), String> {
     let (ready, is_ready) = mpsc::channel();
-    let attackers = thread::spawn(move || clients::run(attackers(attack, server, ready)));
+    let attackers = thread::spawn(move || clients::run(attackers(attack, server, seconds, ready)));
     let connected = is_ready.recv().map_err(|_| "the attackers did not begin")?;
     if connected < ATTACKERS {
         return Err(format!("only {connected} of {ATTACKERS} attackers"));
     }
-    let (p99, failures) = honest(server, 6)?;
+    let (p99, failures) = honest(server, seconds - 2)?;
     let left = attackers.join().map_err(|_| "the attackers failed")??;
     Ok((p99, failures, left))
 }
 
-/// Attacks for eight seconds; how many are still connected then.
-async fn attackers(attack: Attack, server: SocketAddr, ready: mpsc::Sender<usize>) -> usize {
+/// Attacks for so long; how many are still connected then.
+async fn attackers(
+    attack: Attack,
+    server: SocketAddr,
+    seconds: u64,
+    ready: mpsc::Sender<usize>,
+) -> usize {
     let mut set = JoinSet::new();
     for number in 0..ATTACKERS {
         set.spawn(async move {
@@ -122,7 +128,7 @@ async fn attackers(attack: Attack, server: SocketAddr, ready: mpsc::Sender<usize
         connected.extend(client.ok().flatten());
     }
     let _ = ready.send(connected.len());
-    for _ in 0..16 {
+    for _ in 0..2 * seconds {
         tokio::time::sleep(Duration::from_millis(500)).await;
         if attack.dribbles() {
             for io in &mut connected {

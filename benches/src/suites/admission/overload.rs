@@ -95,8 +95,8 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<(), String> 
     ];
     for (kind, title, _) in kinds.iter().filter(|(_, _, peer)| options.wants_peer(peer)) {
         let server = start(kind, &["overload"])?;
-        let seconds = options.pick(3, 8);
-        let outcome = overload(server.address, 3.0 * peak, seconds)?;
+        let (warm_up, seconds) = options.pick((1, 2), (3, 8));
+        let outcome = overload(server.address, 3.0 * peak, warm_up, seconds)?;
         let good = outcome.latency.count_between(0, nanos(TARGET)) as f64 / seconds as f64;
         let asked = outcome.answered + outcome.refused;
         table.row(vec![
@@ -126,12 +126,17 @@ fn peak(options: &Options) -> Result<f64, String> {
 }
 
 /// The load that is measured follows on one of the same kind, in which limits find themselves.
-fn overload(server: SocketAddr, per_second: f64, seconds: u64) -> Result<Outcome, String> {
+fn overload(
+    server: SocketAddr,
+    per_second: f64,
+    warm_up: u64,
+    seconds: u64,
+) -> Result<Outcome, String> {
     let plan = Plan {
         connections: 1000,
         pace: Pace::Constant { per_second },
         span: Span::Time(Duration::from_secs(seconds)),
-        warm_up: Duration::from_secs(3),
+        warm_up: Duration::from_secs(warm_up),
         deadline: Duration::from_secs(30),
         ..Plan::new(server, vec![Ask::get("/backend").length(4).or_refused(503)])
     };
