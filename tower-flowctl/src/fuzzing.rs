@@ -2,7 +2,8 @@
 
 use crate::http2::fuzzing as http2;
 
-/// A frame tap gives the same bytes and events however its input is cut, and adds nothing but its field.
+/// A frame tap gives the same bytes and events however its input is cut, and adds nothing but its field; a connection
+/// with a budget takes all events and gives back what it was promised.
 pub fn frames(data: &[u8]) {
     http2::frames(data);
 }

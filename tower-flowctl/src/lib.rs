@@ -11,7 +11,8 @@
 //!
 //! - [`http2`]: responses in the order of their priority (RFC 9218, and the dependencies of RFC 7540), and limits
 //!   against floods, under an unmodified hyper.
-//! - `serve` (feature `serve`): a serve loop with every setting of HTTP/2 and handlers in their connection's task.
+//! - `serve` (feature `serve`): a serve loop with every setting of HTTP/2, handlers in their connection's task, and windows
+//!   of uploads within one budget.
 //! - `admission`, `descriptors`, `reclaim`, `drain`, `management` (feature `admission`): limits on connections,
 //!   deadlines against slow clients, room below `RLIMIT_NOFILE`, an orderly end, and a class that is always answered.
 //! - `breaker` (feature `breaker`): slow routes are relieved of their requests.

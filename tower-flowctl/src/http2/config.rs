@@ -26,8 +26,7 @@ pub struct Http2Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LowWaterMark {
-    /// What the connection carries in two milliseconds, from 4 KiB to 256 KiB, and beyond in four, from 1 MiB to 4 MiB; the
-    /// default.
+    /// What the connection carries in two milliseconds, from 4 KiB to 256 KiB, and beyond in 16, to 4 MiB; the default.
     #[default]
     Adaptive,
     /// So many bytes.

@@ -1,13 +1,15 @@
 //! See [`crate::fuzzing`].
 
 use super::{
-    PriorityOverride,
+    Http2Config, PriorityOverride, ReceiveBudget,
+    connection::Connection,
     frame::{Dependency, PREFACE},
     identity::{FIELD_VALUE, Prefix},
     inbound::{Inbound, Step},
     outbound::Outbound,
     priority::Priority,
     scheduler::{Answer, Handle, Scheduler},
+    windows::Windows,
 };
 
 pub(crate) fn frames(data: &[u8]) {
@@ -38,9 +40,13 @@ pub(crate) fn frames(data: &[u8]) {
     assert_eq!(sent(usize::from(piece).max(1)), sent(frames.len().max(1)));
 }
 
-/// What goes on, and what is told, when the bytes come in pieces of a size.
+/// What goes on, and what is told, when the bytes come in pieces of a size. A connection listens, and must take all of it.
 fn pass(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<String>) {
-    let connection = Prefix::new(7);
+    let prefix = Prefix::new(7);
+    let config = Http2Config::default();
+    let budget = ReceiveBudget::new(1 << 20);
+    let windows = Windows::new(budget.clone(), 1 << 20, 1 << 20);
+    let connection = Connection::with_windows(config.clone(), Some(windows));
     let mut inbound = Inbound::default();
     let mut told = Vec::new();
     let mut out = Vec::new();
@@ -49,7 +55,15 @@ fn pass(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<String>) {
         held.extend_from_slice(piece);
         let mut at = 0;
         while at < held.len() {
-            let step = inbound.step(&held[at..], &mut |event| told.push(format!("{event:?}")));
+            let mut state = connection.lock();
+            let step = inbound.step(&held[at..], &mut |event| {
+                told.push(format!("{event:?}"));
+                state.on(&config, event);
+            });
+            if let Some(windows) = &mut state.windows {
+                windows.write(&mut Vec::new());
+            }
+            drop(state);
             match step {
                 Step::Pass(length) => {
                     assert!(length > 0 && length <= held.len() - at);
@@ -57,7 +71,7 @@ fn pass(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<String>) {
                     at += length;
                 }
                 Step::Name(named) => {
-                    named.write(&connection, &held[at..at + named.length()], &mut out);
+                    named.write(&prefix, &held[at..at + named.length()], &mut out);
                     at += named.length();
                 }
                 Step::Drop(length) => at += length,
@@ -67,6 +81,8 @@ fn pass(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<String>) {
         held.drain(..at);
     }
     out.extend_from_slice(&held);
+    drop(connection);
+    assert_eq!(budget.promised(), 0, "a promise outlived its connection");
     (out, told)
 }
 

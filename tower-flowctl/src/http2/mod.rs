@@ -16,6 +16,8 @@
 //! hyper sends what a body yields; so a body that yields nothing before its turn decides what hyper sends. What is on
 //! its way beyond that, in hyper and in the socket, is kept to about two milliseconds of the connection's bandwidth.
 //!
+//! In the other direction `serve` can keep the windows of uploads within a [`ReceiveBudget`] that all connections share.
+//!
 //! Which stream a request belongs to hyper does not tell. The adapter appends it to the request's headers as it passes,
 //! and the service takes it off.
 

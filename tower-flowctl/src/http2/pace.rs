@@ -24,8 +24,8 @@ const INITIAL: usize = 16 << 10;
 const AHEAD: Duration = Duration::from_millis(2);
 
 /// The same for the socket of a connection that is faster than the range of pieces reaches, and the least and the most
-/// that this comes to, in bytes.
-const FAST_AHEAD: Duration = Duration::from_millis(4);
+/// that this comes to, in bytes. Less would have the server wait for the client's process, not for the network.
+const FAST_AHEAD: Duration = Duration::from_millis(16);
 const FAST_MARKS: (usize, usize) = (1 << 20, 4 << 20);
 
 /// The shortest time that says something about the rate.
@@ -154,8 +154,8 @@ mod tests {
     fn sockets_hold_little_unless_they_are_fast() {
         for (rate, expected) in [
             (2_500_000, 5_000),
-            (131_072_000, 1 << 20),
-            (500_000_000, 2_000_000),
+            (131_072_000, 2 << 20),
+            (200_000_000, 3_200_000),
             (4_000_000_000, 4 << 20),
         ] {
             let pace = pace_at(rate, 1 << 30);

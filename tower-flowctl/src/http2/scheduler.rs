@@ -649,3 +649,7 @@ fn chromium_urgency(weight: u16) -> Option<u8> {
     let urgency = weights.iter().position(|&known| known == weight)?;
     Some(urgency as u8)
 }
+
+#[cfg(test)]
+#[path = "scheduler_tests.rs"]
+mod tests;
