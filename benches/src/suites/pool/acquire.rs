@@ -3,7 +3,8 @@
 //! Three workloads, the same for everyone: acquired and released on one thread; the same on two threads that share
 //! the pool; acquired on one and released on another, handed over 64 at a time. Nanoseconds of the threads' own
 //! processor time, so that waiting for each other, or for a core, is not in it. The second byte of a vector is not
-//! looked at either: what differs is the pool.
+//! looked at either: what differs is the pool. Every peer's `acquire` is inlined, so that it is not the compiler's choice
+//! which of them pays for a call more.
 
 use std::{
     cell::RefCell,
@@ -59,6 +60,7 @@ struct Ours(tower_pool::Pool);
 
 impl Peer for Ours {
     type Item<'a> = tower_pool::PooledBuf;
+    #[inline(always)]
     fn acquire(&self) -> tower_pool::PooledBuf {
         let mut buffer = self.0.try_acquire(SIZE).expect("below the limit");
         buffer.chunk_mut().write_byte(0, 1);
@@ -86,6 +88,7 @@ impl Drop for LocalItem {
 
 impl Peer for ThreadLocal {
     type Item<'a> = LocalItem;
+    #[inline(always)]
     fn acquire(&self) -> LocalItem {
         let mut item = IDLE.with_borrow_mut(Vec::pop).unwrap_or_else(fresh);
         item[0] = 1;
@@ -97,6 +100,7 @@ struct Malloc;
 
 impl Peer for Malloc {
     type Item<'a> = Vec<u8>;
+    #[inline(always)]
     fn acquire(&self) -> Vec<u8> {
         let mut item = Vec::with_capacity(SIZE);
         item.chunk_mut().write_byte(0, 1);
@@ -116,6 +120,7 @@ impl Drop for QueueItem<'_> {
 
 impl Peer for Queue {
     type Item<'a> = QueueItem<'a>;
+    #[inline(always)]
     fn acquire(&self) -> QueueItem<'_> {
         let mut item = self.0.pop().unwrap_or_else(fresh);
         item[0] = 1;
@@ -135,6 +140,7 @@ struct Opool(opool::Pool<Maker, Vec<u8>>);
 
 impl Peer for Opool {
     type Item<'a> = opool::RefGuard<'a, Maker, Vec<u8>>;
+    #[inline(always)]
     fn acquire(&self) -> Self::Item<'_> {
         let mut item = self.0.get();
         item[0] = 1;
@@ -146,6 +152,7 @@ struct Lockfree(lockfree_object_pool::LinearObjectPool<Vec<u8>>);
 
 impl Peer for Lockfree {
     type Item<'a> = lockfree_object_pool::LinearReusable<'a, Vec<u8>>;
+    #[inline(always)]
     fn acquire(&self) -> Self::Item<'_> {
         let mut item = self.0.pull();
         item[0] = 1;
@@ -157,6 +164,7 @@ struct ObjectPool(object_pool::Pool<Vec<u8>>);
 
 impl Peer for ObjectPool {
     type Item<'a> = object_pool::Reusable<'a, Vec<u8>>;
+    #[inline(always)]
     fn acquire(&self) -> Self::Item<'_> {
         let mut item = self.0.pull(fresh);
         item[0] = 1;
@@ -176,6 +184,7 @@ impl Drop for SlabItem<'_> {
 
 impl Peer for Slab {
     type Item<'a> = SlabItem<'a>;
+    #[inline(always)]
     fn acquire(&self) -> SlabItem<'_> {
         let key = self.0.create_with(|item| {
             // Cleared, a vector keeps its memory.
