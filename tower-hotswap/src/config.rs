@@ -15,7 +15,7 @@ use crate::{Changes, Handle, Snapshot, Version, store::Stamp};
 /// Configuration that changes while the program runs. A request sees one version throughout.
 ///
 /// A request's version is the one of its first look: [`PinConfigLayer`] takes it as the request comes in, and axum's
-/// extractor [`Hot`](crate::Hot) otherwise when it is first used. Whoever looks after that, be it handler or layer,
+/// extractor `Hot` (feature `axum`) otherwise when it is first used. Whoever looks after that, be it handler or layer,
 /// gets the same. A canary of a configuration takes requests like any canary.
 #[derive(Debug)]
 pub struct HotConfig<T> {

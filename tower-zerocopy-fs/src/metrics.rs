@@ -7,7 +7,7 @@ macro_rules! counters {
         /// Counters of what a service and its connections did.
         ///
         /// Share one by [`ServeFiles::metrics`](crate::ServeFiles::metrics) and
-        /// [`ZeroCopyListener::metrics`](crate::ZeroCopyListener::metrics), read it by [`Metrics::snapshot`]. Each
+        /// `ZeroCopyListener::metrics` (feature `axum`), read it by [`Metrics::snapshot`]. Each
         /// event is one relaxed atomic addition; a service that was given none does nothing at all.
         #[derive(Debug, Default)]
         pub struct Metrics {

@@ -7,7 +7,7 @@
 //! calls for large bodies: 64 for 1 MiB at 16 KiB.
 //!
 //! It is a stream around a stream, in any order with others; with feature `serve`,
-//! [`BoundedReadsListener`] puts it around each connection of a listener for `axum::serve`.
+//! `BoundedReadsListener` puts it around each connection of a listener for `axum::serve`.
 
 #[cfg(feature = "serve")]
 mod listener;
