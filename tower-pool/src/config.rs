@@ -12,9 +12,9 @@ use crate::{
 /// 4 KiB, 16 KiB, 64 KiB, 256 KiB and 1 MiB.
 pub const DEFAULT_CLASSES: [usize; 5] = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20];
 
-/// What one thread has at hand of each class, in bytes: 16 buffers up to 16 KiB, and one of 256 KiB.
+/// What one thread has at hand of each class, in bytes: 32 buffers up to 16 KiB, and two of 256 KiB.
 /// Larger ones are found in the lanes, where using them costs far more than finding them.
-const HAND: usize = 256 << 10;
+const HAND: usize = 512 << 10;
 
 /// Whether a buffer's memory is overwritten when it comes home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,18 +5,27 @@
 //! threads meet in a lane only when there are more threads than lanes. A shelf is a stack: the item
 //! used last is handed out first and the cold ones gather at the bottom, where trimming takes them.
 //!
-//! An empty shelf steals half of another lane's (at most [`STEAL`] items): in a program that acquires
-//! on one thread and releases on another, the transfer costs two cold cache lines for each batch.
+//! An empty shelf steals half of another lane's (from [`LEAST`] to [`STEAL`] items): in a program that acquires on one
+//! thread and releases on another, the transfer costs two cold cache lines for each batch.
 
 use std::fmt;
 
 use crate::{
     raw::try_lock::{TryGuard, TryLock},
-    sync::yield_now,
+    sync::{spin_loop, yield_now},
 };
 
 /// The most items that one steal moves.
 const STEAL: usize = 64;
+
+/// What one steal moves if there is as much: halves of little would be many steals.
+const LEAST: usize = 16;
+
+/// How often a steal looks at lanes that are locked.
+const LOOKS: usize = if cfg!(pool_loom) { 2 } else { 64 };
+
+/// How many of the last looks let others run before, as the one who holds the lock may have been interrupted.
+const YIELDS: usize = 4;
 
 /// The most lanes: more than threads that run at once on any machine, and few enough to look through.
 const LANES: usize = 1024;
@@ -97,6 +106,20 @@ impl<T> LaneState<T> {
         }
         self.idle_cost -= cost * count;
         count
+    }
+
+    /// Moves half of the items of `class`, or [`LEAST`] where that is more, to `own`, and returns one of them.
+    fn hand_over(&mut self, own: &mut Self, class: usize, cost: usize) -> Option<T> {
+        let shelf = &mut self.shelves[class];
+        let idle = shelf.idle.len();
+        let count = idle.div_ceil(2).max(LEAST.min(idle)).min(STEAL);
+        let mut moved = shelf.idle.drain(idle - count..);
+        let first = moved.next()?;
+        own.shelves[class].idle.extend(moved);
+        shelf.low = shelf.low.min(shelf.idle.len());
+        self.idle_cost -= cost * count;
+        own.idle_cost += cost * (count - 1);
+        Some(first)
     }
 
     /// Takes the items of `class` that `condemned` names.
@@ -182,7 +205,11 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// Moves half of another lane's items of `class` into `own` and returns one of them.
+    /// Moves half of another lane's items of `class` into `own`, or [`LEAST`] where that is more, and returns one of them.
+    ///
+    /// A lane that is locked is looked at again: what its owner is putting there may be all there is, and to make
+    /// a new item instead would let the pool grow for ever where one thread acquires and another releases. Both may
+    /// want the other's lane, so nobody waits for long.
     pub(crate) fn steal(
         &self,
         own_index: usize,
@@ -190,23 +217,26 @@ impl<T> Lanes<T> {
         class: usize,
         cost: usize,
     ) -> Option<T> {
-        for offset in 1..=self.mask {
-            let Some(mut victim) = self.lanes[(own_index + offset) & self.mask].0.try_lock() else {
-                continue;
-            };
-            let idle = victim.shelves[class].idle.len();
-            if idle == 0 {
-                continue;
+        for look in 0..LOOKS {
+            let mut busy = false;
+            for offset in 1..=self.mask {
+                match self.lanes[(own_index + offset) & self.mask].0.try_lock() {
+                    None => busy = true,
+                    Some(mut victim) => {
+                        if let Some(item) = victim.hand_over(own, class, cost) {
+                            return Some(item);
+                        }
+                    }
+                }
             }
-            let count = idle.div_ceil(2).min(STEAL);
-            let from = &mut victim.shelves[class];
-            let mut moved = from.idle.drain(idle - count..);
-            let first = moved.next();
-            own.shelves[class].idle.extend(moved);
-            from.low = from.low.min(from.idle.len());
-            victim.idle_cost -= cost * count;
-            own.idle_cost += cost * (count - 1);
-            return first;
+            if !busy {
+                break;
+            }
+            if cfg!(pool_loom) || look >= LOOKS - YIELDS {
+                yield_now();
+            } else {
+                spin_loop();
+            }
         }
         None
     }
@@ -227,5 +257,29 @@ impl<T> fmt::Debug for Lanes<T> {
         f.debug_struct("Lanes")
             .field("lanes", &self.lanes.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, pool_loom))]
+mod model {
+    use loom::{sync::Arc, thread};
+
+    use super::*;
+
+    /// A new item was made in the place of one that lay in a lane which was locked for a moment.
+    #[test]
+    fn an_item_in_a_locked_lane_is_found() {
+        loom::model(|| {
+            let lanes = Arc::new(Lanes::new(2, 1));
+            lanes.at(1).lock().push(0, 1, "idle");
+            let owner = {
+                let lanes = lanes.clone();
+                thread::spawn(move || drop(lanes.at(1).lock()))
+            };
+            let (index, mut own) = lanes.any(0);
+            assert_eq!(lanes.steal(index, &mut own, 0, 1), Some("idle"));
+            drop(own);
+            owner.join().unwrap();
+        });
     }
 }

@@ -133,7 +133,7 @@ pub(crate) struct Setup {
 }
 
 /// Items of one class that a thread has at hand at most, whatever they cost.
-const HAND: usize = 16;
+const HAND: usize = 32;
 
 impl<T, X> Core<T, X> {
     pub(crate) fn build(setup: Setup, extra: X) -> Root<T, X> {
