@@ -20,15 +20,17 @@ use axum::{
 use serde::Serialize;
 use tower_flowctl::{
     breaker::Breaker,
+    http2::PriorityLayer,
     limit::{AdaptiveLimitLayer, Gradient, Limiter, Queue},
 };
-use tower_hotswap::{HotConfig, HotSwap, Version};
+use tower_hotswap::{HotConfig, HotLayer, HotSwap, Version};
 use tower_layer::Layer;
 use tower_pool::{
     BodyPool, Pool, PooledBody, PooledBodyLayer,
     context::{ContextLayer, Reset},
 };
 use tower_service::Service;
+use tower_trie_router::{TrieRouter, TrieService};
 
 use crate::{
     cachegrind,
@@ -120,12 +122,16 @@ fn hot_paths() -> Result<Vec<HotPath>, String> {
     let version = || Version::parse("1.0.0", b"content").map_err(|e| e.to_string());
     let config = HotConfig::new(0_u64, version()?);
     let reader = config.clone();
-    let swapped = version()?;
+    let (swapped, layered) = (version()?, version()?);
     Ok(vec![
         path(NONE, || requests(Answer)),
         path("tower-hotswap: HotSwap", move || {
             let (service, handle) = HotSwap::new(Answer, swapped.clone());
             keeping(handle, requests(service))
+        }),
+        path("tower-hotswap: HotLayer of a ContextLayer", move || {
+            let (layer, handle) = HotLayer::new(ContextLayer::<Facts>::new(), layered.clone());
+            keeping(handle, requests(layer.layer(Answer)))
         }),
         path("tower-hotswap: PinConfigLayer", move || {
             requests(config.layer().layer(Answer))
@@ -142,6 +148,15 @@ fn hot_paths() -> Result<Vec<HotPath>, String> {
             let breaker = Breaker::builder().build();
             requests(breaker.layer("/books").layer(Answer))
         }),
+        path("tower-flowctl: PriorityLayer, HTTP/1.1", || {
+            requests(PriorityLayer::new().layer(Answer))
+        }),
+        path("tower-trie-router: RouterLayer, a route taken", || {
+            requests(router("/books/{id}").into_layer().layer(Answer))
+        }),
+        path("tower-trie-router: RouterLayer, fallen through", || {
+            requests(router("/authors/{id}").into_layer().layer(Answer))
+        }),
         path("tower-flowctl: AdaptiveLimitLayer", || {
             let limiter = Limiter::new(Gradient::default(), Queue::default());
             requests(AdaptiveLimitLayer::new(limiter).layer(Answer))
@@ -154,6 +169,11 @@ fn hot_paths() -> Result<Vec<HotPath>, String> {
             requests(PooledBodyLayer::new(BodyPool::new(pool)).layer(Answer))
         }),
     ])
+}
+
+/// A router of one route, which answers as [`Answer`] does.
+fn router(route: &str) -> TrieService {
+    TrieRouter::new().get(route, || async { "ok" }).build()
 }
 
 fn path(name: &str, build: impl Fn() -> Pass + 'static) -> HotPath {
