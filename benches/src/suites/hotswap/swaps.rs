@@ -46,6 +46,8 @@ const RATE: u64 = 167;
 /// Reloads of the others a second.
 const RELOADS: u64 = 4;
 const UPLOAD: usize = 64 << 10;
+/// How long a reload of caddy may take; one that takes longer is given up and does not count.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes by which resident memory may differ between a tenth of the load and its end: an allocator's arenas. A generation of
 /// these routers is some 50 KiB, so that a hundred of 10,000 left behind exceed it.
 const GROWTH: u64 = 4 << 20;
@@ -222,7 +224,7 @@ fn caddy(program: &Path, folder: &Path) -> Result<(Server, Reload), String> {
         thread::sleep(Duration::from_millis(1000 / RELOADS));
         number += 1;
         write(number)?;
-        let reloaded = Command::new(&program)
+        let mut reloading = Command::new(&program)
             .args([
                 "reload",
                 "--adapter",
@@ -235,8 +237,19 @@ fn caddy(program: &Path, folder: &Path) -> Result<(Server, Reload), String> {
             .env("HOME", &home)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .status();
-        Ok(u64::from(reloaded.map_err(|e| e.to_string())?.success()))
+            .spawn()
+            .map_err(|e| e.to_string())?;
+        let begin = Instant::now();
+        while begin.elapsed() < PATIENCE {
+            if let Some(status) = reloading.try_wait().map_err(|e| e.to_string())? {
+                return Ok(u64::from(status.success()));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        // Under load it may wait for ever for the old configuration's connections.
+        let _ = reloading.kill();
+        let _ = reloading.wait();
+        Ok(0)
     };
     Ok((server, Box::new(reload)))
 }
