@@ -9,7 +9,7 @@
 //! identifier for each layer, innermost first; after that every access is a plain field access.
 //! Nothing is put into `http::Extensions`, whose first insertion costs three allocations and each
 //! other at least one. Setting up, reading and tearing down a context costs none, once the pool is
-//! warm; in instructions a request costs some 440 (`cargo run --release -p benches -- layers`).
+//! warm; in instructions a request costs some 420 (`cargo run --release -p benches -- layers`).
 //!
 //! *Sharing.* Fields are set while nobody holds a [`Context`]; [`update`] says so otherwise. Usually
 //! middleware sets them before the handler is called and reads them after it has returned. A
