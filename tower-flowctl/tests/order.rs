@@ -51,6 +51,31 @@ async fn an_urgent_response_takes_little_longer_than_alone() {
     );
 }
 
+/// A full transport under TLS shows when it is flushed, not when it is written to.
+#[tokio::test(start_paused = true)]
+async fn little_is_before_an_urgent_response_where_tls_takes_writes_whole() {
+    for server in [OURS, Server::Layered] {
+        let dial = server.start(app());
+        let mut peer = Peer::new(dial.connect_sealed_at(RATE)).await;
+        for n in 0..20 {
+            peer.get(2 * n + 1, &format!("/bytes/{MIB}"), &[]).await;
+        }
+        let mut before = Record::default();
+        // For a while, since what may be on its way grows with what a transport takes that is never full.
+        while before.data.iter().map(|(_, length)| length).sum::<usize>() < 4 * MIB {
+            before.add(peer.next().await.unwrap());
+        }
+        peer.get(41, "/bytes/51200", &[("priority", "u=0")]).await;
+        let after = peer.finish(&[41]).await;
+        let others = after.data.iter().take_while(|(stream, _)| *stream != 41);
+        let late: usize = others.map(|(_, length)| length).sum();
+        assert!(
+            late <= 16_384,
+            "{server:?}: {late} bytes of others came before it"
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn responses_end_by_urgency_and_then_in_the_order_of_streams() {
     let urgencies = [3, 1, 7, 0, 3, 5, 1, 0, 6, 2];

@@ -451,11 +451,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
                 }
             }
         }
+        // TLS takes some 64 KiB more than the socket. What it holds goes first, so that no more than a frame waits there.
+        if Pin::new(&mut self.io).poll_flush(cx)?.is_pending() {
+            self.full();
+            return Poll::Pending;
+        }
         let sent = match send(Pin::new(&mut self.io), cx, most) {
             Poll::Ready(sent) => sent?,
             Poll::Pending => {
-                self.pace.full(Instant::now());
-                self.set_pace();
+                self.full();
                 return Poll::Pending;
             }
         };
@@ -483,7 +487,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
         Poll::Ready(Ok(sent))
     }
 
-    fn set_pace(&mut self) {
+    /// The transport takes no more for now.
+    fn full(&mut self) {
+        self.pace.full(Instant::now());
         let Self {
             connection, pace, ..
         } = self;
@@ -627,7 +633,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PriorityStream<Io> {
         }
         this.poll_windows(cx)?;
         ready!(this.poll_own(cx))?;
-        Pin::new(&mut this.io).poll_flush(cx)
+        let flushed = Pin::new(&mut this.io).poll_flush(cx);
+        // TLS takes a frame whole, so a full socket shows when hyper flushes it and not when it writes.
+        if flushed.is_pending() && !this.inbound.is_opaque() {
+            this.full();
+        }
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

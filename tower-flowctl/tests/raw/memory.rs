@@ -8,7 +8,7 @@ use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
 
-use super::link::Link;
+use super::link::{Link, Way};
 
 /// Bytes that may be under way in each direction.
 const CAPACITY: usize = 64 << 10;
@@ -38,19 +38,24 @@ impl Dialer {
 
     /// Connects by a network that holds so many bytes in each direction.
     pub(crate) fn connect_with(&self, capacity: usize) -> DuplexStream {
-        self.dial(capacity, None)
+        self.dial(capacity, Way::Free)
     }
 
     /// Connects by a network that carries so many bytes a second towards the client, and as many as it likes towards the
     /// server.
     pub(crate) fn connect_at(&self, rate: u64) -> DuplexStream {
-        self.dial(AMPLE, Some(rate))
+        self.dial(AMPLE, Way::Shaped(rate))
     }
 
-    fn dial(&self, capacity: usize, rate: Option<u64>) -> DuplexStream {
+    /// The same, with a layer before it that buffers as TLS does.
+    pub(crate) fn connect_sealed_at(&self, rate: u64) -> DuplexStream {
+        self.dial(AMPLE, Way::Sealed(rate))
+    }
+
+    fn dial(&self, capacity: usize, way: Way) -> DuplexStream {
         let (ours, theirs) = duplex(capacity);
         self.0
-            .send(Link::new(theirs, rate))
+            .send(Link::new(theirs, way))
             .expect("the server runs");
         ours
     }
