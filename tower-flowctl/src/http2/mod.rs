@@ -53,6 +53,11 @@ mod tree;
     not(feature = "serve"),
     allow(dead_code, reason = "only `serve` can set windows")
 )]
+mod window;
+#[cfg_attr(
+    not(feature = "serve"),
+    allow(dead_code, reason = "only `serve` can set windows")
+)]
 mod windows;
 
 #[cfg(feature = "axum")]
@@ -74,9 +79,6 @@ pub use self::{
 };
 #[cfg(feature = "serve")]
 pub(crate) use self::{
-    connection::Connection,
-    inbound::LIST_GROWTH,
-    receive::ReceiveService,
-    scheduler::MAX_STREAMS,
-    windows::{BASE, Windows},
+    connection::Connection, inbound::LIST_GROWTH, receive::ReceiveService, scheduler::MAX_STREAMS,
+    window::BASE, windows::Windows,
 };
