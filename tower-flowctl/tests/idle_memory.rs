@@ -1,7 +1,7 @@
 //! What a connection holds while nothing happens on it.
 #![cfg(feature = "serve")]
 
-#[allow(dead_code, reason = "attacks look at the peak, too")]
+#[allow(dead_code, reason = "other tests look at the peak and count, too")]
 #[path = "abuse/heap.rs"]
 mod heap;
 mod raw;

@@ -10,6 +10,7 @@ mod raw;
 
 mod attack;
 mod attacks;
+#[allow(dead_code, reason = "other tests count allocations, too")]
 mod heap;
 
 use tower_flowctl::serve::Exec;
