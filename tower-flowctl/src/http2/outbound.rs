@@ -2,6 +2,8 @@
 //!
 //! It counts which response's bytes the socket took.
 
+use std::ops::Deref;
+
 use super::frame::{Event, HEAD, Head, flag, kind};
 
 /// See the module's documentation.
@@ -13,6 +15,8 @@ pub(crate) struct Outbound {
     /// What the frame under way is, and how much of its payload has to come.
     frame: Option<Head>,
     left: usize,
+    /// Bytes of DATA that passed and were not told of.
+    data: u32,
     /// The first bytes of a GOAWAY.
     prefix: [u8; 4],
 }
@@ -37,7 +41,7 @@ impl Outbound {
 
     /// Looks for the next WINDOW_UPDATE among the bytes to be sent. h2 writes its frames whole, but for the payloads of
     /// DATA.
-    pub(crate) fn next_window_update(&self, slices: &[&[u8]]) -> Next {
+    pub(crate) fn next_window_update<Slice: Deref<Target = [u8]>>(&self, slices: &[Slice]) -> Next {
         let total: usize = slices.iter().map(|slice| slice.len()).sum();
         if self.have > 0 {
             return Next::Bytes(total.min(HEAD - self.have));
@@ -66,33 +70,52 @@ impl Outbound {
         Next::Bytes(total)
     }
 
-    /// Accounts for bytes that the socket took.
-    pub(crate) fn passed(&mut self, mut bytes: &[u8], tell: &mut impl FnMut(Event<'_>)) {
+    /// Accounts for the first `sent` bytes of the slices, which the socket took.
+    pub(crate) fn passed<Slice: Deref<Target = [u8]>>(
+        &mut self,
+        slices: &[Slice],
+        mut sent: usize,
+        tell: &mut impl FnMut(Event<'_>),
+    ) {
+        for slice in slices {
+            let length = slice.len().min(sent);
+            self.pass(&slice[..length], tell);
+            sent -= length;
+        }
+        self.tell_data(tell);
+    }
+
+    fn pass(&mut self, mut bytes: &[u8], tell: &mut impl FnMut(Event<'_>)) {
         while !bytes.is_empty() {
-            if self.left == 0 {
-                let wanted = (HEAD - self.have).min(bytes.len());
-                let (front, rest) = bytes.split_at(wanted);
-                self.head[self.have..self.have + wanted].copy_from_slice(front);
-                self.have += wanted;
-                bytes = rest;
-                if self.have < HEAD {
-                    return;
-                }
-                self.have = 0;
-                self.begin(tell);
-            } else {
+            if self.left > 0 {
                 let length = self.left.min(bytes.len());
                 let (front, rest) = bytes.split_at(length);
                 bytes = rest;
                 self.go_on(front, tell);
+                continue;
+            }
+            if self.have == 0
+                && let Some(head) = Head::parse(bytes)
+            {
+                bytes = &bytes[HEAD..];
+                self.begin(head, tell);
+                continue;
+            }
+            let wanted = (HEAD - self.have).min(bytes.len());
+            let (front, rest) = bytes.split_at(wanted);
+            self.head[self.have..self.have + wanted].copy_from_slice(front);
+            self.have += wanted;
+            bytes = rest;
+            if self.have == HEAD
+                && let Some(head) = Head::parse(&self.head)
+            {
+                self.have = 0;
+                self.begin(head, tell);
             }
         }
     }
 
-    fn begin(&mut self, tell: &mut impl FnMut(Event<'_>)) {
-        let Some(head) = Head::parse(&self.head) else {
-            return;
-        };
+    fn begin(&mut self, head: Head, tell: &mut impl FnMut(Event<'_>)) {
         self.left = head.length;
         self.frame = Some(head);
         match head.kind {
@@ -113,10 +136,7 @@ impl Outbound {
             return;
         };
         if head.kind == kind::DATA {
-            tell(Event::Sent {
-                stream: head.stream,
-                length: bytes.len() as u32,
-            });
+            self.data += bytes.len() as u32;
         } else if head.kind == kind::GOAWAY {
             let done = head.length - self.left;
             if let Some(prefix) = self.prefix.get_mut(done..) {
@@ -126,7 +146,20 @@ impl Outbound {
         }
         self.left -= bytes.len();
         if self.left == 0 {
+            self.tell_data(tell);
             self.end(head, tell);
+        }
+    }
+
+    /// Tells of the payload of DATA that passed since it was told the last time: h2 writes the front of a payload together
+    /// with its header, apart from the rest.
+    fn tell_data(&mut self, tell: &mut impl FnMut(Event<'_>)) {
+        let length = std::mem::take(&mut self.data);
+        if let (Some(head), 1..) = (self.frame, length) {
+            tell(Event::Sent {
+                stream: head.stream,
+                length,
+            });
         }
     }
 
@@ -145,7 +178,11 @@ impl Outbound {
 }
 
 /// Copies bytes from a place in the slices; returns how many there were.
-pub(crate) fn copy_at(slices: &[&[u8]], mut at: usize, to: &mut [u8]) -> usize {
+pub(crate) fn copy_at<Slice: Deref<Target = [u8]>>(
+    slices: &[Slice],
+    mut at: usize,
+    to: &mut [u8],
+) -> usize {
     let mut copied = 0;
     for slice in slices {
         if at >= slice.len() {

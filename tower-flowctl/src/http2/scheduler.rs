@@ -23,7 +23,7 @@
 //! the streams' number was reached before.
 
 use super::{
-    frame::Dependency,
+    frame::{Dependency, SMALLEST_MAX_PAYLOAD},
     heap::{Heap, Positions},
     ids::IdMap,
     priority::{DEFAULT_URGENCY, Priority, PriorityOverride},
@@ -418,13 +418,33 @@ impl Scheduler {
         let most = if self.occupied == 0 {
             self.limit
         } else {
-            self.quantum
+            self.share(slot)
         };
         let granted = available
             .min(most)
             .min(usize::try_from(room.min(connection)).unwrap_or(0));
         self.charge(slot, granted);
         Answer::Grant(granted)
+    }
+
+    /// The most that a response gets at once while others wait. If they are all of its kind it fills the room there is
+    /// with whole frames, since whoever goes first, as much is on its way; small pieces would only cost more.
+    fn share(&self, slot: u32) -> usize {
+        let Stream {
+            priority, in_tree, ..
+        } = self.streams[slot as usize];
+        let urgency = usize::from(priority.urgency());
+        let Level { row, ring, .. } = &self.levels[urgency];
+        let incremental = priority.is_incremental();
+        let alike = self.occupied == 1 << urgency
+            && (row.is_empty() || !in_tree && !incremental)
+            && (ring.is_empty() || !in_tree && incremental)
+            && (in_tree || self.tree.first().is_none());
+        if !alike {
+            return self.quantum;
+        }
+        let room = self.limit.saturating_sub(self.in_flight);
+        self.quantum.max(room - room % SMALLEST_MAX_PAYLOAD)
     }
 
     /// A response does not ask any more: it has no data for now, or is gone.

@@ -251,13 +251,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
     }
 
     /// Tells the client of windows that have grown.
+    #[inline]
     fn poll_windows(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if !self.connection.keeps_windows()
-            || !self.introduced
-            || !self.outbound.is_between_frames()
-        {
-            return Ok(());
+        if self.connection.keeps_windows() && self.introduced && self.outbound.is_between_frames() {
+            return self.poll_updates(cx);
         }
+        Ok(())
+    }
+
+    fn poll_updates(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if let Some(windows) = &mut self.connection.lock().windows
             && windows.is_due()
         {
@@ -378,7 +380,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
 
     /// Takes the server's first SETTINGS out, to add an entry and to leave room for our field in header lists. Returns how
     /// many of hyper's bytes that takes.
-    fn introduce(&mut self, slices: &[&[u8]]) -> usize {
+    fn introduce(&mut self, slices: &[IoSlice<'_>]) -> usize {
         let mut frame = [0; HEAD + 256];
         let length = copy_at(slices, 0, &mut frame);
         let head = Head::parse(&frame[..length]);
@@ -424,7 +426,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
     fn write(
         &mut self,
         cx: &mut Context<'_>,
-        slices: &[&[u8]],
+        slices: &[IoSlice<'_>],
         send: impl FnOnce(Pin<&mut Io>, &mut Context<'_>, usize) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         if self.is_ending() {
@@ -471,14 +473,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
             ..
         } = self;
         connection.change(|state| {
-            let mut left = sent;
-            for slice in slices {
-                let length = slice.len().min(left);
-                outbound.passed(&slice[..length], &mut |event| {
-                    state.on(connection.config(), event);
-                });
-                left -= length;
-            }
+            outbound.passed(slices, sent, &mut |event| {
+                state.on(connection.config(), event);
+            });
             pace.took(sent);
             settle(pace, state);
             *abuse = state.abuse;
@@ -587,7 +584,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PriorityStream<Io> {
         if this.inbound.is_opaque() {
             return Pin::new(&mut this.io).poll_write(cx, bytes);
         }
-        this.write(cx, &[bytes], |io, cx, most| {
+        this.write(cx, &[IoSlice::new(bytes)], |io, cx, most| {
             io.poll_write(cx, &bytes[..most.min(bytes.len())])
         })
     }
@@ -601,22 +598,16 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PriorityStream<Io> {
         if this.inbound.is_opaque() {
             return Pin::new(&mut this.io).poll_write_vectored(cx, slices);
         }
-        // h2 writes a header and a payload; whoever writes more gets its first few taken.
-        let mut plain: [&[u8]; 16] = [&[]; 16];
-        let count = slices.len().min(plain.len());
-        for (plain, slice) in plain.iter_mut().zip(slices) {
-            *plain = slice;
-        }
-        this.write(cx, &plain[..count], |io, cx, most| {
+        this.write(cx, slices, |io, cx, most| {
             // Only what comes before the next frame that is not for the client.
             let mut whole = 0;
             let mut length = 0;
-            while whole < count && length + slices[whole].len() <= most {
+            while whole < slices.len() && length + slices[whole].len() <= most {
                 length += slices[whole].len();
                 whole += 1;
             }
-            if whole == 0 && count > 0 {
-                return io.poll_write(cx, &slices[0][..most]);
+            if let (0, Some(first)) = (whole, slices.first()) {
+                return io.poll_write(cx, &first[..most]);
             }
             io.poll_write_vectored(cx, &slices[..whole])
         })

@@ -29,6 +29,10 @@ use super::executor::{Executor, Task, lock};
 /// Turns of a connection and its handlers in one poll, so that other tasks of the thread have theirs.
 const TURNS: usize = 16;
 
+/// How often handlers that wake each other are run before the connection: bodies that take turns do so, and the
+/// connection then sends what all of them have. One that only wakes itself does not keep it waiting for longer.
+const ROUNDS: usize = 16;
+
 /// What the wakers know.
 struct Shared {
     /// The task that all runs in.
@@ -193,8 +197,12 @@ impl<C: GracefulConnection> Driver<C> {
     /// Whether anything was woken or has arrived that was not run yet.
     fn has_more(&self) -> bool {
         self.shared.connection.load(SeqCst) && !self.closed
-            || !lock(&self.shared.handlers).is_empty()
+            || self.has_woken_handlers()
             || self.executor.has_arrivals()
+    }
+
+    fn has_woken_handlers(&self) -> bool {
+        !lock(&self.shared.handlers).is_empty()
     }
 
     fn is_done(&self) -> bool {
@@ -210,7 +218,12 @@ impl<C: GracefulConnection> Future for Driver<C> {
         this.shared.task.register(cx.waker());
         this.shared.polled.store(true, SeqCst);
         for _ in 0..TURNS {
-            this.run_handlers();
+            for _ in 0..ROUNDS {
+                this.run_handlers();
+                if !this.has_woken_handlers() {
+                    break;
+                }
+            }
             this.run_connection();
             // What the runtime stopped, having had its share, wakes itself at once.
             if !this.has_more() || !tokio::task::coop::has_budget_remaining() {
