@@ -48,6 +48,7 @@ mod scheduler;
 mod service;
 mod socket;
 mod stream;
+mod together;
 mod tree;
 #[cfg_attr(
     not(feature = "serve"),

@@ -25,6 +25,7 @@ use super::{
     outbound::{Next, Outbound, WINDOW_UPDATE, copy_at},
     pace::Pace,
     socket,
+    together::Together,
 };
 
 /// A stream that knows the HTTP/2 frames it carries.
@@ -70,6 +71,8 @@ pub struct PriorityStream<Io> {
     written: usize,
     /// Whether the first SETTINGS was changed.
     introduced: bool,
+    /// Of HTTP/1, whether and which responses go out together.
+    together: Option<Together>,
     pace: Pace,
     mark: usize,
     #[cfg(unix)]
@@ -125,6 +128,7 @@ impl<Io: 'static> PriorityStream<Io> {
             own: Vec::new(),
             written: 0,
             introduced: false,
+            together: None,
             pace: Pace::default(),
             mark: 0,
             #[cfg(unix)]
@@ -142,6 +146,14 @@ impl<Io> PriorityStream<Io> {
     #[must_use]
     pub fn socket(mut self, socket: fn(&Io) -> Option<std::os::fd::BorrowedFd<'_>>) -> Self {
         self.socket = socket;
+        self
+    }
+
+    /// Has responses to pipelined requests of HTTP/1 go out together. For hyper only, which flushes at the end of each poll.
+    #[cfg(feature = "serve")]
+    #[must_use]
+    pub(crate) fn together(mut self, wanted: bool) -> Self {
+        self.together = wanted.then(Together::default);
         self
     }
 
@@ -248,6 +260,42 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
         self.written = 0;
         empty(&mut self.own);
         Poll::Ready(Ok(()))
+    }
+
+    /// Reads what is not HTTP/2.
+    fn read_opaque(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.io).poll_read(cx, buf);
+        if let Some(together) = &mut self.together
+            && together.read(cx, buf.filled().len() > before)
+        {
+            // What does not go now goes with what is written next, or with the next flush.
+            let _ = self.poll_own(cx)?;
+        }
+        read
+    }
+
+    /// Writes what is not HTTP/2, or puts it with what is to go together.
+    fn write_opaque(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if let Some(together) = &mut self.together {
+            let length: usize = slices.iter().map(|slice| slice.len()).sum();
+            if together.takes(slices, self.own.len() + length) {
+                for slice in slices {
+                    self.own.extend_from_slice(slice);
+                }
+                return Poll::Ready(Ok(length));
+            }
+            together.written();
+            ready!(self.poll_own(cx))?;
+        }
+        match slices {
+            [slice] => Pin::new(&mut self.io).poll_write(cx, slice),
+            slices => Pin::new(&mut self.io).poll_write_vectored(cx, slices),
+        }
     }
 
     /// Tells the client of windows that have grown.
@@ -547,7 +595,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncRead for PriorityStream<Io> {
             return Poll::Ready(Ok(()));
         }
         if this.inbound.is_opaque() {
-            return Pin::new(&mut this.io).poll_read(cx, buf);
+            return this.read_opaque(cx, buf);
         }
         loop {
             if this.is_ending() {
@@ -582,7 +630,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PriorityStream<Io> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.inbound.is_opaque() {
-            return Pin::new(&mut this.io).poll_write(cx, bytes);
+            return this.write_opaque(cx, &[IoSlice::new(bytes)]);
         }
         this.write(cx, &[IoSlice::new(bytes)], |io, cx, most| {
             io.poll_write(cx, &bytes[..most.min(bytes.len())])
@@ -596,7 +644,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PriorityStream<Io> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.inbound.is_opaque() {
-            return Pin::new(&mut this.io).poll_write_vectored(cx, slices);
+            return this.write_opaque(cx, slices);
         }
         this.write(cx, slices, |io, cx, most| {
             // Only what comes before the next frame that is not for the client.
@@ -620,6 +668,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PriorityStream<Io> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.end != End::Open {
+            return Poll::Ready(Ok(()));
+        }
+        if let Some(together) = &mut this.together
+            && together.puts_off(cx)
+        {
             return Poll::Ready(Ok(()));
         }
         this.poll_windows(cx)?;

@@ -20,11 +20,13 @@
 
 mod driver;
 mod executor;
+mod http1;
 mod server;
 mod tuning;
 
 pub use self::{
     executor::Exec,
+    http1::{HalfClosed, Pipelined},
     server::{CloseWhen, End, NeverClose, Serve},
     tuning::Http2Tuning,
 };

@@ -28,7 +28,7 @@ use crate::http2::{
 #[cfg(unix)]
 use crate::http2::{SocketOf, of_tokio};
 
-use super::{Exec, Http2Tuning, driver::Driver, executor::Executor};
+use super::{Exec, HalfClosed, Http2Tuning, Pipelined, driver::Driver, executor::Executor};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -67,7 +67,9 @@ struct Settings {
     http2: Http2Config,
     receive_budget: Option<ReceiveBudget>,
     exec: Exec,
-    header_timeout: Duration,
+    header_timeout: Option<Duration>,
+    half_closed: HalfClosed,
+    pipelined: Pipelined,
     drain_timeout: Duration,
 }
 
@@ -154,7 +156,9 @@ impl<L: Listener, M> Serve<L, M> {
                 http2: Http2Config::default(),
                 receive_budget: None,
                 exec: Exec::default(),
-                header_timeout: Duration::from_secs(30),
+                header_timeout: Some(Duration::from_secs(30)),
+                half_closed: HalfClosed::default(),
+                pipelined: Pipelined::default(),
                 drain_timeout: Duration::from_secs(30),
             },
         }
@@ -242,9 +246,22 @@ impl<L: Listener, M, C> Serve<L, M, C> {
     }
 
     /// How long the head of an HTTP/1 request may take, and an idle HTTP/1 connection may wait for one: 30 seconds
-    /// by default.
-    pub fn header_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.header_timeout = timeout;
+    /// by default. `None` is for ever, and saves a timer for each request: where somebody else ends those who send no
+    /// head, as admission does.
+    pub fn header_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.settings.header_timeout = timeout.into();
+        self
+    }
+
+    /// Says what becomes of the requests of HTTP/1 clients that send no more; [`HalfClosed::Cancel`] by default.
+    pub fn half_closed(mut self, half_closed: HalfClosed) -> Self {
+        self.settings.half_closed = half_closed;
+        self
+    }
+
+    /// Says how responses to pipelined requests go out; [`Pipelined::Singly`] by default.
+    pub fn pipelined(mut self, pipelined: Pipelined) -> Self {
+        self.settings.pipelined = pipelined;
         self
     }
 
@@ -299,7 +316,8 @@ where
                 settings.http2.clone(),
                 settings.windows(),
             ));
-            let io = PriorityStream::with_connection(io, shared.clone());
+            let together = settings.pipelined == Pipelined::Together;
+            let io = PriorityStream::with_connection(io, shared.clone()).together(together);
             #[cfg(unix)]
             let io = io.socket(socket);
             let service = PriorityService::new(
@@ -345,10 +363,13 @@ async fn connection<Io, S, B>(
 {
     let executor = Executor::new(settings.exec);
     let mut builder = Builder::new(executor.clone());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
+    let mut http1 = builder.http1();
+    http1
+        .half_close(settings.half_closed == HalfClosed::Answer)
         .header_read_timeout(settings.header_timeout);
+    if settings.header_timeout.is_some() {
+        http1.timer(TokioTimer::new());
+    }
     settings.hyper().apply(&mut builder);
     let connection = builder
         .serve_connection_with_upgrades(TokioIo::new(io), TowerToHyperService::new(service))
