@@ -25,6 +25,7 @@ mod pages; // landing page, list of routes, health
 mod problem; // errors as problem+json
 mod proxy; // pooled connections to an upstream
 mod reload; // settings that change while the server runs
+mod remote; // settings from a URL
 #[cfg(unix)]
 mod restart; // SIGUSR2
 mod run; // threads

@@ -165,6 +165,11 @@ impl<S: RequestPlane> Reloader<S> {
         routes.reset_fallback()
     }
 
+    /// Where the settings come from.
+    pub(crate) fn loader(&self) -> &Loader {
+        &self.loader
+    }
+
     /// The version in force.
     pub(crate) fn version(&self) -> String {
         self.handle.current().version.short()
@@ -194,14 +199,30 @@ impl<S: RequestPlane> Reloader<S> {
     pub(crate) async fn reload(&self, origin: &str) -> Result<Reloaded, ReloadError> {
         // One at a time, so that what was read last is what stays.
         let _turn = self.turn.lock().await;
-        let config = self.loader.read(None)?;
+        self.publish(None, origin).await
+    }
+
+    /// As [`reload`](Self::reload), with these settings from elsewhere in the place of the file's. They stay there if they are
+    /// accepted.
+    pub(crate) async fn take(&self, text: String, origin: &str) -> Result<Reloaded, ReloadError> {
+        let _turn = self.turn.lock().await;
+        let reloaded = self.publish(Some(&text), origin).await?;
+        self.loader.keep(text);
+        Ok(reloaded)
+    }
+
+    async fn publish(&self, text: Option<&str>, origin: &str) -> Result<Reloaded, ReloadError> {
+        let config = self.loader.read(text)?;
         let current = self.handle.current();
         if config.changed_since(&current.value().config).is_empty() {
             // The files that it names may have changed all the same.
             self.renew(&config).await?;
             return Ok(Reloaded::Unchanged);
         }
-        let content = self.loader.text().unwrap_or_default();
+        let content = text
+            .map(str::to_owned)
+            .or_else(|| self.loader.text())
+            .unwrap_or_default();
         let draft = self
             .recipe
             .draft(content.as_bytes(), &current.version, None);
@@ -332,6 +353,8 @@ pub(crate) enum ReloadError {
     Swap(SwapError),
     Tls(TlsError),
     Source(SourceError),
+    /// What a URL had is no text.
+    NotText,
 }
 
 impl From<TlsError> for ReloadError {
@@ -359,6 +382,7 @@ impl fmt::Display for ReloadError {
             ReloadError::Swap(source) => source.fmt(f),
             ReloadError::Tls(source) => source.fmt(f),
             ReloadError::Source(source) => source.fmt(f),
+            ReloadError::NotText => f.write_str("the settings are not UTF-8"),
         }
     }
 }
@@ -370,6 +394,7 @@ impl error::Error for ReloadError {
             ReloadError::Swap(source) => source.source(),
             ReloadError::Tls(source) => source.source(),
             ReloadError::Source(source) => source.source(),
+            ReloadError::NotText => None,
         }
     }
 }

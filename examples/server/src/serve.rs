@@ -13,11 +13,11 @@ use http::Request;
 use tower::Service;
 use tower_flowctl::admission::Counted;
 use tower_flowctl::http2::{Http2Config, Http2Metrics};
-use tower_flowctl::serve::{End, Http2Tuning};
+use tower_flowctl::serve::{self, End, Http2Tuning, Pipelined};
 
 use crate::accept::OverSocket;
 use crate::assembly::RequestPlane;
-use crate::config::Config;
+use crate::config::{Config, HalfClosed};
 use crate::shutdown::Shutdown;
 
 /// One of the ports.
@@ -113,14 +113,19 @@ where
         };
         AnyBody(Counted::new(named, io.connection()))
     };
-    // Deadlines for heads and silence are admission's, which can be changed while the server runs.
-    let ample = Duration::from_secs(24 * 60 * 60);
     let server = tower_flowctl::serve_with(listener, make);
     #[cfg(unix)]
     let server = server.socket(L::Io::socket);
     server
         .http2(Http2Config::default().metrics(serving.http2.clone()))
-        .header_timeout(ample)
+        // Deadlines for heads and silence are admission's, which can be changed while the server runs, and need no timer for
+        // each request.
+        .header_timeout(None)
+        .pipelined(Pipelined::Together)
+        .half_closed(match config.half_closed {
+            HalfClosed::Cancel => serve::HalfClosed::Cancel,
+            HalfClosed::Answer => serve::HalfClosed::Answer,
+        })
         .drain_timeout(config.drain_timeout)
         // A silent peer is asked whether it is there, and dropped when it does not say so.
         .tuning(Http2Tuning::default().keep_alive(PING_AFTER, PING_PATIENCE))

@@ -21,7 +21,7 @@ use crate::run::Workers;
 use crate::serve::{Port, serve as serve_listener};
 use crate::shutdown::Shutdown;
 use crate::tls::{self, TlsError};
-use crate::{banner, print};
+use crate::{banner, print, remote};
 
 /// Serves until a signal ends it.
 ///
@@ -109,6 +109,7 @@ impl Server {
         reload_on_signal(&reloader)?;
         tokio::spawn(reloader.clone().watch_certificates());
         tokio::spawn(reloader.clone().watch());
+        tokio::spawn(remote::follow(reloader.clone()));
         let workers =
             Workers::start(&app, &sockets, reloader.service(), tls).map_err(StartError::Runtime)?;
         let token = Token::of(&app.config);

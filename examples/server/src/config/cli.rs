@@ -16,7 +16,8 @@ Each setting is taken from the first of these that has it:
   3. the TOML file             listen = \"127.0.0.1:8080\"   (see --config)
   4. the default shown above
 
-A setting marked [reloads] is taken from the file again on SIGHUP and when the file changes.
+A setting marked [reloads] is taken from the file again on SIGHUP and when the file changes,
+or from the URL when what it has changes (see --config-url).
 SIGUSR2 starts the program anew and hands it the listening sockets, so that no connection is refused.
 Durations are written 500ms, 10s, 2min; sizes 65536, 256KiB, 2MiB.
 Stop with Ctrl-C or SIGTERM: requests in flight are finished first; a second signal stops at once.
@@ -28,6 +29,14 @@ pub(super) fn command() -> Command {
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
         .help("Read settings from this TOML file\n[env: SERVER_CONFIG]");
+    let url = Arg::new("config-url")
+        .long("config-url")
+        .value_name("URL")
+        .help("Ask this http:// URL for them instead, again and again;\nthose that do not reload are taken from the others\n[env: SERVER_CONFIG_URL]");
+    let interval = Arg::new("config-interval")
+        .long("config-interval")
+        .value_name("DURATION")
+        .help("How often that is\n[env: SERVER_CONFIG_INTERVAL] [default: 10s]");
     let print = Arg::new("print-config")
         .long("print-config")
         .action(ArgAction::SetTrue)
@@ -57,6 +66,8 @@ pub(super) fn command() -> Command {
                 .help(help)
         }))
         .arg(file)
+        .arg(url)
+        .arg(interval)
         .arg(print)
         .arg(check)
 }

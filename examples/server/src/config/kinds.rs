@@ -38,6 +38,13 @@ pub(crate) enum AccessLog {
     Json,
 }
 
+/// What becomes of a request of HTTP/1 whose client sends no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HalfClosed {
+    Cancel,
+    Answer,
+}
+
 /// What answers under `/proxy/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Upstream {

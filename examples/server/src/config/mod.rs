@@ -7,6 +7,7 @@ mod cli;
 mod error;
 mod kinds;
 mod parse;
+mod remote;
 pub(crate) mod settings;
 mod source;
 mod values;
@@ -15,11 +16,13 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::ArgMatches;
 
 pub(crate) use self::error::ConfigError;
-pub(crate) use self::kinds::{AccessLog, LogFormat, RunMode, Switch, Upstream};
+pub(crate) use self::kinds::{AccessLog, HalfClosed, LogFormat, RunMode, Switch, Upstream};
+pub(crate) use self::remote::Remote;
 use self::source::Sources;
 pub(crate) use self::values::Config;
 
@@ -39,6 +42,9 @@ pub(crate) enum Command {
 pub(crate) struct Loader {
     flags: ArgMatches,
     variables: HashMap<OsString, OsString>,
+    /// What came from elsewhere than the file.
+    kept: Arc<Mutex<Option<String>>>,
+    remote: Option<Box<Remote>>,
 }
 
 /// Reads the command line and the environment, and the file that they name.
@@ -62,9 +68,14 @@ pub(crate) fn load(
         }
         Err(help) => return Ok(Command::Print(help.render().to_string())),
     };
+    let variables: HashMap<_, _> = variables.into_iter().collect();
+    let variable = |name: &str| variables.get(OsStr::new(name)).cloned();
+    let remote = Remote::find(&flags, &variable)?.map(Box::new);
     let loader = Loader {
         flags,
-        variables: variables.into_iter().collect(),
+        variables,
+        kept: Arc::default(),
+        remote,
     };
     let config = loader.read(None)?;
     Ok(if loader.flags.get_flag("print-config") {
@@ -83,6 +94,8 @@ impl Loader {
     /// As of [`load`].
     pub(crate) fn read(&self, text: Option<&str>) -> Result<Config, ConfigError> {
         let variable = |name: &str| self.variables.get(OsStr::new(name)).cloned();
+        let kept = self.kept();
+        let text = text.or(kept.as_deref());
         values::read(&Sources::open(&self.flags, &variable, text)?)
     }
 
@@ -93,9 +106,25 @@ impl Loader {
         flag.or_else(|| variable.map(PathBuf::from))
     }
 
-    /// The text of the file, if there is one that can be read.
+    /// The URL to ask for settings, if there is one.
+    pub(crate) fn remote(&self) -> Option<&Remote> {
+        self.remote.as_deref()
+    }
+
+    /// From now on this is what would be in the file.
+    pub(crate) fn keep(&self, text: String) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+
+    /// The text of the file, if there is one that can be read, or what was kept in its place.
     pub(crate) fn text(&self) -> Option<String> {
-        std::fs::read_to_string(self.file()?).ok()
+        self.kept()
+            .or_else(|| std::fs::read_to_string(self.file()?).ok())
+    }
+
+    fn kept(&self) -> Option<String> {
+        let kept = self.kept.lock();
+        kept.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -158,6 +187,24 @@ mod tests {
             (
                 load_with(&["--tls-key", "key.pem"], &[]),
                 "a certificate needs its key",
+            ),
+            (
+                load_with(&["--config-url", "https://settings/"], &[]),
+                "--config-url: \"https://settings/\" cannot be asked",
+            ),
+            (
+                load_with(
+                    &["--config", "s.toml"],
+                    &[("SERVER_CONFIG_URL", "http://settings/")],
+                ),
+                "SERVER_CONFIG_URL: settings come from a file or from a URL",
+            ),
+            (
+                load_with(
+                    &["--config-url", "http://settings/"],
+                    &[("SERVER_CONFIG_INTERVAL", "often")],
+                ),
+                "SERVER_CONFIG_INTERVAL: \"often\" is not a duration",
             ),
             (
                 load_with(&["--lisen", "x"], &[]),

@@ -9,7 +9,7 @@ use bytesize::ByteSize;
 use tower_flowctl::admission::{AtLimit, Network};
 use tracing_subscriber::EnvFilter;
 
-use super::{AccessLog, LogFormat, RunMode, Switch, Upstream};
+use super::{AccessLog, HalfClosed, LogFormat, RunMode, Switch, Upstream};
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
@@ -182,6 +182,14 @@ pub(super) fn at_limit(text: &str) -> Result<AtLimit, String> {
     }
 }
 
+pub(super) fn half_closed(text: &str) -> Result<HalfClosed, String> {
+    match text {
+        "cancel" => Ok(HalfClosed::Cancel),
+        "answer" => Ok(HalfClosed::Answer),
+        _ => Err(format!("{text:?} is neither; write answer or cancel")),
+    }
+}
+
 pub(super) fn networks(text: &str) -> Result<Vec<Network>, String> {
     if text == "off" {
         return Ok(Vec::new());
@@ -254,6 +262,7 @@ mod tests {
             count("0").unwrap_err(),
             limit("none").unwrap_err(),
             at_limit("wait").unwrap_err(),
+            half_closed("open").unwrap_err(),
             networks("here").unwrap_err(),
             large_size("a lot").unwrap_err(),
             upstream("elsewhere").unwrap_err(),

@@ -8,7 +8,7 @@ use tower_flowctl::admission::{Limits, Network};
 
 use super::settings::{self, Setting};
 use super::source::{Origin, Sources};
-use super::{AccessLog, ConfigError, LogFormat, RunMode, Switch, Upstream, parse};
+use super::{AccessLog, ConfigError, HalfClosed, LogFormat, RunMode, Switch, Upstream, parse};
 
 /// Everything the server can be told; the meaning of each field is in [`settings`].
 #[derive(Debug, Clone)]
@@ -29,6 +29,7 @@ pub(crate) struct Config {
     /// `None` is one a core.
     pub(crate) threads: Option<usize>,
     pub(crate) drain_timeout: Duration,
+    pub(crate) half_closed: HalfClosed,
     pub(crate) request_timeout: Duration,
     /// Which connections may come in.
     pub(crate) limits: Limits,
@@ -167,6 +168,7 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
         run_mode: value(sources, &the::RUN_MODE, parse::run_mode)?,
         threads: value(sources, &the::THREADS, parse::threads)?,
         drain_timeout: value(sources, &the::DRAIN_TIMEOUT, parse::duration)?,
+        half_closed: value(sources, &the::HALF_CLOSED, parse::half_closed)?,
         request_timeout: value(sources, &the::REQUEST_TIMEOUT, parse::duration)?,
         limits: limits(sources)?,
         proxies: value(sources, &the::PROXY_PROTOCOL, parse::networks)?,

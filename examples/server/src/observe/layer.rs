@@ -34,7 +34,7 @@ impl<S> Layer<S> for ObserveLayer {
     fn layer(&self, inner: S) -> Observe<S> {
         Observe {
             inner,
-            layer: self.clone(),
+            layer: Arc::new(self.clone()),
         }
     }
 }
@@ -43,7 +43,7 @@ impl<S> Layer<S> for ObserveLayer {
 #[derive(Debug, Clone)]
 pub(crate) struct Observe<S> {
     inner: S,
-    layer: ObserveLayer,
+    layer: Arc<ObserveLayer>,
 }
 
 impl<S, A, B> Service<Request<A>> for Observe<S>
@@ -83,7 +83,7 @@ where
 
 /// What is kept until the response; dropping it ends the request, answered or not.
 struct Seen {
-    layer: ObserveLayer,
+    layer: Arc<ObserveLayer>,
     started: Instant,
     id: HeaderValue,
     peer: Option<Peer>,

@@ -31,7 +31,7 @@ impl Drop for File {
 }
 
 /// Every setting: its key and three values that differ from the default.
-const SETTINGS: [(&str, [&str; 3]); 41] = [
+const SETTINGS: [(&str, [&str; 3]); 42] = [
     ("listen", ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]),
     ("tls-listen", ["127.0.0.1:1", "off", "127.0.0.1:3"]),
     ("admin-listen", ["127.0.0.1:1", "off", "127.0.0.1:3"]),
@@ -54,6 +54,7 @@ const SETTINGS: [(&str, [&str; 3]); 41] = [
     ("header-timeout", ["1s", "2s", "3s"]),
     ("idle-timeout", ["1s", "2s", "3s"]),
     ("min-rate", ["1", "2", "3"]),
+    ("half-closed", ["cancel", "answer", "cancel"]),
     ("proxy-protocol", ["10.0.0.0/8", "::1/128", "127.0.0.1"]),
     ("request-timeout", ["1s", "2s", "3s"]),
     ("body-limit", ["1KiB", "2KiB", "3KiB"]),

@@ -52,7 +52,8 @@ async fn settings_follow_a_url() {
         content: Arc::new(Mutex::new(Ok("security-headers = false\n"))),
         answered: answered_by,
     };
-    let put = |content| *shelf.content.lock().unwrap() = content;
+    let content = shelf.content.clone();
+    let put = |new| *content.lock().unwrap() = new;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/settings", listener.local_addr().unwrap());
     let routes = Router::new().route("/settings", get(settings));

@@ -65,6 +65,13 @@ pub(crate) const MIN_RATE: Setting = Setting::live(
     "The least that a client sends of a body, or takes of a\nresponse, in a second",
 );
 
+pub(crate) const HALF_CLOSED: Setting = Setting::fixed(
+    "half-closed",
+    "answer|cancel",
+    "answer",
+    "What becomes of an HTTP/1 request whose client sends no more\nwhile it is answered, or is gone: nobody knows which",
+);
+
 pub(crate) const PROXY_PROTOCOL: Setting = Setting::fixed(
     "proxy-protocol",
     "NETWORKS|off",

@@ -72,7 +72,7 @@ impl Setting {
 }
 
 /// Every setting, in the order of `--help`.
-pub(crate) const ALL: [&Setting; 41] = [
+pub(crate) const ALL: [&Setting; 42] = [
     &LISTEN,
     &TLS_LISTEN,
     &ADMIN_LISTEN,
@@ -92,6 +92,7 @@ pub(crate) const ALL: [&Setting; 41] = [
     &HEADER_TIMEOUT,
     &IDLE_TIMEOUT,
     &MIN_RATE,
+    &HALF_CLOSED,
     &PROXY_PROTOCOL,
     &REQUEST_TIMEOUT,
     &BODY_LIMIT,
