@@ -1,5 +1,7 @@
 //! How a buffer pool is set up.
 
+use std::sync::atomic::AtomicBool;
+
 use crate::{
     core::{Core, Setup},
     error::ConfigError,
@@ -159,6 +161,7 @@ impl PoolBuilder {
                     prewarm: prewarm.into(),
                     tracker: (self.leak_tracking == LeakTracking::On).then(Tracker::default),
                     lifecycle: Lifecycle::new(),
+                    bursts: AtomicBool::new(false),
                 },
             ),
         })

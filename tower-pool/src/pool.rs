@@ -1,6 +1,11 @@
 //! The buffer pool.
 
-use std::{fmt, panic::Location, sync::OnceLock, time::Duration};
+use std::{
+    fmt,
+    panic::Location,
+    sync::{OnceLock, atomic::AtomicBool},
+    time::Duration,
+};
 
 use crate::{
     acquire::Acquire,
@@ -58,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) prewarm: Box<[(usize, usize)]>,
     pub(crate) tracker: Option<Tracker>,
     pub(crate) lifecycle: Lifecycle,
+    /// Whether the last body in pieces came in runs of small frames.
+    pub(crate) bursts: AtomicBool,
 }
 
 impl Extra<Block> for Shared {

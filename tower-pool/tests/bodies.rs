@@ -27,6 +27,8 @@ enum Act {
     Trailers(HeaderMap),
     Sleep(Duration),
     Stall,
+    /// Nothing for one poll.
+    Pause,
     Reset,
 }
 
@@ -81,6 +83,7 @@ impl Body for Scripted {
                     self.acts.push_front(Act::Stall);
                     return Poll::Pending;
                 }
+                Some(Act::Pause) => return Poll::Pending,
                 Some(Act::Reset) => {
                     return Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into())));
                 }
@@ -550,6 +553,80 @@ async fn large_frames_are_held_within_the_limit_and_let_go_at_any_point() {
     assert_eq!(body.len(), 200 * KIB);
     drop((body, more, reading));
     assert_home(&pool, "after waiting");
+}
+
+/// Says when it is dropped.
+struct Watched {
+    bytes: Vec<u8>,
+    _alive: std::sync::Arc<()>,
+}
+
+impl AsRef<[u8]> for Watched {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Frames of a buffer that a connection read `frames` chunks of 1,000 bytes into, heads of 6 bytes between them.
+fn run(frames: usize, alive: &std::sync::Arc<()>) -> Vec<Bytes> {
+    let read = Bytes::from_owner(Watched {
+        bytes: vec![b'x'; frames * 1006],
+        _alive: alive.clone(),
+    });
+    let starts = (0..frames).map(|number| number * 1006 + 6);
+    starts
+        .map(|start| read.slice(start..start + 1000))
+        .collect()
+}
+
+/// As hyper's connections give frames: one, then none until they are polled again.
+fn one_a_poll(frames: Vec<Bytes>) -> impl Iterator<Item = Act> {
+    let acts = |frame| [Act::Data(frame), Act::Pause];
+    frames.into_iter().flat_map(acts)
+}
+
+#[tokio::test(start_paused = true)]
+async fn runs_of_small_frames_are_held_when_the_last_body_came_in_runs() {
+    let pool = Pool::builder().limit(1 << 20).build().unwrap();
+    let bodies = BodyPool::new(pool.clone());
+    let alive = std::sync::Arc::new(());
+    let held = || std::sync::Arc::strong_count(&alive) > 1;
+    // The first is copied as it comes, the next is held, and after one that trickles the next is copied again.
+    for (case, rest, is_held) in [
+        ("first", 40, false),
+        ("after a burst", 40, true),
+        ("after a burst, and short", 1, true),
+        ("after a short one", 40, false),
+    ] {
+        let length = (3 + rest) * 1000;
+        // The sender is late once. What comes then is in another buffer.
+        let acts = one_a_poll(run(3, &alive))
+            .chain([Act::Pause])
+            .chain(one_a_poll(run(rest, &std::sync::Arc::new(()))));
+        let body = Scripted::new(None, acts);
+        let mut reading = by_hand(bodies.collect(body));
+        for _ in 0..3 {
+            assert!(reading.once().is_pending(), "{case}");
+        }
+        assert_eq!(held(), is_held, "{case}: one poll without a frame");
+        assert!(reading.once().is_pending(), "{case}");
+        assert!(
+            !held(),
+            "{case}: a short run is let go when the sender is late"
+        );
+        let read = loop {
+            if let Poll::Ready(read) = reading.once() {
+                break read.unwrap();
+            }
+        };
+        assert_eq!(read.len(), length, "{case}");
+        assert!(
+            read.is_pooled() && read.iter().all(|&byte| byte == b'x'),
+            "{case}"
+        );
+        drop(read);
+        assert_home(&pool, case);
+    }
 }
 
 #[tokio::test(start_paused = true)]

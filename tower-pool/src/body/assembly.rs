@@ -4,9 +4,12 @@
 //! |---|---|---|
 //! | `Frame` | one frame so far | it may be all, and is then passed on uncopied |
 //! | `Pooled` | frames are small | each is copied at once, and the connection reads into the same memory again |
-//! | `Held` | frames are large | each is kept as it came and all are copied at the end |
+//! | `Held` | frames are large, or come in runs | each is kept as it came and all are copied at the end |
 //!
-//! Copying large frames one by one would fill a block over a long time, in turn with those of other
+//! Small frames come in runs when a connection reads many at once; whether they do is expected of a body when it was
+//! so with the last one of the pool, and given up when it is not.
+//!
+//! Copying frames one by one would fill a block over a long time, in turn with those of other
 //! connections, so that each is out of the cache when it is written and again when it is read, and as many are out
 //! as there are bodies under way. Held frames are copied in one go into the block used last. Their memory is
 //! accounted for all the same: a [`Promise`] of the block is charged while they are held, and it is at
@@ -14,6 +17,7 @@
 
 use std::{
     panic::Location,
+    sync::atomic::Ordering,
     task::{Context, Poll, ready},
 };
 
@@ -21,21 +25,23 @@ use bytes::Bytes;
 use http::HeaderMap;
 use tokio::time::Instant;
 
-use super::{BodyError, BodyPool, PooledBody, collect::after, pooled::Content};
+mod room;
+
+use super::{
+    BodyError, BodyPool, PooledBody,
+    held::{HeldFrames, LARGE, Run},
+    pooled::Content,
+    timer::after,
+};
 use crate::{
-    AcquireError, Pool, PooledBuf,
-    acquire::join,
-    core::{Core, Place, Refusal, Wait},
+    AcquireError, PooledBuf,
+    core::Wait,
     pool::{Fit, Shared},
-    promise::Promise,
     raw::block::Block,
 };
 
 /// How much larger than what has arrived a buffer may be on the word of `Content-Length`.
 const TRUST: usize = 64;
-
-/// Frames of at least so many bytes are held.
-const LARGE: usize = 16 << 10;
 
 /// A first frame is held, whatever its size, when at least so much is announced after it: a connection
 /// reads little at first, and more when more comes.
@@ -49,6 +55,11 @@ pub(super) struct Assembly {
     content: Arrived,
     /// A frame that there is no room for yet.
     pub(super) pending: Option<Bytes>,
+    /// Whether the frame that came last is to be held.
+    hold: bool,
+    /// Whether runs of small frames are held.
+    holds_runs: bool,
+    run: Run,
     pub(super) trailers: Option<HeaderMap>,
     memory: Memory,
     /// Set when the sender was first waited for.
@@ -66,14 +77,6 @@ enum Arrived {
     Pooled(PooledBuf),
 }
 
-/// Frames as they came, and the place for the block that they will be copied into.
-struct HeldFrames {
-    // First, so that the frames go before their place does.
-    frames: Vec<Bytes>,
-    length: usize,
-    promise: Promise,
-}
-
 /// What is waited for.
 enum Memory {
     Enough,
@@ -86,52 +89,33 @@ impl Arrived {
         match self {
             Self::Nothing => 0,
             Self::Frame(frame) => frame.len(),
-            Self::Held(held) => held.length,
+            Self::Held(held) => held.len(),
             Self::Pooled(buffer) => buffer.len(),
         }
-    }
-}
-
-impl HeldFrames {
-    fn new(promise: Promise, first: Bytes) -> Self {
-        Self {
-            length: first.len(),
-            frames: vec![first],
-            promise,
-        }
-    }
-
-    fn push(&mut self, frame: Bytes) {
-        self.length += frame.len();
-        self.frames.push(frame);
-    }
-
-    /// Copies the frames into the block.
-    fn assemble(
-        self,
-        pool: &Pool,
-        location: &'static Location<'static>,
-    ) -> Result<PooledBuf, AcquireError> {
-        let mut buffer = self.promise.redeem(pool, location)?;
-        for frame in self.frames {
-            buffer.extend_from_slice(&frame)?;
-        }
-        Ok(buffer)
     }
 }
 
 impl Assembly {
     pub(super) fn new(config: BodyPool, location: &'static Location<'static>) -> Self {
         Self {
+            holds_runs: config.pool.root.extra.bursts.load(Ordering::Relaxed),
             config,
             location,
             content: Arrived::Nothing,
             pending: None,
+            hold: false,
+            run: Run::new(),
             trailers: None,
             memory: Memory::Enough,
             receive_by: None,
             waiting_since: None,
         }
+    }
+
+    /// Takes a frame that is not empty; there is none that waits for memory.
+    pub(super) fn arrive(&mut self, frame: Bytes) {
+        self.hold = self.run.add(&frame) && self.holds_runs || frame.len() >= LARGE;
+        self.pending = Some(frame);
     }
 
     /// Bytes that have arrived.
@@ -155,6 +139,9 @@ impl Assembly {
 
     /// The whole body.
     pub(super) fn finish(&mut self) -> Result<PooledBody, BodyError> {
+        if !matches!(self.content, Arrived::Nothing | Arrived::Frame(_)) {
+            self.remember();
+        }
         let content = match std::mem::take(&mut self.content) {
             Arrived::Nothing => Content::Empty,
             Arrived::Frame(frame) => Content::Frame(frame),
@@ -186,16 +173,34 @@ impl Assembly {
             .max(arrived)
     }
 
-    /// Copies a small first frame whose successor is late, so that the connection gets its memory back
-    /// before it reads on. When there is no memory now, the next frame will wait for it.
-    pub(super) fn let_go_of_frame(&mut self) {
-        if let Arrived::Frame(first) = &self.content
-            && first.len() < LARGE
-            && let Ok(mut buffer) = self.config.pool.try_acquire_at(first.len(), self.location)
-            && buffer.extend_from_slice(first).is_ok()
-        {
-            self.content = Arrived::Pooled(buffer);
+    /// Lets the next body of the pool be treated as this one should have been.
+    fn remember(&self) {
+        let bursts = &self.config.pool.root.extra.bursts;
+        let burst = self.run.was_burst();
+        if burst != bursts.load(Ordering::Relaxed) {
+            bursts.store(burst, Ordering::Relaxed);
         }
+    }
+
+    /// There is no frame now. Copies small frames whose successor is late, so that the connection gets its memory
+    /// back before it reads on. When there is no memory now, the next frame will wait for it.
+    pub(super) fn pause(&mut self) -> Result<(), AcquireError> {
+        self.run.pause();
+        let late = !self.holds_runs || self.run.is_late();
+        match &self.content {
+            Arrived::Frame(first) if late && first.len() < LARGE => {
+                if let Ok(mut buffer) = self.config.pool.try_acquire_at(first.len(), self.location)
+                    && buffer.extend_from_slice(first).is_ok()
+                {
+                    self.content = Arrived::Pooled(buffer);
+                }
+            }
+            Arrived::Held(_) if self.holds_runs && late && !self.run.is_long() => {
+                self.stop_holding()?
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Gets memory for what has arrived, and for what is `announced` to follow: as long as there is none,
@@ -228,8 +233,7 @@ impl Assembly {
         announced: usize,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), BodyError>> {
-        let large = frame.len() >= LARGE;
-        let room = self.poll_room(frame.len(), large, announced, cx);
+        let room = self.poll_room(frame.len(), self.hold, announced, cx);
         if room.is_pending() {
             self.pending = Some(frame);
             self.let_go_while_waiting();
@@ -265,148 +269,5 @@ impl Assembly {
                 *frame = Bytes::copy_from_slice(frame);
             }
         }
-    }
-
-    /// Makes room for a frame of `length` bytes, if it is not the first. Whether the next ones are `large`
-    /// chooses between holding them and copying them.
-    fn poll_room(
-        &mut self,
-        length: usize,
-        large: bool,
-        announced: usize,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), AcquireError>> {
-        let arrived = self.content.len() + length;
-        let wanted = self.wanted(arrived, announced);
-        loop {
-            match &mut self.memory {
-                Memory::First(wait, fit) => {
-                    let fit = *fit;
-                    let granted = ready!(wait.poll(cx));
-                    self.memory = Memory::Enough;
-                    self.begin_granted(fit, granted?, large)?;
-                }
-                Memory::More(wait, fit) => {
-                    let fit = *fit;
-                    let granted = ready!(wait.poll(cx));
-                    self.memory = Memory::Enough;
-                    let block = granted?;
-                    if let Arrived::Pooled(buffer) = &mut self.content {
-                        buffer.count_growth(fit);
-                        buffer.move_to(block, fit)?;
-                    }
-                }
-                Memory::Enough => match &mut self.content {
-                    Arrived::Nothing => return Poll::Ready(Ok(())),
-                    Arrived::Frame(_) => self.begin(wanted, large)?,
-                    Arrived::Held(held) if large && arrived <= held.promise.size() => {
-                        return Poll::Ready(Ok(()));
-                    }
-                    Arrived::Held(_) => self.leave_held(wanted, large)?,
-                    Arrived::Pooled(buffer) => {
-                        if buffer.capacity() - buffer.len() >= length {
-                            return Poll::Ready(Ok(()));
-                        }
-                        let additional = wanted - buffer.len();
-                        match buffer.reserve(additional) {
-                            Ok(()) => return Poll::Ready(Ok(())),
-                            Err(AcquireError::Exhausted) => {
-                                if let Some(fit) = buffer.growth(additional)? {
-                                    let root = &self.config.pool.root;
-                                    let place = Place::Holding(buffer.capacity());
-                                    let wait = Wait::join(root, fit.class, fit.size, place)?;
-                                    self.memory = Memory::More(wait, fit);
-                                }
-                            }
-                            Err(error) => return Poll::Ready(Err(error)),
-                        }
-                    }
-                },
-            }
-        }
-    }
-
-    /// There is or will be a second frame: from now on memory is needed, or waited for.
-    fn begin(&mut self, wanted: usize, large: bool) -> Result<(), AcquireError> {
-        let pool = &self.config.pool;
-        let fit = pool.root.fit(wanted);
-        let refused = match fit.class {
-            Some(class) if large => match Promise::new(pool, class) {
-                Ok(promise) => {
-                    self.hold(promise);
-                    return Ok(());
-                }
-                Err(refusal) => refusal,
-            },
-            _ => match pool.try_acquire_at(wanted, self.location) {
-                Ok(buffer) => return self.copy_into(buffer),
-                Err(AcquireError::Exhausted) => Refusal::Exhausted,
-                Err(error) => return Err(error),
-            },
-        };
-        if refused == Refusal::Closed {
-            return Err(AcquireError::Closed);
-        }
-        let (wait, fit) = join(pool, wanted)?;
-        self.memory = Memory::First(wait, fit);
-        Ok(())
-    }
-
-    /// What was waited for by [`Self::begin`] is here: a block, or the right to make one.
-    fn begin_granted(
-        &mut self,
-        fit: Fit,
-        granted: Option<Block>,
-        large: bool,
-    ) -> Result<(), AcquireError> {
-        let pool = &self.config.pool;
-        let (lease, block) = Core::lease_granted(&pool.root, fit.class, fit.size, granted)?;
-        let location = self.location;
-        match (block, fit.class) {
-            (Some(block), class) => self.copy_into(PooledBuf::new(lease, class, block, location)),
-            (None, Some(class)) if large => {
-                let promise = Promise::of(pool, lease, class);
-                self.hold(promise);
-                Ok(())
-            }
-            (None, _) => {
-                let buffer = pool.make(lease, fit, location)?;
-                self.copy_into(buffer)
-            }
-        }
-    }
-
-    /// The frames held cannot be joined by the next: it is small, or their block would be.
-    fn leave_held(&mut self, wanted: usize, large: bool) -> Result<(), AcquireError> {
-        let Arrived::Held(mut held) = std::mem::take(&mut self.content) else {
-            return Ok(());
-        };
-        let pool = &self.config.pool;
-        if large
-            && let Some(class) = pool.root.fit(wanted).class
-            && let Ok(larger) = Promise::new(pool, class)
-        {
-            held.promise = larger;
-            self.content = Arrived::Held(held);
-        } else {
-            self.content = Arrived::Pooled(held.assemble(&self.config.pool, self.location)?);
-        }
-        Ok(())
-    }
-
-    /// Goes on with frames as they come.
-    fn hold(&mut self, promise: Promise) {
-        if let Arrived::Frame(first) = std::mem::take(&mut self.content) {
-            self.content = Arrived::Held(HeldFrames::new(promise, first));
-        }
-    }
-
-    /// Goes on in `buffer`.
-    fn copy_into(&mut self, mut buffer: PooledBuf) -> Result<(), AcquireError> {
-        if let Arrived::Frame(first) = &self.content {
-            buffer.extend_from_slice(first)?;
-        }
-        self.content = Arrived::Pooled(buffer);
-        Ok(())
     }
 }

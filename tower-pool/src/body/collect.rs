@@ -12,9 +12,13 @@ use std::{
 use bytes::Buf;
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
-use super::{BodyError, BodyPool, PooledBody, assembly::Assembly};
+use super::{
+    BodyError, BodyPool, PooledBody,
+    assembly::Assembly,
+    timer::{Timer, after},
+};
 use crate::AcquireError;
 
 /// Frames taken in one poll before other tasks get their turn.
@@ -38,7 +42,7 @@ pin_project! {
         refused: Option<Refused>,
         // Runs while the future is not ready: towards `receive_by` or the end of the wait for memory.
         #[pin]
-        timer: Option<Sleep>,
+        timer: Timer,
     }
 }
 
@@ -57,7 +61,7 @@ impl<B: Body> Collect<B> {
             body,
             state: Assembly::new(config, location),
             refused: None,
-            timer: None,
+            timer: Timer::default(),
         }
     }
 }
@@ -113,7 +117,7 @@ where
                 Poll::Pending => {
                     let since = *self.state.waiting_since.get_or_insert_with(Instant::now);
                     let until = after(since, self.state.config.budget_wait);
-                    ready!(poll_timer(self.timer.as_mut(), until, cx));
+                    ready!(self.timer.as_mut().poll(until, cx));
                     return Poll::Ready(Err(BodyError::NoMemory(AcquireError::Timeout)));
                 }
             }
@@ -126,7 +130,7 @@ where
                             return Poll::Ready(Err(BodyError::TooLarge { limit }));
                         }
                         if length != 0 {
-                            self.state.pending = Some(data.copy_to_bytes(length));
+                            self.state.arrive(data.copy_to_bytes(length));
                         }
                     }
                     Err(frame) => self.state.trailers = frame.into_trailers().ok(),
@@ -138,16 +142,16 @@ where
                     return Poll::Ready(self.state.finish());
                 }
                 Poll::Pending => {
-                    self.state.let_go_of_frame();
+                    self.state.pause()?;
                     let until = self.state.receive_by();
-                    ready!(poll_timer(self.timer.as_mut(), until, cx));
+                    ready!(self.timer.as_mut().poll(until, cx));
                     return Poll::Ready(Err(BodyError::Timeout));
                 }
             }
         }
         // A body that is always ready, with empty frames say, is still held to its time.
         let until = self.state.receive_by();
-        ready!(turn(self.timer.as_mut(), until, cx));
+        ready!(self.timer.as_mut().turn(until, cx));
         Poll::Ready(Err(BodyError::Timeout))
     }
 
@@ -169,45 +173,12 @@ where
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending => {
-                    return poll_timer(self.timer.as_mut(), refused.until.min(last), cx);
+                    return self.timer.as_mut().poll(refused.until.min(last), cx);
                 }
             }
         }
-        turn(self.timer.as_mut(), last, cx)
+        self.timer.as_mut().turn(last, cx)
     }
-}
-
-/// The time `wait` after `start`; where the clock does not reach so far, a time that nobody lives to see.
-pub(super) fn after(start: Instant, wait: Duration) -> Instant {
-    const DECADES: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-    start.checked_add(wait).unwrap_or_else(|| start + DECADES)
-}
-
-/// Polls the timer, set to `until`.
-fn poll_timer(
-    mut timer: Pin<&mut Option<Sleep>>,
-    until: Instant,
-    cx: &mut Context<'_>,
-) -> Poll<()> {
-    if timer.is_none() {
-        timer.set(Some(tokio::time::sleep_until(until)));
-    }
-    let Some(mut sleep) = timer.as_mut().as_pin_mut() else {
-        return Poll::Pending;
-    };
-    if sleep.deadline() != until {
-        sleep.as_mut().reset(until);
-    }
-    sleep.poll(cx)
-}
-
-/// Lets other tasks have their turn, unless it is past `until`.
-fn turn(timer: Pin<&mut Option<Sleep>>, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
-    let past = poll_timer(timer, until, cx);
-    if past.is_pending() {
-        cx.waker().wake_by_ref();
-    }
-    past
 }
 
 impl<B> fmt::Debug for Collect<B> {

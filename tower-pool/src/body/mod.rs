@@ -5,7 +5,8 @@
 //! sender is slow to say that it was the last); one of several
 //! frames is copied, once, into a buffer of the [`Pool`](crate::Pool). Small frames are copied as they
 //! come and dropped before the next is asked for, so that the connection can read into the same memory
-//! again; frames of 16 KiB and more are kept, their memory accounted for, and copied at the end in one go.
+//! again; frames of 16 KiB and more, and smaller ones of which a connection reads many at once, are kept, their memory
+//! accounted for, and copied at the end in one go.
 //!
 //! What bounds what:
 //!
@@ -49,8 +50,10 @@ mod assembly;
 mod collect;
 mod config;
 mod error;
+mod held;
 mod layer;
 mod pooled;
+mod timer;
 
 pub use collect::Collect;
 pub use config::BodyPool;

@@ -13,12 +13,15 @@ use crate::{
 
 const CONNECTIONS: usize = 64;
 
-/// The reference first.
-const SERVERS: [&str; 3] = ["axum", "extractors", "layer"];
+/// The reference first, and last what only reads bodies.
+const SERVERS: [&str; 4] = ["axum", "extractors", "layer", "floor"];
+const JSON_SERVERS: &[&str] = SERVERS.split_at(3).0;
 
 struct Case {
     name: String,
     ask: Ask,
+    /// Those of [`SERVERS`] that are asked.
+    servers: &'static [&'static str],
 }
 
 /// A chunked body of `size` bytes in `pieces` chunks.
@@ -50,6 +53,7 @@ fn cases() -> Result<Vec<Case>, String> {
         cases.push(Case {
             name: format!("body {name}"),
             ask: Ask::post("/bytes", vec![b'x'; size]),
+            servers: &SERVERS,
         });
         // 1,456 bytes are a segment of Ethernet; 4 KiB are usual for TLS and HTTP/2 stacks.
         let pieces = match size {
@@ -61,6 +65,7 @@ fn cases() -> Result<Vec<Case>, String> {
             name: format!("body {name} in {pieces} pieces"),
             ask: Ask::post("/bytes", in_pieces(size, pieces))
                 .header("transfer-encoding", "chunked"),
+            servers: &SERVERS,
         });
     }
     for size in server::SIZES {
@@ -70,10 +75,12 @@ fn cases() -> Result<Vec<Case>, String> {
         cases.push(Case {
             name: format!("JSON request {name}"),
             ask: Ask::post("/json", text).header("content-type", "application/json"),
+            servers: JSON_SERVERS,
         });
         cases.push(Case {
             name: format!("JSON response {name}"),
             ask: Ask::get(format!("/rows/{size}")),
+            servers: JSON_SERVERS,
         });
     }
     Ok(cases)
@@ -84,21 +91,27 @@ pub(super) fn run(options: &Options) -> Result<(), String> {
     report.note(format!(
         "{CONNECTIONS} connections in a closed loop; the server's one thread and the load have a core each. `axum` has \
          axum's `Bytes` and `Json`, `extractors` has `PooledBytes` and `PooledJson`, `layer` has `PooledBodyLayer` above \
-         them. A body in pieces is chunked; how a whole one falls into frames is up to hyper. Of a ratio less is better."
+         them, and `floor` reads each frame of a body and drops it: faster than that nothing can assemble one. A body in \
+         pieces is chunked; how a whole one falls into frames is up to hyper. Of a ratio less is better."
     ));
     let mut servers = Vec::new();
     for allocator in Allocator::all() {
         for what in SERVERS {
-            let name = format!("{what}, {}", allocator.name);
-            servers.push((name, allocator.server(what)?));
+            servers.push((what, allocator.server(what)?));
         }
     }
     let rounds = options.pick(2, 7);
     let span = Duration::from_millis(options.pick(120, 500));
     let mut summary = Summary::default();
     for case in cases()? {
+        let asked = servers
+            .iter()
+            .filter(|(what, _)| case.servers.contains(what));
+        let mut asked: Vec<_> = asked
+            .map(|(_, server)| (server.name.clone(), server))
+            .collect();
         let all = on_core(Cores::split().client, || {
-            rounds::interleave(&case.name, &mut servers, rounds, |_, server, _| {
+            rounds::interleave(&case.name, &mut asked, rounds, |_, server, _| {
                 measure(server, &case.ask, span)
             })
         })??;
@@ -128,7 +141,7 @@ impl Summary {
     fn add(&mut self, report: &mut Report, case: &Case, all: &[Series]) {
         let base = self.rows.len();
         self.header = vec!["of axum's".to_owned()];
-        for allocator in all.chunks(SERVERS.len()) {
+        for allocator in all.chunks(case.servers.len()) {
             let [axum, others @ ..] = allocator else {
                 continue;
             };
@@ -182,7 +195,7 @@ fn measure(server: &Server, ask: &Ask, span: Duration) -> Result<Sample, String>
 fn tables(report: &mut Report, case: &Case, all: &[Series]) -> Result<(), String> {
     report.series(&case.name, all)?;
     let metrics = ["CPU us", "requests/s", "p99 us", "faults", "MiB"];
-    for allocator in all.chunks(SERVERS.len()) {
+    for allocator in all.chunks(case.servers.len()) {
         let [axum, ..] = allocator else {
             continue;
         };

@@ -4,12 +4,13 @@ use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{DefaultBodyLimit, Path, State},
     response::{IntoResponse, Response},
     routing::{get, post},
     serve::ListenerExt,
 };
+use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tower_pool::{
@@ -76,11 +77,16 @@ impl axum::extract::FromRef<Shared> for BodyPool {
 
 /// The bytes are read, as a handler would.
 fn digest(body: &[u8]) -> String {
-    let sum = body
-        .iter()
-        .step_by(64)
-        .fold(0u64, |sum, &byte| sum + u64::from(byte));
-    format!("{} {sum}", body.len())
+    let (length, sum) = sum_of(body);
+    format!("{length} {sum}")
+}
+
+fn sum_of(bytes: &[u8]) -> (usize, u64) {
+    let every = bytes.iter().step_by(64);
+    (
+        bytes.len(),
+        every.fold(0, |sum, &byte| sum + u64::from(byte)),
+    )
 }
 
 fn plain(shared: Shared) -> Router {
@@ -125,6 +131,25 @@ fn layered(shared: Shared) -> Router {
     pooled(shared).layer(layer)
 }
 
+/// What no assembly can beat: every frame is read and dropped.
+fn discarding(shared: Shared) -> Router {
+    let discard = async |body: Body| {
+        let mut body = std::pin::pin!(body);
+        let (mut length, mut sum) = (0, 0);
+        while let Some(Ok(frame)) = body.frame().await {
+            if let Ok(data) = frame.into_data() {
+                let (more, part) = sum_of(&data);
+                length += more;
+                sum += part;
+            }
+        }
+        format!("{length} {sum}")
+    };
+    Router::new()
+        .route("/bytes", post(discard))
+        .with_state(shared)
+}
+
 /// Serves until the process ends: `axum`, `extractors`, `layer`, or `budget`, which has 64 MiB and reads
 /// at most 4 KiB at once: what 400 connections read into is outside of the budget.
 pub(super) fn serve(what: &str) -> Result<(), String> {
@@ -144,6 +169,7 @@ pub(super) fn serve(what: &str) -> Result<(), String> {
         "axum" => plain(shared),
         "extractors" | "budget" => pooled(shared),
         "layer" => layered(shared),
+        "floor" => discarding(shared),
         other => return Err(format!("`{other}` is no server of this suite")),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
