@@ -219,3 +219,42 @@ async fn routes_are_told_apart_by_axums_matched_path() {
         .collect();
     assert_eq!(counts, [("/authors", 1), ("/books/{id}", 2)]);
 }
+
+/// Of a hundred clients 97 break off at once, and those that stay wait for 26 ms against 2.5 × 10: the route is slow, and that
+/// most did not wait for it does not make it fast.
+#[tokio::test(start_paused = true)]
+async fn clients_that_break_off_at_once_do_not_make_a_route_fast() {
+    let breaker = Breaker::builder().baselines(baselines()).build();
+    let service = breaker
+        .layer("/x")
+        .layer(service(&Arc::new(AtomicU64::new(26))));
+    let begun = Instant::now();
+    let end = begun + Duration::from_secs(46);
+    while Instant::now() < end {
+        for _ in 0..97 {
+            let mut service = service.clone();
+            drop(service.ready().await.unwrap().call(Request::new(())));
+        }
+        for _ in 0..3 {
+            service.clone().oneshot(Request::new(())).await.unwrap();
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(breaker.state("/x"), BreakerState::Open);
+}
+
+/// Nobody waits for an answer that takes a minute, but 50 ms of waiting are enough to know that it is slow.
+#[tokio::test(start_paused = true)]
+async fn clients_that_give_up_late_count() {
+    let breaker = Breaker::builder().baselines(baselines()).build();
+    let service = breaker
+        .layer("/x")
+        .layer(service(&Arc::new(AtomicU64::new(60_000))));
+    let end = Instant::now() + Duration::from_secs(46);
+    while Instant::now() < end {
+        let wait = Duration::from_millis(50);
+        let _ = tokio::time::timeout(wait, service.clone().oneshot(Request::new(()))).await;
+        sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(breaker.state("/x"), BreakerState::Open);
+}

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_flowctl::limit::{AdaptiveLimitLayer, Gradient, Limiter, Queue};
+use tower_flowctl::limit::{AdaptiveLimitLayer, Gradient, Limiter, LimiterSnapshot, Queue};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -266,4 +266,89 @@ async fn a_place_granted_to_a_dropped_future_goes_to_the_next() {
     assert_eq!(*held.order.lock().unwrap(), [0, 2]);
     drop(third);
     assert_eq!(limiter.snapshot().in_flight, 0);
+}
+
+/// What does no work and comes in between, hundreds of times a window.
+#[derive(Clone, Copy, Debug)]
+enum Noise {
+    /// A client that is gone as soon as its request has arrived.
+    BrokenOff,
+    /// A request that is answered with 404, at once.
+    NotFound,
+}
+
+/// Fifteen clients of a service that takes 10 ms, under a limit of twenty: they fit, and go on to fit when for a second there were
+/// thousands of requests that nobody did any work for. Had those counted, the base would be their time, and 10 ms much too long.
+#[tokio::test(start_paused = true)]
+async fn requests_without_work_do_not_shrink_the_limit() {
+    for noise in [Noise::BrokenOff, Noise::NotFound] {
+        let limiter = Limiter::new(Gradient::default(), Queue::none());
+        let service = service_fn(|request: Request<bool>| async move {
+            let mut response = Response::new(String::new());
+            match *request.body() {
+                true => sleep(10 * MILLISECOND).await,
+                false => *response.status_mut() = StatusCode::NOT_FOUND,
+            }
+            Ok::<_, Infallible>(response)
+        });
+        let service = AdaptiveLimitLayer::new(limiter.clone()).layer(service);
+        let begun = Instant::now();
+        let honest: Vec<_> = (0..15)
+            .map(|_| {
+                let service = service.clone();
+                tokio::spawn(async move {
+                    while begun.elapsed() < Duration::from_secs(5) {
+                        let response = service.clone().oneshot(Request::new(true)).await.unwrap();
+                        assert_eq!(response.status(), StatusCode::OK, "{noise:?}");
+                    }
+                })
+            })
+            .collect();
+        while begun.elapsed() < Duration::from_secs(1) {
+            for _ in 0..20 {
+                let works = matches!(noise, Noise::BrokenOff);
+                let mut service = service.clone();
+                let response = service.ready().await.unwrap().call(Request::new(works));
+                match noise {
+                    Noise::BrokenOff => drop(response),
+                    Noise::NotFound => {
+                        assert_eq!(response.await.unwrap().status(), StatusCode::NOT_FOUND);
+                    }
+                }
+            }
+            sleep(MILLISECOND).await;
+        }
+        for client in honest {
+            client.await.unwrap();
+        }
+        let LimiterSnapshot {
+            limit, rejected, ..
+        } = limiter.snapshot();
+        assert!(limit >= 20, "{noise:?}: {limit}");
+        assert_eq!(rejected, 0, "{noise:?}");
+    }
+}
+
+/// Clients that give up on a service that has become slow do say something: the limit shrinks though nobody is answered.
+#[tokio::test(start_paused = true)]
+async fn requests_given_up_late_shrink_the_limit() {
+    let limiter = Limiter::new(Gradient::default(), Queue::none());
+    let service = service_fn(|request: Request<Duration>| async move {
+        sleep(*request.body()).await;
+        Ok::<_, Infallible>(Response::new(String::new()))
+    });
+    let service = AdaptiveLimitLayer::new(limiter.clone()).layer(service);
+    let ask = |takes| service.clone().oneshot(Request::new(takes));
+    for _ in 0..50 {
+        ask(10 * MILLISECOND).await.unwrap();
+    }
+    let before = limiter.snapshot().limit;
+    for _ in 0..20 {
+        let asked: Vec<_> = (0..before)
+            .map(|_| tokio::time::timeout(100 * MILLISECOND, ask(Duration::from_secs(9))))
+            .collect();
+        futures_util::future::join_all(asked).await;
+    }
+    let after = limiter.snapshot().limit;
+    assert!(after < before, "{after} of {before}");
 }

@@ -254,6 +254,8 @@ where
         self.service.poll_ready(cx)
     }
 
+    // Left as calls, this one and the future's cost a copy of the request and of the response.
+    #[inline(always)]
     fn call(&mut self, mut request: Request) -> Self::Future {
         let active = self.connection.begin();
         let version = request.version();
@@ -297,6 +299,7 @@ where
 {
     type Output = Result<Response, E>;
 
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut result = this.response.poll(cx);

@@ -91,6 +91,7 @@ fn keep(cell: &AtomicWaker, kept: &mut Option<Waker>, cx: &Context<'_>) {
 }
 
 impl<S: Transport> AsyncRead for AdmittedStream<S> {
+    #[inline]
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -100,7 +101,7 @@ impl<S: Transport> AsyncRead for AdmittedStream<S> {
         if this.prefix.is_some() {
             return this.read_prefix(buf);
         }
-        let before = buf.filled().len();
+        let before = buf.remaining();
         let read = Pin::new(&mut this.io).poll_read(cx, buf);
         let shared = this.place.shared();
         // Whoever is to end is looked at when nothing comes, which is before every wait and so soon enough.
@@ -110,7 +111,7 @@ impl<S: Transport> AsyncRead for AdmittedStream<S> {
             }
             return this.nothing_to_read(cx);
         }
-        let count = buf.filled().len() - before;
+        let count = before - buf.remaining();
         if count > 0 {
             shared.on_read(count);
         }
@@ -172,6 +173,7 @@ impl<S: Transport> AdmittedStream<S> {
 }
 
 impl<S: Transport> AsyncWrite for AdmittedStream<S> {
+    #[inline]
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -183,6 +185,7 @@ impl<S: Transport> AsyncWrite for AdmittedStream<S> {
         this.after_write(cx, written)
     }
 
+    #[inline]
     fn poll_write_vectored(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -194,10 +197,12 @@ impl<S: Transport> AsyncWrite for AdmittedStream<S> {
         this.after_write(cx, written)
     }
 
+    #[inline]
     fn is_write_vectored(&self) -> bool {
         self.io.is_write_vectored()
     }
 
+    #[inline]
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().io).poll_flush(cx)
     }

@@ -102,6 +102,13 @@ impl Route {
         let _ = lock(&self.latencies).record(micros.clamp(1, LONGEST));
     }
 
+    /// Whether a request took longer than what the route is compared with, if there is something yet.
+    pub(crate) fn is_above_baseline(&self, latency: Duration) -> bool {
+        lock(&self.history)
+            .baseline()
+            .is_some_and(|baseline| latency > baseline)
+    }
+
     /// When the current window ends, in nanoseconds.
     pub(crate) fn window_end(&self) -> u64 {
         self.window_end.load(Relaxed)

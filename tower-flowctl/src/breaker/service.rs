@@ -14,8 +14,8 @@ use super::{Breaker, Degrade, Refuse, Shed, route::Route};
 
 /// The service of [`BreakerLayer`](super::BreakerLayer).
 ///
-/// The time until the inner future is ready, or dropped, is the request's latency: until the response's head, without the
-/// time that its body takes. It is ready when the inner service and the one that answers in its place are.
+/// The time until the inner future is ready is the request's latency: until the response's head, without the time that its body
+/// takes. If the future is dropped before, the time until then counts if it is longer than the baseline. The service is ready when the inner service and the one that answers in its place are.
 #[derive(Clone, Debug)]
 pub struct BreakerService<S, D = Refuse> {
     pub(super) inner: S,
@@ -66,22 +66,27 @@ where
             breaker: self.breaker.clone(),
             route,
             begun,
+            answered: false,
         };
         BreakerFuture::passed(self.inner.call(request), Some(timer))
     }
 }
 
-/// Takes down the latency when it is dropped: a client that gave up waited that long, too.
+/// Takes down the latency when it is dropped. A client that gave up would have waited that long at least: which says something
+/// if it was long, and nothing if it was not.
 #[derive(Debug)]
 struct Timer {
     breaker: Breaker,
     route: Arc<Route>,
     begun: Instant,
+    answered: bool,
 }
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        self.breaker.record(&self.route, self.begun);
+        if self.answered || self.route.is_above_baseline(self.begun.elapsed()) {
+            self.breaker.record(&self.route, self.begun);
+        }
     }
 }
 
@@ -133,7 +138,9 @@ where
             AnswerProjection::Passed { answer } => ready!(answer.poll(cx)),
             AnswerProjection::Degraded { answer } => ready!(answer.poll(cx)),
         };
-        *this.timer = None;
+        if let Some(mut timer) = this.timer.take() {
+            timer.answered = true;
+        }
         Poll::Ready(result)
     }
 }

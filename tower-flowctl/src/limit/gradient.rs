@@ -12,8 +12,8 @@
 //! requests to use half of the limit nothing is learned and nothing changes.
 //!
 //! Netflix takes a long average for the base. Under a load that lasts, that average follows the latency that the limit itself
-//! causes, and the two creep up together. So the base is measured, as Envoy does: now and then the limit is at its least
-//! for two windows, and what the latency is then is the base. In between it only falls, or follows windows of
+//! causes, and the two creep up together. So the base is measured, as Envoy does: now and then, when the limit was reached, it
+//! is at its least for two windows, and what the latency is then is the base. In between it only falls, or follows windows of
 //! little load.
 //!
 //! Worked example: at a limit of 20 and a base of 10 ms the latency rises to 30 ms. gradient = 1.5 × 10 / 30 = 0.5, and the
@@ -37,7 +37,7 @@ pub struct Gradient {
     pub smoothing: f64,
     /// The queue that is allowed behind the limit. Default 4.
     pub room: f64,
-    /// In how many windows under load the base is measured once. A window is a tenth of a second, or longer if it has less than
+    /// In how many windows under load the base is measured once, at the next one in which the limit was reached. A window is a tenth of a second, or longer if it has less than
     /// ten requests. Default 600.
     pub measure_every: u32,
 }
@@ -123,6 +123,11 @@ impl Limit {
         }
     }
 
+    /// Whether a request took longer than they do when little is in flight, as far as that is known.
+    pub(crate) fn is_above_base(&self, latency: Duration) -> bool {
+        self.base.is_some_and(|base| latency.as_secs_f64() > base)
+    }
+
     /// A window has ended: the mean latency in it, and the most requests that were in flight at once.
     pub(crate) fn window_ended(&mut self, latency: Duration, in_flight: u32) {
         let latency = latency.as_secs_f64().max(1e-9);
@@ -137,11 +142,12 @@ impl Limit {
                 let base = self.base.unwrap_or(latency);
                 self.base = Some(base + (latency - base) * QUIET_WEIGHT);
             }
-            None => self.adjust(latency),
+            None => self.adjust(latency, in_flight),
         }
     }
 
-    fn adjust(&mut self, latency: f64) {
+    fn adjust(&mut self, latency: f64, in_flight: u32) {
+        let reached = in_flight >= self.get();
         let base = self.base.unwrap_or(latency).min(latency);
         self.base = Some(base);
         let Gradient {
@@ -157,7 +163,8 @@ impl Limit {
         let limit = self.limit + (target - self.limit) * smoothing;
         self.limit = limit.clamp(min.into(), max.into());
         self.until_measured = self.until_measured.saturating_sub(1);
-        if self.until_measured == 0 {
+        // A measurement holds requests up, so that it waits until the limit does, too.
+        if self.until_measured == 0 && reached {
             self.measuring = Some(Measuring::Settling);
         }
     }
@@ -212,6 +219,18 @@ mod tests {
         }
         assert!(limit.get() >= 20);
         assert_eq!(limit.base, Some(0.01));
+    }
+
+    #[test]
+    fn is_not_measured_while_the_limit_is_not_reached() {
+        let mut limit = Limit::new(Gradient::default());
+        for window in 0..10_000 {
+            let before = limit.get();
+            limit.window_ended(TEN, before - 1);
+            assert!(limit.get() >= before, "window {window}: {limit:?}");
+        }
+        limit.window_ended(TEN, limit.get());
+        assert_eq!(limit.get(), 4);
     }
 
     /// Ten places of 10 ms each: whatever is more in flight only waits. Even after an hour the limit has not run away.

@@ -222,6 +222,7 @@ impl Limiter {
         Permit {
             limiter: self.clone(),
             begun,
+            end: End::Early,
         }
     }
 
@@ -241,10 +242,12 @@ impl Limiter {
     }
 
     /// A request has ended.
-    fn leave(&self, latency: Duration) {
+    fn leave(&self, latency: Duration, end: End) {
         let now = Instant::now();
         let mut state = self.state();
-        state.observe(now, latency);
+        if end == End::Whole || state.limit.is_above_base(latency) {
+            state.observe(now, latency);
+        }
         state.in_flight -= 1;
         let wakers = state.grant(now, &self.shared.queue);
         drop(state);
@@ -336,15 +339,33 @@ impl Waiter {
     }
 }
 
+/// How a request ended, and so what its latency says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It was answered: it took that long.
+    Whole,
+    /// Its client left, or it was the client's mistake (4xx) and nobody did the work: it would have taken that long at least.
+    /// A short one says nothing; counted, a few clients that break off would make the rest look slow, and the limit shrink.
+    Early,
+}
+
 /// A place. Dropping it counts the request's latency and makes room for the next.
 pub(super) struct Permit {
     limiter: Limiter,
     begun: Instant,
+    end: End,
+}
+
+impl Permit {
+    /// The request was answered.
+    pub(super) fn answered(mut self) {
+        self.end = End::Whole;
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.limiter.leave(self.begun.elapsed());
+        self.limiter.leave(self.begun.elapsed(), self.end);
     }
 }
 

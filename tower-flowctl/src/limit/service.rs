@@ -21,10 +21,11 @@ use crate::unavailable::unavailable;
 ///
 /// A request waits in its future, not in `poll_ready`: a queue that is served newest first must hold the requests, and axum
 /// asks a clone for readiness that it then drops. `poll_ready` is the inner service's. What finds no place is
-/// answered with 503. A request's latency, by which the limit is adjusted, is the time until the response's head.
+/// answered with 503. A request's latency, by which the limit is adjusted, is the time until the response's head. One that is
+/// answered with 4xx counts only if it took longer than requests do without load: otherwise nobody did its work.
 ///
 /// # Cancellation
-/// A future that is dropped leaves the queue, or gives its place back.
+/// A future that is dropped leaves the queue, or gives its place back. Its latency counts as that of a 4xx does.
 #[derive(Clone, Debug)]
 pub struct AdaptiveLimit<S> {
     pub(super) inner: S,
@@ -153,9 +154,15 @@ where
                     }
                 }
                 StateProjection::Running { response, permit } => {
-                    let response = ready!(response.poll(cx));
-                    *permit = None;
-                    return Poll::Ready(response);
+                    let result = ready!(response.poll(cx));
+                    let early =
+                        matches!(&result, Ok(response) if response.status().is_client_error());
+                    if let Some(permit) = permit.take()
+                        && !early
+                    {
+                        permit.answered();
+                    }
+                    return Poll::Ready(result);
                 }
                 StateProjection::Rejected => return Poll::Ready(Ok(unavailable(RETRY_AFTER))),
             };
