@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     buf::PooledBuf,
-    core::{Core, Place, Wait},
+    depot::{Depot, Place, Wait},
     error::AcquireError,
     pool::{Fit, Pool, Shared},
     raw::block::Block,
@@ -81,7 +81,7 @@ pub(crate) fn poll_join(
     let fit = *fit;
     let granted = ready!(place.poll(cx));
     *wait = None;
-    let (lease, block) = Core::lease_granted(&pool.root, fit.class, fit.size, granted?)?;
+    let (lease, block) = Depot::lease_granted(&pool.root, fit.class, fit.size, granted?)?;
     Poll::Ready(match block {
         Some(block) => Ok(PooledBuf::new(lease, fit.class, block, location)),
         None => pool.make(lease, fit, location),

@@ -9,7 +9,7 @@ use std::{
 use bytes::{Buf, Bytes};
 
 use crate::{
-    core::Core,
+    depot::Depot,
     error::AcquireError,
     leak::Tracker,
     pool::{Fit, Shared},
@@ -117,7 +117,7 @@ impl PooledBuf {
         let Some(fit) = self.growth(additional)? else {
             return Ok(());
         };
-        let block = self.held.core().take_more(fit.class, fit.size)?;
+        let block = self.held.depot().take_more(fit.class, fit.size)?;
         self.move_to(block, fit)
     }
 
@@ -134,8 +134,8 @@ impl PooledBuf {
             return Ok(None);
         }
         // The block at hand is let go only when its bytes have moved: both are below the limit at once.
-        let core = self.held.core();
-        let limit = core.limit();
+        let depot = self.held.depot();
+        let limit = depot.limit();
         let room = limit - size.min(limit);
         let refused = |limit| AcquireError::TooLarge {
             requested: needed,
@@ -144,10 +144,10 @@ impl PooledBuf {
         if needed > limit {
             return Err(refused(limit));
         }
-        let mut fit = core.fit(needed.max(size.saturating_add(1)));
+        let mut fit = depot.fit(needed.max(size.saturating_add(1)));
         if fit.class.is_none() {
             // Beyond the classes double, unless that breaks the limit.
-            let doubled = core.fit(needed.max(size.saturating_mul(2))).size;
+            let doubled = depot.fit(needed.max(size.saturating_mul(2))).size;
             if doubled <= limit / 2 {
                 fit.size = doubled;
             }
@@ -162,25 +162,25 @@ impl PooledBuf {
     /// Moves the readable bytes to `block`, or a new one; its cost was charged and its use counted.
     pub(crate) fn move_to(&mut self, block: Option<Block>, fit: Fit) -> Result<(), AcquireError> {
         let Some(mut block) = block.or_else(|| Block::new(fit.size)) else {
-            let core = self.held.core();
+            let depot = self.held.depot();
             if let Some(class) = fit.class {
-                core.uncount_use(class);
+                depot.uncount_use(class);
             }
-            core.uncharge(fit.size);
+            depot.uncharge(fit.size);
             return Err(AcquireError::OutOfMemory);
         };
         block.forget_contents();
         block.append(self.held.bytes());
         block.set_ticket(self.held.ticket());
         let (old_class, mut old) = self.held.replace(fit.class, block);
-        let core = self.held.core();
-        core.extra.clean(&mut old);
+        let depot = self.held.depot();
+        depot.extra.clean(&mut old);
         match old_class {
-            Some(class) => core.give_slowly(class, old),
+            Some(class) => depot.give_slowly(class, old),
             None => {
                 let size = old.size();
                 drop(old);
-                core.uncharge(size);
+                depot.uncharge(size);
             }
         }
         Ok(())
@@ -188,7 +188,7 @@ impl PooledBuf {
 
     /// Counts the use of a block that the queue granted for growth.
     pub(crate) fn count_growth(&self, fit: Fit) {
-        self.held.core().count_use(fit.class);
+        self.held.depot().count_use(fit.class);
     }
 
     /// The readable bytes as [`Bytes`], without a copy; the memory comes home when the last clone or
@@ -220,7 +220,7 @@ impl Home<Block> for Shared {
             (lease, block) = settle(lease, block);
         }
         match class {
-            Some(class) => Core::give(lease, class, block),
+            Some(class) => Depot::give(lease, class, block),
             None => free(lease, block),
         }
     }
@@ -242,7 +242,7 @@ fn settle(lease: Lease<Block, Shared>, mut block: Block) -> (Lease<Block, Shared
 fn free(lease: Lease<Block, Shared>, block: Block) {
     let size = block.size();
     drop(block);
-    Core::give_nothing(lease, None, size);
+    Depot::give_nothing(lease, None, size);
 }
 
 impl Deref for PooledBuf {

@@ -118,14 +118,14 @@ impl std::error::Error for ConfigError {}
 #[non_exhaustive]
 pub struct CloseError {
     /// How many are out.
-    pub outstanding: usize,
+    pub in_use: usize,
     /// Where each was acquired; empty unless leak tracking is on.
     pub leaks: Vec<Leak>,
 }
 
 impl fmt::Display for CloseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} still out at the deadline", self.outstanding)?;
+        write!(f, "{} still out at the deadline", self.in_use)?;
         for leak in &self.leaks {
             write!(f, "; {leak}")?;
         }

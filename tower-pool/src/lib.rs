@@ -75,7 +75,7 @@ mod body;
 mod buf;
 mod config;
 pub mod context;
-mod core;
+mod depot;
 mod error;
 mod leak;
 mod lifecycle;

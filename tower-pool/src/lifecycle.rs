@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::Notify;
 
 use crate::{
-    core::{Core, Extra},
+    depot::{Depot, Extra},
     error::{CloseError, Leak},
 };
 
@@ -64,31 +64,31 @@ impl Lifecycle {
         self.home.notify_waiters();
     }
 
-    /// Closes `core` and waits until everything is home or `deadline` has passed.
+    /// Closes `depot` and waits until everything is home or `deadline` has passed.
     pub(crate) async fn close<T: Send + 'static, X: Extra<T>>(
         &self,
-        core: &Core<T, X>,
+        depot: &Depot<T, X>,
         deadline: Duration,
         leaks: impl FnOnce() -> Vec<Leak>,
     ) -> Result<(), CloseError> {
         self.advance(State::Closing);
-        core.close();
+        depot.close();
         let all_home = async {
             loop {
                 let mut home = std::pin::pin!(self.home.notified());
                 // Registered before counting, so that nothing comes home unheard in between.
                 home.as_mut().enable();
-                if core.leases() == 0 {
+                if depot.leases() == 0 {
                     return;
                 }
                 home.await;
             }
         };
         if tokio::time::timeout(deadline, all_home).await.is_err() {
-            let outstanding = core.leases();
-            if outstanding != 0 {
+            let in_use = depot.leases();
+            if in_use != 0 {
                 return Err(CloseError {
-                    outstanding,
+                    in_use,
                     leaks: leaks(),
                 });
             }

@@ -13,7 +13,7 @@ use loom::{
 };
 
 use crate::{
-    core::{Core, Extra, Place, Refusal, Setup, Wait},
+    depot::{Depot, Extra, Place, Refusal, Setup, Wait},
     raw::shared::{Lease, Root},
 };
 
@@ -40,7 +40,7 @@ impl Drop for Item {
     }
 }
 
-/// Counts the ends of the core, and what came home to it while it was closing.
+/// Counts the ends of the depot, and what came home to it while it was closing.
 struct Ends {
     freed: Arc<AtomicUsize>,
     home: Arc<AtomicUsize>,
@@ -82,7 +82,7 @@ fn world(lanes: usize, limit: usize) -> (World, Root<Item, Ends>) {
         lane_ceiling: 8,
         hand_ceiling: 2,
     };
-    let root = Core::build(setup, ends);
+    let root = Depot::build(setup, ends);
     (world, root)
 }
 
@@ -90,17 +90,17 @@ fn take(
     root: &Root<Item, Ends>,
     alive: &Arc<AtomicUsize>,
 ) -> Result<(Lease<Item, Ends>, Item), Refusal> {
-    let (lease, item) = Core::take(root, 0)?;
+    let (lease, item) = Depot::take(root, 0)?;
     Ok((lease, item.unwrap_or_else(|| Item::new(alive))))
 }
 
 impl World {
-    /// The core and every item are gone, once.
+    /// The depot and every item are gone, once.
     fn assert_over(&self) {
         assert_eq!(
             self.freed.load(Ordering::Relaxed),
             1,
-            "times the core was freed"
+            "times the depot was freed"
         );
         assert_eq!(self.alive.load(Ordering::Relaxed), 0, "items left");
     }
@@ -114,11 +114,11 @@ fn an_item_released_elsewhere_is_owned_by_one_at_a_time() {
             let (root, alive) = (root.clone(), world.alive.clone());
             thread::spawn(move || {
                 let (lease, item) = take(&root, &alive).unwrap();
-                Core::give(lease, 0, item);
+                Depot::give(lease, 0, item);
             })
         };
         let (lease, item) = take(&root, &world.alive).unwrap();
-        Core::give(lease, 0, item);
+        Depot::give(lease, 0, item);
         other.join().unwrap();
         assert_eq!(root.leases(), 0);
         assert_eq!(root.used(), world.alive.load(Ordering::Relaxed));
@@ -133,9 +133,9 @@ fn the_last_of_root_and_leases_frees_the_core() {
         let (world, root) = world(2, 2);
         let (first, item) = take(&root, &world.alive).unwrap();
         let (second, other_item) = take(&root, &world.alive).unwrap();
-        let releaser = thread::spawn(move || Core::give(first, 0, item));
+        let releaser = thread::spawn(move || Depot::give(first, 0, item));
         drop(root);
-        Core::give(second, 0, other_item);
+        Depot::give(second, 0, other_item);
         releaser.join().unwrap();
         world.assert_over();
     });
@@ -146,18 +146,18 @@ fn a_release_is_never_lost_on_a_waiter() {
     model(|| {
         let (world, root) = world(2, 1);
         let (lease, item) = take(&root, &world.alive).unwrap();
-        let releaser = thread::spawn(move || Core::give(lease, 0, item));
+        let releaser = thread::spawn(move || Depot::give(lease, 0, item));
         let taken = match take(&root, &world.alive) {
             Ok(taken) => taken,
             Err(refusal) => {
                 assert_eq!(refusal, Refusal::Exhausted);
                 let mut wait = Wait::join(&root, Some(0), 1, Place::Back).unwrap();
                 let granted = block_on(std::future::poll_fn(|cx| wait.poll(cx))).unwrap();
-                let (lease, item) = Core::lease_granted(&root, Some(0), 1, granted).unwrap();
+                let (lease, item) = Depot::lease_granted(&root, Some(0), 1, granted).unwrap();
                 (lease, item.unwrap_or_else(|| Item::new(&world.alive)))
             }
         };
-        Core::give(taken.0, 0, taken.1);
+        Depot::give(taken.0, 0, taken.1);
         releaser.join().unwrap();
         assert_eq!(root.waiting(), 0);
         drop(root);
@@ -171,11 +171,11 @@ fn an_abandoned_wait_loses_nothing() {
         let (world, root) = world(1, 1);
         let (lease, item) = take(&root, &world.alive).unwrap();
         let wait = Wait::join(&root, Some(0), 1, Place::Back).unwrap();
-        let releaser = thread::spawn(move || Core::give(lease, 0, item));
+        let releaser = thread::spawn(move || Depot::give(lease, 0, item));
         drop(wait);
         releaser.join().unwrap();
         let (lease, item) = take(&root, &world.alive).unwrap();
-        Core::give(lease, 0, item);
+        Depot::give(lease, 0, item);
         assert_eq!(root.used(), 1);
         drop(root);
         world.assert_over();
@@ -187,7 +187,7 @@ fn closing_hears_of_every_homecoming() {
     model(|| {
         let (world, root) = world(1, 1);
         let (lease, item) = take(&root, &world.alive).unwrap();
-        let releaser = thread::spawn(move || Core::give(lease, 0, item));
+        let releaser = thread::spawn(move || Depot::give(lease, 0, item));
         root.close();
         let mut wait_refused = false;
         if root.leases() != 0 {
@@ -220,7 +220,7 @@ fn a_waiter_is_failed_by_close() {
             assert_eq!(granted, Err(Refusal::Closed));
         }
         closer.join().unwrap();
-        Core::give(lease, 0, item);
+        Depot::give(lease, 0, item);
         drop(root);
         world.assert_over();
     });
@@ -247,7 +247,7 @@ fn a_try_lock_excludes() {
 fn settle(root: &Root<Item, Ends>, alive: &Arc<AtomicUsize>) {
     for _ in 0..2 {
         let (lease, item) = take(root, alive).unwrap();
-        Core::give(lease, 0, item);
+        Depot::give(lease, 0, item);
     }
 }
 
@@ -255,7 +255,7 @@ fn settle(root: &Root<Item, Ends>, alive: &Arc<AtomicUsize>) {
 fn warm(root: &Root<Item, Ends>, alive: &Arc<AtomicUsize>) {
     settle(root, alive);
     assert!(root.take_at_hand(0).is_some_and(|(lease, item)| {
-        Core::give(lease, 0, item);
+        Depot::give(lease, 0, item);
         true
     }));
 }
@@ -269,13 +269,13 @@ fn an_item_at_hand_is_taken_by_its_thread_or_by_who_gathers() {
             let (root, alive) = (root.clone(), world.alive.clone());
             thread::spawn(move || {
                 if let Ok((lease, item)) = take(&root, &alive) {
-                    Core::give(lease, 0, item);
+                    Depot::give(lease, 0, item);
                 }
             })
         };
         if let Ok((lease, item)) = take(&root, &world.alive) {
             assert_eq!(world.alive.load(Ordering::Relaxed), 1, "over the limit");
-            Core::give(lease, 0, item);
+            Depot::give(lease, 0, item);
         }
         other.join().unwrap();
         let totals = root.totals();
@@ -295,7 +295,7 @@ fn figures_are_exact_once_all_is_quiet() {
             thread::spawn(move || root.totals().leases)
         };
         let (lease, item) = take(&root, &world.alive).unwrap();
-        Core::give(lease, 0, item);
+        Depot::give(lease, 0, item);
         assert!(reader.join().unwrap() <= 1);
         let totals = root.totals();
         assert_eq!((totals.leases, totals.classes[0].idle), (0, 1));
@@ -314,11 +314,11 @@ fn a_release_to_hand_is_never_lost_on_a_waiter() {
             thread::spawn(move || {
                 let mut wait = Wait::join(&root, Some(0), 1, Place::Back).unwrap();
                 let granted = block_on(std::future::poll_fn(|cx| wait.poll(cx))).unwrap();
-                let (lease, item) = Core::lease_granted(&root, Some(0), 1, granted).unwrap();
-                Core::give(lease, 0, item.expect("the one item"));
+                let (lease, item) = Depot::lease_granted(&root, Some(0), 1, granted).unwrap();
+                Depot::give(lease, 0, item.expect("the one item"));
             })
         };
-        Core::give(lease, 0, item);
+        Depot::give(lease, 0, item);
         waiter.join().unwrap();
         assert_eq!((root.waiting(), root.leases()), (0, 0));
         drop(root);
@@ -340,7 +340,7 @@ fn closing_finds_what_is_given_to_hand() {
                 (root.leases(), home)
             })
         };
-        Core::give(lease, 0, item);
+        Depot::give(lease, 0, item);
         let (out, home) = closer.join().unwrap();
         assert!(out == 0 || home.load(Ordering::Relaxed) == 1, "not heard");
         assert_eq!((root.leases(), root.used()), (0, 0));
@@ -356,7 +356,7 @@ fn the_last_root_and_a_release_to_hand_free_the_core_once() {
         warm(&root, &world.alive);
         let (lease, item) = take(&root, &world.alive).unwrap();
         let dropper = thread::spawn(move || drop(root));
-        Core::give(lease, 0, item);
+        Depot::give(lease, 0, item);
         dropper.join().unwrap();
         world.assert_over();
     });
@@ -376,7 +376,7 @@ fn what_an_ended_thread_had_at_hand_stays_with_the_pool() {
         assert_eq!((totals.leases, totals.classes[0].idle), (0, 1));
         let (lease, item) = take(&root, &world.alive).unwrap();
         assert_eq!(world.alive.load(Ordering::Relaxed), 1);
-        Core::give(lease, 0, item);
+        Depot::give(lease, 0, item);
         drop(root);
         world.assert_over();
     });
@@ -389,10 +389,10 @@ fn a_slot_that_was_barred_is_opened_again() {
         warm(&root, &world.alive);
         let (lease, item) = take(&root, &world.alive).unwrap();
         drop(Wait::join(&root, Some(0), 1, Place::Back).unwrap());
-        Core::give(lease, 0, item);
+        Depot::give(lease, 0, item);
         for _ in 0..2 {
             let (lease, item) = take(&root, &world.alive).unwrap();
-            Core::give(lease, 0, item);
+            Depot::give(lease, 0, item);
         }
         warm(&root, &world.alive);
         drop(root);

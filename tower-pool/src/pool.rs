@@ -11,7 +11,7 @@ use crate::{
     acquire::Acquire,
     buf::PooledBuf,
     config::{PoolBuilder, Wipe},
-    core::{Core, Extra, Refusal},
+    depot::{Depot, Extra, Refusal},
     error::{AcquireError, CloseError, Leak},
     leak::Tracker,
     lifecycle::{Lifecycle, State},
@@ -39,9 +39,9 @@ use crate::{
 /// buffer.extend_from_slice(b"hello")?;
 /// let frozen = buffer.freeze();
 /// assert_eq!(&frozen[..], b"hello");
-/// assert_eq!(pool.stats().in_use(), 1);
+/// assert_eq!(pool.stats().in_use, 1);
 /// drop(frozen);
-/// assert_eq!(pool.stats().in_use(), 0);
+/// assert_eq!(pool.stats().in_use, 0);
 /// assert_eq!(pool.state(), State::Active);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -52,7 +52,7 @@ pub struct Pool {
 
 static GLOBAL: OnceLock<Pool> = OnceLock::new();
 
-/// What a buffer pool adds to the core.
+/// What a buffer pool adds to the depot.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) classes: Box<[usize]>,
@@ -85,7 +85,7 @@ pub(crate) struct Fit {
     pub(crate) size: usize,
 }
 
-impl Core<Block, Shared> {
+impl Depot<Block, Shared> {
     /// The smallest class that holds `capacity` bytes; beyond the largest class whole multiples of
     /// it, or what the limit leaves of one, unpooled.
     #[inline]
@@ -209,10 +209,10 @@ impl Pool {
     ) -> Result<PooledBuf, AcquireError> {
         let fit = self.root.fit(capacity);
         let (lease, block) = match fit.class {
-            Some(class) => Core::take(&self.root, class)?,
+            Some(class) => Depot::take(&self.root, class)?,
             None => {
                 self.check_size(capacity, fit)?;
-                (Core::take_unclassed(&self.root, fit.size)?, None)
+                (Depot::take_unclassed(&self.root, fit.size)?, None)
             }
         };
         match block {
@@ -230,7 +230,7 @@ impl Pool {
         let fit = self.root.fit(capacity);
         match (self.try_acquire_at(capacity, location), fit.class) {
             (Err(AcquireError::Exhausted), Some(class)) => {
-                let (lease, block) = Core::take_ahead(&self.root, class)?;
+                let (lease, block) = Depot::take_ahead(&self.root, class)?;
                 match block {
                     Some(block) => Ok(PooledBuf::new(lease, fit.class, block, location)),
                     None => self.make(lease, fit, location),
@@ -261,7 +261,7 @@ impl Pool {
         match Block::new(fit.size) {
             Some(block) => Ok(PooledBuf::new(lease, fit.class, block, location)),
             None => {
-                Core::give_nothing(lease, fit.class, fit.size);
+                Depot::give_nothing(lease, fit.class, fit.size);
                 Err(AcquireError::OutOfMemory)
             }
         }
@@ -346,7 +346,7 @@ impl Pool {
         });
         Stats {
             classes: classes.collect(),
-            outstanding: totals.leases,
+            in_use: totals.leases,
             allocated: self.root.used(),
             limit: self.root.limit(),
             waiting: self.root.waiting(),

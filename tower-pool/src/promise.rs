@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use crate::{
     buf::PooledBuf,
-    core::{Core, Refusal},
+    depot::{Depot, Refusal},
     error::AcquireError,
     pool::{Fit, Pool, Shared},
     raw::{block::Block, shared::Lease},
@@ -22,7 +22,7 @@ pub(crate) struct Promise {
 impl Promise {
     /// A promise of a block of `class`.
     pub(crate) fn new(pool: &Pool, class: usize) -> Result<Self, Refusal> {
-        let lease = Core::take_place(&pool.root, class)?;
+        let lease = Depot::take_place(&pool.root, class)?;
         Ok(Self::of(pool, lease, class))
     }
 
@@ -47,7 +47,7 @@ impl Promise {
         location: &'static Location<'static>,
     ) -> Result<PooledBuf, AcquireError> {
         let class = self.class;
-        if let Some((lease, block)) = Core::take_idle(&pool.root, class) {
+        if let Some((lease, block)) = Depot::take_idle(&pool.root, class) {
             // The idle block was charged by itself; the promise's own charge goes with its drop.
             return Ok(PooledBuf::new(lease, Some(class), block, location));
         }
@@ -66,7 +66,7 @@ impl Promise {
 impl Drop for Promise {
     fn drop(&mut self) {
         if let Some(lease) = self.lease.take() {
-            Core::give_nothing(lease, Some(self.class), self.size);
+            Depot::give_nothing(lease, Some(self.class), self.size);
         }
     }
 }

@@ -8,7 +8,7 @@ pub struct Stats {
     /// By size class, the smallest first.
     pub classes: Vec<ClassStats>,
     /// Buffers out, of a class or larger.
-    pub outstanding: usize,
+    pub in_use: usize,
     /// Bytes in all blocks, idle and in use.
     pub allocated: usize,
     /// The most that `allocated` can be, in bytes.
@@ -40,12 +40,6 @@ pub struct ClassStats {
 }
 
 impl Stats {
-    /// Buffers out.
-    #[must_use]
-    pub fn in_use(&self) -> usize {
-        self.outstanding
-    }
-
     /// Buffers kept for later.
     #[must_use]
     pub fn idle(&self) -> usize {

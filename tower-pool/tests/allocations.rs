@@ -252,6 +252,6 @@ async fn a_body_in_pieces_and_a_large_response_cost_at_most_two_allocations_more
     };
     assert_eq!(count(&freeze), 1, "allocations to freeze");
 
-    assert_eq!(pool.stats().in_use(), 0);
-    assert_eq!(Pool::global().stats().in_use(), 0);
+    assert_eq!(pool.stats().in_use, 0);
+    assert_eq!(Pool::global().stats().in_use, 0);
 }

@@ -104,7 +104,7 @@ fn data(length: usize) -> Act {
 /// Everything came home, nothing waits, and what exists is idle.
 fn assert_home(pool: &Pool, case: &str) {
     let stats = pool.stats();
-    assert_eq!((stats.in_use(), stats.waiting), (0, 0), "{case}: {stats:?}");
+    assert_eq!((stats.in_use, stats.waiting), (0, 0), "{case}: {stats:?}");
     assert_eq!(stats.idle_bytes(), stats.allocated, "{case}");
 }
 
@@ -289,7 +289,7 @@ async fn an_announcement_holds_no_more_memory_than_what_arrived_vouches_for() {
         [data(10 * KIB), data(10 * KIB), Act::Stall],
     )));
     assert!(reading.once().is_pending());
-    assert_eq!(pool.stats().in_use(), 1);
+    assert_eq!(pool.stats().in_use, 1);
     assert_eq!(
         pool.stats().classes[4].in_use,
         1,
@@ -420,7 +420,7 @@ async fn a_closing_pool_fails_the_bodies_that_wait() {
         matches!(read, Err(BodyError::NoMemory(AcquireError::Closed))),
         "{read:?}"
     );
-    assert_eq!(closed.unwrap_err().outstanding, 1);
+    assert_eq!(closed.unwrap_err().in_use, 1);
     drop(held);
     pool.close(Duration::ZERO).await.unwrap();
 }
@@ -525,8 +525,8 @@ async fn large_frames_are_held_within_the_limit_and_let_go_at_any_point() {
         }
         let stats = pool.stats();
         match (polls, &body) {
-            (0, _) => assert_eq!(stats.outstanding, 0),
-            (_, None) => assert!(stats.outstanding <= 1, "after {polls} polls"),
+            (0, _) => assert_eq!(stats.in_use, 0),
+            (_, None) => assert!(stats.in_use <= 1, "after {polls} polls"),
             (_, Some(body)) => assert_eq!(body.len(), 221 * KIB),
         }
         drop((reading, body));
@@ -535,7 +535,7 @@ async fn large_frames_are_held_within_the_limit_and_let_go_at_any_point() {
     // Whole, it is one block, and the promise is gone.
     let body = bodies.collect(Scripted::new(None, acts())).await.unwrap();
     assert!(body.is_pooled() && body.iter().all(|&byte| byte == b'x'));
-    assert_eq!((body.len(), pool.stats().in_use()), (221 * KIB, 1));
+    assert_eq!((body.len(), pool.stats().in_use), (221 * KIB, 1));
     drop(body);
     // At the limit the promise is waited for, with no more than a frame in hand.
     let held = pool.try_acquire(256 * KIB).unwrap();

@@ -91,7 +91,7 @@ proptest! {
         prop_assert_eq!(&frozen[..], &model[..]);
         drop(frozen);
         let stats = pool.stats();
-        prop_assert_eq!(stats.in_use(), 0);
+        prop_assert_eq!(stats.in_use, 0);
         prop_assert_eq!(stats.idle_bytes(), stats.allocated);
     }
 }

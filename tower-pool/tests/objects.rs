@@ -245,7 +245,7 @@ async fn closing_destroys_what_is_idle_and_names_what_is_out() {
     // Judged, and cut by the closing.
     assert!(poll(&mut making).is_pending());
     let error = pool.close(SECOND).await.unwrap_err();
-    assert_eq!((error.outstanding, error.leaks.len()), (2, 1));
+    assert_eq!((error.in_use, error.leaks.len()), (2, 1));
     assert_eq!(error.leaks[0].location.line(), line);
     drop(making);
     let refused = pool.acquire().await.unwrap_err();

@@ -65,7 +65,7 @@ async fn status_on(stream: &mut TcpStream, request: &[u8]) -> String {
 /// Waits, on the pool's own bell, until everything is home.
 async fn assert_home(pool: &Pool) {
     pool.close(Duration::from_secs(20)).await.unwrap();
-    assert_eq!((pool.stats().in_use(), pool.stats().allocated), (0, 0));
+    assert_eq!((pool.stats().in_use, pool.stats().allocated), (0, 0));
 }
 
 #[tokio::test]

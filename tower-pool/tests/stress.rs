@@ -95,7 +95,7 @@ fn storm(limit: usize) {
     done.store(true, Ordering::Relaxed);
     watcher.join().unwrap();
     let stats = pool.stats();
-    assert_eq!((stats.in_use(), stats.waiting), (0, 0), "{stats:?}");
+    assert_eq!((stats.in_use, stats.waiting), (0, 0), "{stats:?}");
     assert_eq!(stats.idle_bytes(), stats.allocated, "{stats:?}");
     assert!(
         stats.classes.iter().all(|class| class.in_use == 0),
@@ -150,7 +150,7 @@ async fn those_who_wait_are_all_served() {
         task.await.unwrap();
     }
     assert_eq!(served.load(Ordering::Relaxed), 16 * 90);
-    assert_eq!((pool.stats().in_use(), pool.stats().waiting), (0, 0));
+    assert_eq!((pool.stats().in_use, pool.stats().waiting), (0, 0));
     pool.close(Duration::ZERO).await.unwrap();
 }
 

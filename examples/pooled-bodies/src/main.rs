@@ -102,7 +102,7 @@ async fn figures(State(shared): State<Shared>) -> Response {
     let figures = Figures {
         allocated: stats.allocated,
         limit: stats.limit,
-        in_use: stats.in_use(),
+        in_use: stats.in_use,
         idle: stats.idle(),
         waiting: stats.waiting,
         hits: stats.hits(),

@@ -180,7 +180,7 @@ fn report(app: &App, end: End) {
         .iter()
         .sum();
     let uptime = humantime::format_duration(Duration::from_secs(app.started.elapsed().as_secs()));
-    let buffers_out = app.pool.stats().in_use();
+    let buffers_out = app.pool.stats().in_use;
     match end {
         End::Drained => tracing::info!(
             requests, connections, %uptime, buffers_out,

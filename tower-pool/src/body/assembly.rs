@@ -35,7 +35,7 @@ use super::{
 };
 use crate::{
     AcquireError, PooledBuf,
-    core::Wait,
+    depot::Wait,
     pool::{Fit, Shared},
     raw::block::Block,
 };

@@ -18,14 +18,14 @@ use super::{
     current::{Erased, Scope},
 };
 use crate::{
-    core::{Core, Extra, Setup},
+    depot::{Depot, Extra, Setup},
     raw::shared::{Lease, Root},
 };
 
 /// Contexts kept for later, by thread, at most.
 const IDLE: usize = 1024;
 
-/// Nothing to do around the core of a context pool.
+/// Nothing to do around the depot of a context pool.
 struct Contexts;
 
 impl<T> Extra<T> for Contexts {
@@ -42,7 +42,7 @@ impl<C: Default + Reset + Send + Sync + 'static> ContextLayer<C> {
     /// A layer with a pool of its own, which its clones and services share.
     #[must_use]
     pub fn new() -> Self {
-        let lanes = std::thread::available_parallelism().map_or(4, |cores| 2 * cores.get());
+        let lanes = std::thread::available_parallelism().map_or(4, |depots| 2 * depots.get());
         let setup = Setup {
             lanes,
             costs: Box::new([1]),
@@ -50,7 +50,7 @@ impl<C: Default + Reset + Send + Sync + 'static> ContextLayer<C> {
             lane_ceiling: IDLE,
             hand_ceiling: IDLE,
         };
-        let pool = Core::build(setup, Contexts);
+        let pool = Depot::build(setup, Contexts);
         Self {
             pool,
             kind: PhantomData,
@@ -131,7 +131,7 @@ struct Held<C: Reset + 'static> {
 impl<C: Default + Reset + Send + Sync + 'static> Held<C> {
     fn acquire(pool: &Root<Erased, Contexts>) -> Self {
         // The pool has no limit and is never closed: a refusal would only mean a fresh context.
-        let (lease, context) = match Core::take(pool, 0) {
+        let (lease, context) = match Depot::take(pool, 0) {
             Ok((lease, context)) => (Some(lease), context),
             Err(_) => (None, None),
         };
@@ -152,10 +152,10 @@ impl<C: Reset + 'static> Drop for Held<C> {
         match Arc::get_mut(&mut context).and_then(|context| context.downcast_mut::<C>()) {
             Some(value) => {
                 value.reset();
-                Core::give(lease, 0, context);
+                Depot::give(lease, 0, context);
             }
             // Somebody still reads it: it goes with the last reader.
-            None => Core::give_nothing(lease, Some(0), 1),
+            None => Depot::give_nothing(lease, Some(0), 1),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{marker::PhantomData, time::Duration};
 use super::{Manage, ObjectPool, pool::Objects};
 use crate::{
     config::default_lanes,
-    core::{Core, Setup},
+    depot::{Depot, Setup},
     leak::{LeakTracking, Tracker},
     lifecycle::Lifecycle,
 };
@@ -19,7 +19,7 @@ use crate::{
 /// | [`max_idle`](Self::max_idle) | none | plain things do not go bad |
 /// | [`max_age`](Self::max_age) | none | as above |
 /// | [`prewarm`](Self::prewarm) | 0 | nothing is made before it is asked for |
-/// | [`lanes`](Self::lanes) | twice the cores, at least 4 | two threads seldom meet |
+/// | [`lanes`](Self::lanes) | twice the depots, at least 4 | two threads seldom meet |
 /// | [`at_hand`](Self::at_hand) | 0; 16 with [`ObjectPool::plain`] | connections are for all threads |
 /// | [`leak_tracking`](Self::leak_tracking) | [`LeakTracking::Off`] | it costs a lock |
 #[derive(Debug)]
@@ -123,6 +123,6 @@ impl<T: Send + 'static, M: Manage<T>> ObjectPoolBuilder<T, M> {
             lane_ceiling: idle_ceiling,
             hand_ceiling: self.at_hand,
         };
-        ObjectPool::over(Core::build(setup, objects))
+        ObjectPool::over(Depot::build(setup, objects))
     }
 }

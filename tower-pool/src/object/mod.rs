@@ -1,7 +1,7 @@
 //! A pool of things that are not buffers: header maps made to size, parsers, compressors, upstream
 //! connections.
 //!
-//! It stands on the same core as the buffer [`Pool`](crate::Pool): sharded idle objects, a limit on
+//! It stands on the same depot as the buffer [`Pool`](crate::Pool): sharded idle objects, a limit on
 //! what exists, a fair queue, and the life `Initialized → Active → Closing → Terminated`. What is its
 //! own is that making an object may take time and fail ([`Manage::create`]), that an idle one may have
 //! gone bad ([`Manage::validate`]), and that objects grow old

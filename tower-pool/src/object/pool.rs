@@ -9,7 +9,7 @@ use super::{
     pooled::{Entry, Place},
 };
 use crate::{
-    core::{self, Core, Extra, Refusal, Wait},
+    depot::{self, Depot, Extra, Refusal, Wait},
     error::{AcquireError, CloseError, Leak},
     leak::Tracker,
     lifecycle::{Lifecycle, State},
@@ -24,7 +24,7 @@ pub struct ObjectPool<T: Send + 'static, M: Manage<T> = Plain<T>> {
     root: Root<Entry<T>, Objects<M>>,
 }
 
-/// What a pool of objects adds to the core.
+/// What a pool of objects adds to the depot.
 pub(super) struct Objects<M> {
     pub(super) manager: M,
     pub(super) max_idle: Option<Duration>,
@@ -76,7 +76,7 @@ impl<T: Send + 'static> ObjectPool<T> {
     #[track_caller]
     pub fn try_acquire(&self) -> Result<PooledObject<T>, AcquireError> {
         let location = Location::caller();
-        let (lease, found) = Core::take(&self.root, 0)?;
+        let (lease, found) = Depot::take(&self.root, 0)?;
         let mut place = Place::new(lease);
         let now = self.now();
         let mut found = found;
@@ -175,11 +175,11 @@ impl<T: Send + 'static, M: Manage<T>> ObjectPool<T, M> {
 
     /// A place under the limit, with an idle object if there is one.
     async fn enter(&self) -> Result<(Place<T, M>, Option<Entry<T>>), AcquireError> {
-        let (lease, found) = match Core::take(&self.root, 0) {
+        let (lease, found) = match Depot::take(&self.root, 0) {
             Err(Refusal::Exhausted) => {
-                let mut wait = Wait::join(&self.root, Some(0), 1, core::Place::Back)?;
+                let mut wait = Wait::join(&self.root, Some(0), 1, depot::Place::Back)?;
                 let granted = std::future::poll_fn(|cx| wait.poll(cx)).await?;
-                Core::lease_granted(&self.root, Some(0), 1, granted)?
+                Depot::lease_granted(&self.root, Some(0), 1, granted)?
             }
             taken => taken?,
         };
@@ -231,7 +231,7 @@ impl<T: Send + 'static, M: Manage<T>> ObjectPool<T, M> {
             return Ok(0);
         }
         for made in 0..self.root.extra.prewarm {
-            let Ok(lease) = Core::take_place(&self.root, 0) else {
+            let Ok(lease) = Depot::take_place(&self.root, 0) else {
                 return Ok(made);
             };
             let place = Place::new(lease);

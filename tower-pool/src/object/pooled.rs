@@ -8,7 +8,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{Manage, Plain, Recycle, pool::Objects};
-use crate::{core::Core, raw::shared::Lease};
+use crate::{depot::Depot, raw::shared::Lease};
 
 /// An object with its times.
 pub(super) struct Entry<T> {
@@ -32,7 +32,7 @@ impl<T: Send + 'static, M: Manage<T>> Place<T, M> {
     /// Leaves `entry` to the pool.
     pub(super) fn give(mut self, entry: Entry<T>) {
         if let Some(lease) = self.0.take() {
-            Core::give(lease, 0, entry);
+            Depot::give(lease, 0, entry);
         }
     }
 }
@@ -40,7 +40,7 @@ impl<T: Send + 'static, M: Manage<T>> Place<T, M> {
 impl<T: Send + 'static, M: Manage<T>> Drop for Place<T, M> {
     fn drop(&mut self) {
         if let Some(lease) = self.0.take() {
-            Core::give_nothing(lease, Some(0), 1);
+            Depot::give_nothing(lease, Some(0), 1);
         }
     }
 }

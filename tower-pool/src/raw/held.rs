@@ -2,9 +2,9 @@
 //!
 //! It is two words, so that acquiring moves little, and it knows its class without looking at the item,
 //! whose particulars may be in another core's cache. For that the class is kept in the low bits of the
-//! pointer to the core, which its alignment leaves free.
+//! pointer to the depot, which its alignment leaves free.
 //!
-//! Invariant: `core` is the pointer of one lease with [`CLASSES`] or a smaller number in its low bits, and
+//! Invariant: `depot` is the pointer of one lease with [`CLASSES`] or a smaller number in its low bits, and
 //! `item` is whole, until `drop`, which takes both and is the end of the value.
 
 use std::{
@@ -14,10 +14,10 @@ use std::{
 };
 
 use super::shared::Lease;
-use crate::core::Core;
+use crate::depot::Depot;
 
-/// The most size classes: their numbers fit below the alignment of a core, and one stands for none.
-pub(crate) const CLASSES: usize = align_of::<Core<(), ()>>() - 1;
+/// The most size classes: their numbers fit below the alignment of a depot, and one stands for none.
+pub(crate) const CLASSES: usize = align_of::<Depot<(), ()>>() - 1;
 
 /// Where an item goes when its holder drops it.
 pub(crate) trait Home<T>: Sized {
@@ -26,12 +26,12 @@ pub(crate) trait Home<T>: Sized {
 
 pub(crate) struct Held<T, X: Home<T>> {
     item: ManuallyDrop<T>,
-    core: *mut Core<T, X>,
+    depot: *mut Depot<T, X>,
 }
 
 // SAFETY: it is an item and a lease, both of which may be sent.
 unsafe impl<T: Send, X: Home<T> + Send + Sync> Send for Held<T, X> {}
-// SAFETY: shared, it gives `&T` and `&Core`.
+// SAFETY: shared, it gives `&T` and `&Depot`.
 unsafe impl<T: Send + Sync, X: Home<T> + Send + Sync> Sync for Held<T, X> {}
 
 /// The low bits for `class`.
@@ -50,26 +50,26 @@ impl<T, X: Home<T>> Held<T, X> {
     pub(crate) fn new(lease: Lease<T, X>, class: Option<usize>, item: T) -> Self {
         Self {
             item: ManuallyDrop::new(item),
-            core: with_tag(lease.into_raw().as_ptr(), tag(class)),
+            depot: with_tag(lease.into_raw().as_ptr(), tag(class)),
         }
     }
 
     #[inline(always)]
-    pub(crate) fn core(&self) -> &Core<T, X> {
-        // SAFETY: without its tag it is the pointer of a lease (invariant), which keeps the core alive.
-        unsafe { &*with_tag(self.core, 0) }
+    pub(crate) fn depot(&self) -> &Depot<T, X> {
+        // SAFETY: without its tag it is the pointer of a lease (invariant), which keeps the depot alive.
+        unsafe { &*with_tag(self.depot, 0) }
     }
 
     /// Exchanges the item for one of another class; the lease stays. Returns the old ones.
     pub(crate) fn replace(&mut self, class: Option<usize>, item: T) -> (Option<usize>, T) {
         let old = self.class();
-        self.core = with_tag(self.core, tag(class));
+        self.depot = with_tag(self.depot, tag(class));
         (old, std::mem::replace(&mut *self.item, item))
     }
 
     #[inline(always)]
     fn class(&self) -> Option<usize> {
-        let tag = self.core.addr() & CLASSES;
+        let tag = self.depot.addr() & CLASSES;
         (tag != CLASSES).then_some(tag)
     }
 }
@@ -98,7 +98,7 @@ impl<T, X: Home<T>> Drop for Held<T, X> {
         // value ends here, and neither has a drop of its own.
         let (lease, item) = unsafe {
             (
-                Lease::from_raw(NonNull::new_unchecked(with_tag(self.core, 0))),
+                Lease::from_raw(NonNull::new_unchecked(with_tag(self.depot, 0))),
                 ManuallyDrop::take(&mut self.item),
             )
         };

@@ -10,7 +10,7 @@
 //! | [`held`] | an item and its lease are taken once, by the drop |
 //! | [`local`] | a thread finds its own slot of a pool, of the right type, while it lives |
 //! | [`slot`] | what a thread keeps at hand is reached by it, or by one other that keeps it out |
-//! | [`shared`] | a core lives as long as one root handle or one lease does |
+//! | [`shared`] | a depot lives as long as one root handle or one lease does |
 #![allow(unsafe_code)]
 
 pub(crate) mod barrier;

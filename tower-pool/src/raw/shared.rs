@@ -1,6 +1,6 @@
-//! Who keeps a core alive, without a shared counter on the hot path.
+//! Who keeps a depot alive, without a shared counter on the hot path.
 //!
-//! A core is reached through [`Root`]s (the pool's handles, cloned rarely, counted in one place) and
+//! A depot is reached through [`Root`]s (the pool's handles, cloned rarely, counted in one place) and
 //! [`Lease`]s (one for each thing that is out, made and dropped all the time). Counting leases in one
 //! atomic would make every acquisition on every thread write the same cache line, so they are counted
 //! where an acquisition writes anyway: in the thread's slot, or in a lane under its lock. A lease may be
@@ -13,7 +13,7 @@
 //!    lane, marks it orphaned and adds its count to a sum. No lease is made any more (that takes a
 //!    root), so the sum is the number of leases that had not been dropped in a lane before it was marked.
 //! 3. It takes `BIAS - sum` off `refs`. A lease that meets an orphaned lane takes 1 off `refs`.
-//! 4. Whoever brings `refs` to 0 frees the core.
+//! 4. Whoever brings `refs` to 0 frees the depot.
 //!
 //! Worked example with lanes A and B: a lease was counted in A (+1) and is dropped in B. If B was
 //! marked before, it takes 1 off `refs`, and the sum says 1: BIAS - 1 - (BIAS - 1) = 0. If B was
@@ -25,7 +25,7 @@
 use std::{fmt, ops::Deref, ptr::NonNull, sync::Arc};
 
 use crate::{
-    core::{Core, LaneState},
+    depot::{Depot, LaneState},
     raw::{
         local,
         slot::{Hand, Slot},
@@ -36,7 +36,7 @@ use crate::{
 /// Stands for the roots in `refs`: more than leases can ever be.
 const BIAS: isize = isize::MAX / 2;
 
-/// The counters a core carries for this module.
+/// The counters a depot carries for this module.
 pub(crate) struct Counts {
     roots: AtomicUsize,
     refs: AtomicIsize,
@@ -51,60 +51,60 @@ impl Counts {
     }
 }
 
-/// Takes `count` off `refs` and frees the core at 0.
+/// Takes `count` off `refs` and frees the depot at 0.
 ///
 /// # Safety
-/// The caller owns `count` of `refs` and does not touch the core afterwards.
-unsafe fn leave<T, X>(core: NonNull<Core<T, X>>, count: isize) {
-    // SAFETY: what the caller owns of `refs` keeps the core alive up to this subtraction. A
-    // reference to the one atomic is made, not to the core, which may be gone when it returns.
-    let refs = unsafe { &(*core.as_ptr()).counts.refs };
-    // AcqRel: what every other party did with the core happens before the freeing below.
+/// The caller owns `count` of `refs` and does not touch the depot afterwards.
+unsafe fn leave<T, X>(depot: NonNull<Depot<T, X>>, count: isize) {
+    // SAFETY: what the caller owns of `refs` keeps the depot alive up to this subtraction. A
+    // reference to the one atomic is made, not to the depot, which may be gone when it returns.
+    let refs = unsafe { &(*depot.as_ptr()).counts.refs };
+    // AcqRel: what every other party did with the depot happens before the freeing below.
     if refs.fetch_sub(count, Ordering::AcqRel) == count {
         // SAFETY: `refs` is 0: no root, lease or `Alive` is left, and it was made by `Box::leak`.
-        drop(unsafe { Box::from_raw(core.as_ptr()) });
+        drop(unsafe { Box::from_raw(depot.as_ptr()) });
     }
 }
 
-impl<T: Send + 'static, X> Core<T, X> {
+impl<T: Send + 'static, X> Depot<T, X> {
     /// Runs `work` on what the calling thread has at hand.
     pub(crate) fn at_hand<R>(&self, work: impl FnOnce(&mut [Hand<T>]) -> R) -> Option<R> {
-        // SAFETY: the id is this core's, whose items are `T`s. `adopt` below is never called from within
+        // SAFETY: the id is this depot's, whose items are `T`s. `adopt` below is never called from within
         // `work`: this module's callers only move items.
         unsafe { local::visit(&self.id, work) }
     }
 
     /// How often in a row the calling thread was refused its slot; `None` when it has none.
     pub(crate) fn refused(&self) -> Option<u32> {
-        // SAFETY: the id is this core's, whose items are `T`s.
+        // SAFETY: the id is this depot's, whose items are `T`s.
         unsafe { local::refused::<T>(&self.id) }
     }
 
     /// Gives the calling thread a slot; `None` when it is ending.
     pub(crate) fn adopt(&self, capacities: &[usize]) -> Option<Arc<Slot<T>>> {
         let slot = Arc::new(Slot::new(capacities));
-        // SAFETY: the id is this core's, whose items are `T`s.
+        // SAFETY: the id is this depot's, whose items are `T`s.
         unsafe { local::adopt(&self.id, &slot) }.then_some(slot)
     }
 }
 
-/// A handle that keeps the core open for business.
-pub(crate) struct Root<T, X>(NonNull<Core<T, X>>);
+/// A handle that keeps the depot open for business.
+pub(crate) struct Root<T, X>(NonNull<Depot<T, X>>);
 
-// SAFETY: a root gives shared access to the core and may free it, together with the `T`s in it.
+// SAFETY: a root gives shared access to the depot and may free it, together with the `T`s in it.
 unsafe impl<T: Send, X: Send + Sync> Send for Root<T, X> {}
 // SAFETY: as above; cloning through a shared root only adds roots.
 unsafe impl<T: Send, X: Send + Sync> Sync for Root<T, X> {}
 
 impl<T, X> Root<T, X> {
-    pub(crate) fn new(core: Core<T, X>) -> Self {
-        Self(NonNull::from(Box::leak(Box::new(core))))
+    pub(crate) fn new(depot: Depot<T, X>) -> Self {
+        Self(NonNull::from(Box::leak(Box::new(depot))))
     }
 
     /// An item of `class` that the calling thread has at hand, with a lease on it.
     #[inline(always)]
     pub(crate) fn take_at_hand(&self, class: usize) -> Option<(Lease<T, X>, T)> {
-        // SAFETY: the id is this core's, whose items are `T`s.
+        // SAFETY: the id is this depot's, whose items are `T`s.
         let item = unsafe { local::pop(&self.id, class) }?;
         // The slot counted the lease.
         Some((Lease(self.0), item))
@@ -132,11 +132,11 @@ impl<T, X> Clone for Root<T, X> {
 }
 
 impl<T, X> Deref for Root<T, X> {
-    type Target = Core<T, X>;
+    type Target = Depot<T, X>;
 
     #[inline]
-    fn deref(&self) -> &Core<T, X> {
-        // SAFETY: while a root lives, `refs` holds the bias and the core is not freed.
+    fn deref(&self) -> &Depot<T, X> {
+        // SAFETY: while a root lives, `refs` holds the bias and the depot is not freed.
         unsafe { self.0.as_ref() }
     }
 }
@@ -162,35 +162,35 @@ impl<T, X> Drop for Root<T, X> {
     }
 }
 
-/// One thing that is out. Keeps the core alive, though not open.
-pub(crate) struct Lease<T, X>(NonNull<Core<T, X>>);
+/// One thing that is out. Keeps the depot alive, though not open.
+pub(crate) struct Lease<T, X>(NonNull<Depot<T, X>>);
 
-// SAFETY: as for `Root`: dropping the last lease frees the core and the `T`s in it.
+// SAFETY: as for `Root`: dropping the last lease frees the depot and the `T`s in it.
 unsafe impl<T: Send, X: Send + Sync> Send for Lease<T, X> {}
-// SAFETY: a shared lease only gives `&Core`.
+// SAFETY: a shared lease only gives `&Depot`.
 unsafe impl<T: Send, X: Send + Sync> Sync for Lease<T, X> {}
 
 impl<T, X> Lease<T, X> {
-    /// The core's address, for [`Self::from_raw`]. The lease goes on.
+    /// The depot's address, for [`Self::from_raw`]. The lease goes on.
     #[inline(always)]
-    pub(super) fn into_raw(self) -> NonNull<Core<T, X>> {
+    pub(super) fn into_raw(self) -> NonNull<Depot<T, X>> {
         std::mem::ManuallyDrop::new(self).0
     }
 
     /// The lease again.
     ///
     /// # Safety
-    /// `core` came from [`Self::into_raw`], and is used so once.
+    /// `depot` came from [`Self::into_raw`], and is used so once.
     #[inline(always)]
-    pub(super) unsafe fn from_raw(core: NonNull<Core<T, X>>) -> Self {
-        Self(core)
+    pub(super) unsafe fn from_raw(depot: NonNull<Depot<T, X>>) -> Self {
+        Self(depot)
     }
 
     /// Ends the lease and keeps its item at the calling thread's hand, if there is room.
     #[inline(always)]
     pub(crate) fn give_to_hand(self, class: usize, item: T) -> Result<(), (Self, T)> {
-        // SAFETY: the id is this core's, whose items are `T`s. The lease keeps the core alive until the
-        // slot has counted its end; nothing touches the core after that.
+        // SAFETY: the id is this depot's, whose items are `T`s. The lease keeps the depot alive until the
+        // slot has counted its end; nothing touches the depot after that.
         match unsafe { local::push(&self.id, class, item) } {
             Ok(()) => {
                 std::mem::forget(self);
@@ -205,20 +205,20 @@ impl<T, X> Lease<T, X> {
     #[inline]
     pub(crate) fn finish<E>(
         self,
-        give: impl FnOnce(&Core<T, X>, &mut LaneState<T>) -> Result<(), E>,
+        give: impl FnOnce(&Depot<T, X>, &mut LaneState<T>) -> Result<(), E>,
     ) -> Result<(), (Self, E)> {
         // SAFETY: as in `deref`. The lifetime is not tied to `self`, so that `self` can be given up
         // before the lane is unlocked; the reference is not used after that.
-        let core = unsafe { self.0.as_ref() };
-        let (_, mut lane) = core.lanes.any(thread_number());
-        if let Err(error) = give(core, &mut lane) {
+        let depot = unsafe { self.0.as_ref() };
+        let (_, mut lane) = depot.lanes.any(thread_number());
+        if let Err(error) = give(depot, &mut lane) {
             drop(lane);
             return Err((self, error));
         }
         debug_assert!(!lane.orphaned, "a lease ended in an orphaned lane");
         lane.leases -= 1;
         std::mem::forget(self);
-        // The unlocking store is the last access: after it the core may be gone. It goes through
+        // The unlocking store is the last access: after it the depot may be gone. It goes through
         // the guard's reference to the lock, which is all `UnsafeCell`.
         drop(lane);
         Ok(())
@@ -226,19 +226,19 @@ impl<T, X> Lease<T, X> {
 
     /// A counted reference that outlives the lease.
     pub(crate) fn alive(&self) -> Alive<T, X> {
-        // Relaxed, as in `Arc`: the lease keeps the core alive meanwhile.
+        // Relaxed, as in `Arc`: the lease keeps the depot alive meanwhile.
         self.counts.refs.fetch_add(1, Ordering::Relaxed);
         Alive(self.0)
     }
 }
 
 impl<T, X> Deref for Lease<T, X> {
-    type Target = Core<T, X>;
+    type Target = Depot<T, X>;
 
     #[inline]
-    fn deref(&self) -> &Core<T, X> {
+    fn deref(&self) -> &Depot<T, X> {
         // SAFETY: a lease is either counted in the lanes, so that the last root finds it, or has its
-        // share of `refs`; the core is not freed before it is dropped.
+        // share of `refs`; the depot is not freed before it is dropped.
         unsafe { self.0.as_ref() }
     }
 }
@@ -246,8 +246,8 @@ impl<T, X> Deref for Lease<T, X> {
 impl<T, X> Drop for Lease<T, X> {
     fn drop(&mut self) {
         // SAFETY: as in `deref`. The reference is not used after the lane is unlocked.
-        let core = unsafe { self.0.as_ref() };
-        let (_, mut lane) = core.lanes.any(thread_number());
+        let depot = unsafe { self.0.as_ref() };
+        let (_, mut lane) = depot.lanes.any(thread_number());
         if lane.orphaned {
             drop(lane);
             // SAFETY: the last root left this lease's share in `refs`.
@@ -259,13 +259,13 @@ impl<T, X> Drop for Lease<T, X> {
     }
 }
 
-/// A counted reference to a core, made from a lease.
-pub(crate) struct Alive<T, X>(NonNull<Core<T, X>>);
+/// A counted reference to a depot, made from a lease.
+pub(crate) struct Alive<T, X>(NonNull<Depot<T, X>>);
 
 impl<T, X> Deref for Alive<T, X> {
-    type Target = Core<T, X>;
+    type Target = Depot<T, X>;
 
-    fn deref(&self) -> &Core<T, X> {
+    fn deref(&self) -> &Depot<T, X> {
         // SAFETY: this value owns 1 of `refs`.
         unsafe { self.0.as_ref() }
     }

@@ -19,7 +19,7 @@
 //! Invariants:
 //! - `busy` is written by the owner thread alone, which is the one that [`local`](super::local) keeps the
 //!   slot for; [`Slot::pop`], [`Slot::push`] and [`Slot::enter`] are called there alone.
-//! - `barred` is written by the holder of the core's register of slots alone, one at a time.
+//! - `barred` is written by the holder of the depot's register of slots alone, one at a time.
 //! - The value is reached by the owner while `busy` is set and it has seen `barred` unset since, by the
 //!   register's holder while it has found `busy` unset after barring, or when the owner is `gone`.
 
@@ -215,7 +215,7 @@ impl<T> Drop for Inside<'_, T> {
     }
 }
 
-/// Every slot of a core, in the order of registration, behind the register's lock.
+/// Every slot of a depot, in the order of registration, behind the register's lock.
 pub(crate) struct Register<T>(Vec<std::sync::Arc<Slot<T>>>);
 
 impl<T> Register<T> {

@@ -6,7 +6,7 @@ use super::{super::held::HeldFrames, Arrived, Assembly, Memory};
 use crate::{
     AcquireError, PooledBuf,
     acquire::join,
-    core::{Core, Place, Refusal, Wait},
+    depot::{Depot, Place, Refusal, Wait},
     pool::Fit,
     promise::Promise,
     raw::block::Block,
@@ -106,7 +106,7 @@ impl Assembly {
         large: bool,
     ) -> Result<(), AcquireError> {
         let pool = &self.config.pool;
-        let (lease, block) = Core::lease_granted(&pool.root, fit.class, fit.size, granted)?;
+        let (lease, block) = Depot::lease_granted(&pool.root, fit.class, fit.size, granted)?;
         let location = self.location;
         match (block, fit.class) {
             (Some(block), class) => self.copy_into(PooledBuf::new(lease, class, block, location)),

@@ -1,4 +1,4 @@
-//! What the buffer pool and the object pool have in common: idle items, a limit on what exists, a fair
+//! The depot that the buffer pool and the object pool have in common: idle items, a limit on what exists, a fair
 //! queue for those who must wait for it, and an orderly end.
 //!
 //! *Where idle items are.* Each thread that uses a pool has a few of each class at hand, in a
@@ -71,7 +71,7 @@ pub(crate) enum Refusal {
 ///
 /// The alignment leaves low bits of its address free for [`Held`](crate::raw::held::Held).
 #[repr(align(128))]
-pub(crate) struct Core<T, X> {
+pub(crate) struct Depot<T, X> {
     pub(crate) id: Id,
     pub(crate) extra: X,
     pub(crate) lanes: Lanes<T>,
@@ -108,7 +108,7 @@ impl Events {
     }
 }
 
-/// What kind of pool it is decides what happens around a core.
+/// What kind of pool it is decides what happens around a depot.
 pub(crate) trait Extra<T> {
     /// A thing came home while the pool was closing.
     fn came_home(&self);
@@ -119,7 +119,7 @@ pub(crate) trait Extra<T> {
     }
 }
 
-/// How a core is set up.
+/// How a depot is set up.
 pub(crate) struct Setup {
     pub(crate) lanes: usize,
     /// Cost of one item by class.
@@ -135,7 +135,7 @@ pub(crate) struct Setup {
 /// Items of one class that a thread has at hand at most, whatever they cost.
 const HAND: usize = 32;
 
-impl<T, X> Core<T, X> {
+impl<T, X> Depot<T, X> {
     pub(crate) fn build(setup: Setup, extra: X) -> Root<T, X> {
         barrier::prepare();
         // Of what a lane may keep, a hand keeps a quarter at most.
@@ -177,9 +177,9 @@ impl<T, X> Core<T, X> {
     }
 }
 
-impl<T, X> fmt::Debug for Core<T, X> {
+impl<T, X> fmt::Debug for Depot<T, X> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Core")
+        f.debug_struct("Depot")
             .field("lanes", &self.lanes)
             .field("limit", &self.limit)
             .finish_non_exhaustive()

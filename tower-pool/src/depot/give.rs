@@ -1,12 +1,12 @@
 //! Taking back.
 
-use super::{CLOSED, Core, Extra, WAITERS};
+use super::{CLOSED, Depot, Extra, WAITERS};
 use crate::{
     raw::shared::Lease,
     sync::{Ordering, thread_number},
 };
 
-impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
+impl<T: Send + 'static, X: Extra<T>> Depot<T, X> {
     /// Ends `lease` and keeps `item` for the next one, or destroys it.
     #[inline(always)]
     pub(crate) fn give(lease: Lease<T, X>, class: usize, item: T) {
@@ -18,19 +18,19 @@ impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
     #[cold]
     #[inline(never)]
     fn give_to_lane(lease: Lease<T, X>, class: usize, item: T) {
-        // While the lease lives: after it the core may be gone.
+        // While the lease lives: after it the depot may be gone.
         lease.settle_in();
-        let kept = lease.finish(|core, lane| {
-            let cost = core.costs[class];
+        let kept = lease.finish(|depot, lane| {
+            let cost = depot.costs[class];
             if lane.orphaned
-                || core.mode.load(Ordering::Relaxed) != 0
-                || lane.idle_cost + cost > core.lane_ceiling
+                || depot.mode.load(Ordering::Relaxed) != 0
+                || lane.idle_cost + cost > depot.lane_ceiling
             {
                 return Err(item);
             }
             lane.shelf(class).in_use -= 1;
             lane.push(class, cost, item);
-            core.spill(lane, class);
+            depot.spill(lane, class);
             Ok(())
         });
         if let Err((lease, item)) = kept {

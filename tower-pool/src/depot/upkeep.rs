@@ -1,6 +1,6 @@
 //! Looking at a pool, trimming it, and its end.
 
-use super::{CLOSED, Core, Extra, LaneState};
+use super::{CLOSED, Depot, Extra, LaneState};
 use crate::sync::Ordering;
 
 /// The sums of the lanes' figures. Lanes are read one after another, so that under traffic they are
@@ -25,7 +25,7 @@ pub(crate) struct ClassTotals {
     pub(crate) misses: u64,
 }
 
-impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
+impl<T: Send + 'static, X: Extra<T>> Depot<T, X> {
     /// Refuses new acquisitions, fails the queue and destroys what is idle. Idempotent.
     pub(crate) fn close(&self) {
         self.mode.fetch_or(CLOSED, Ordering::SeqCst);

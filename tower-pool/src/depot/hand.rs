@@ -1,6 +1,6 @@
 //! Between what threads have at hand and the lanes.
 
-use super::{Core, LaneState, ORPHANED};
+use super::{Depot, LaneState, ORPHANED};
 use crate::{
     raw::slot::Hand,
     sync::{Ordering, lock},
@@ -10,7 +10,7 @@ use crate::{
 /// system call, so a pool that keeps reaching its limit should not open its slots in between.
 const PATIENCE: u32 = if cfg!(pool_loom) { 1 } else { 64 };
 
-impl<T, X> Core<T, X> {
+impl<T, X> Depot<T, X> {
     /// Moves everything that threads have at hand into the lanes, items and counts.
     pub(crate) fn gather(&self) {
         let mut register = lock(&self.register);
@@ -44,7 +44,7 @@ impl<T, X> Core<T, X> {
     }
 }
 
-impl<T: Send + 'static, X> Core<T, X> {
+impl<T: Send + 'static, X> Depot<T, X> {
     /// Fills the thread's hand to half with items of `class`.
     pub(super) fn refill(&self, lane: &mut LaneState<T>, class: usize) {
         self.at_hand(|hands| {

@@ -1,12 +1,12 @@
 //! Handing out.
 
-use super::{CLOSED, Core, Extra, Refusal};
+use super::{CLOSED, Depot, Extra, Refusal};
 use crate::{
     raw::shared::{Lease, Root},
     sync::{Ordering, thread_number},
 };
 
-impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
+impl<T: Send + 'static, X: Extra<T>> Depot<T, X> {
     /// An idle item of `class`, or the right to make one: its cost is charged then.
     #[inline(always)]
     pub(crate) fn take(

@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use super::{CLOSED, Core, Extra, Refusal, WAITERS};
+use super::{CLOSED, Depot, Extra, Refusal, WAITERS};
 use crate::{
     raw::shared::{Lease, Root},
     sync::{Mutex, Ordering, lock},
@@ -57,7 +57,7 @@ impl<T> Waiter<T> {
     }
 }
 
-/// A place in the queue of a core. Dropping it gives the place, or what was granted, to the next.
+/// A place in the queue of a depot. Dropping it gives the place, or what was granted, to the next.
 pub(crate) struct Wait<T: Send + 'static, X: Extra<T>> {
     root: Root<T, X>,
     waiter: Option<Arc<Waiter<T>>>,
@@ -100,7 +100,7 @@ impl<T: Send + 'static, X: Extra<T>> Drop for Wait<T, X> {
     }
 }
 
-impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
+impl<T: Send + 'static, X: Extra<T>> Depot<T, X> {
     /// Joins the queue.
     fn enqueue(
         &self,

@@ -1,9 +1,9 @@
 //! The sum of all costs, and its limit.
 
-use super::{Core, Extra, WAITERS};
+use super::{Depot, Extra, WAITERS};
 use crate::sync::Ordering;
 
-impl<T: Send + 'static, X: Extra<T>> Core<T, X> {
+impl<T: Send + 'static, X: Extra<T>> Depot<T, X> {
     pub(super) fn charge(&self, cost: usize) -> bool {
         let mut used = self.used.load(Ordering::SeqCst);
         loop {
