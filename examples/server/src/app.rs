@@ -10,7 +10,7 @@ use std::{error, fmt, io};
 use tempfile::TempDir;
 use tower_flowctl::admission::{Admission, ConfigError as AdmissionError};
 use tower_flowctl::breaker::Breaker;
-use tower_flowctl::http2::Http2Metrics;
+use tower_flowctl::http2::{Http2Metrics, ReceiveBudget};
 use tower_flowctl::limit::{Gradient, Limiter, Queue};
 use tower_pool::{ConfigError, LeakTracking, Pool};
 use tower_zerocopy_fs::Metrics;
@@ -49,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) connections: Arc<Connections>,
     /// What HTTP/2 clients asked for (tower-flowctl).
     pub(crate) http2: Arc<Http2Metrics>,
+    /// What uploads over HTTP/2 are promised (tower-flowctl).
+    pub(crate) receive_budget: Option<ReceiveBudget>,
     pub(crate) shutdown: Shutdown,
     pub(crate) started: Instant,
     pub(crate) proxies: Proxies,
@@ -109,6 +111,7 @@ impl Shared {
             admission: assembly::admission(config)?,
             connections: Arc::default(),
             http2: Arc::default(),
+            receive_budget: config.receive_budget.map(ReceiveBudget::new),
             shutdown,
             started: Instant::now(),
             proxies: Proxies::default(),
@@ -156,6 +159,7 @@ impl App {
             config: self.config.clone(),
             connections: self.connections.clone(),
             http2: self.http2.clone(),
+            receive_budget: self.receive_budget.clone(),
             shutdown: self.shutdown.clone(),
         }
     }

@@ -12,7 +12,7 @@ use axum::serve::Listener;
 use http::Request;
 use tower::Service;
 use tower_flowctl::admission::Counted;
-use tower_flowctl::http2::{Http2Config, Http2Metrics};
+use tower_flowctl::http2::{Http2Config, Http2Metrics, ReceiveBudget};
 use tower_flowctl::serve::{self, End, Http2Tuning, Pipelined};
 
 use crate::accept::OverSocket;
@@ -87,6 +87,8 @@ pub(crate) struct Serving {
     pub(crate) config: Arc<Config>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) http2: Arc<Http2Metrics>,
+    /// What uploads over HTTP/2 are promised, all connections together; `None` is as much for each.
+    pub(crate) receive_budget: Option<ReceiveBudget>,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -116,6 +118,11 @@ where
     let server = tower_flowctl::serve_with(listener, make);
     #[cfg(unix)]
     let server = server.socket(L::Io::socket);
+    let (server, tuning) = match serving.receive_budget {
+        // The most that a window comes to, where the round trip and the budget have it.
+        Some(budget) => (server.receive_budget(budget), Http2Tuning::uploads()),
+        None => (server, Http2Tuning::default()),
+    };
     server
         .http2(Http2Config::default().metrics(serving.http2.clone()))
         // Deadlines for heads and silence are admission's, which can be changed while the server runs, and need no timer for
@@ -128,7 +135,7 @@ where
         })
         .drain_timeout(config.drain_timeout)
         // A silent peer is asked whether it is there, and dropped when it does not say so.
-        .tuning(Http2Tuning::default().keep_alive(PING_AFTER, PING_PATIENCE))
+        .tuning(tuning.keep_alive(PING_AFTER, PING_PATIENCE))
         .close_when(|io: &L::Io| {
             let connection = io.connection();
             Some(async move { connection.closing().await })

@@ -120,6 +120,9 @@ fn set(app: &App) {
     counter!("server_access_log_dropped_total").absolute(AccessLogger::dropped());
     let http2 = app.http2.snapshot();
     counter!("server_http2_scheduled_requests_total").absolute(http2.requests);
+    if let Some(budget) = &app.receive_budget {
+        gauge!("server_http2_receive_promised_bytes").set(budget.promised() as f64);
+    }
     if let Some(tracer) = &app.tracer {
         counter!("server_spans_dropped_total").absolute(tracer.dropped());
     }

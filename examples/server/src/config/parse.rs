@@ -206,6 +206,16 @@ pub(super) fn large_size(text: &str) -> Result<u64, String> {
         .map_err(|_| format!("{text:?} is not a size in bytes; write 65536, 256KiB or 2GiB"))
 }
 
+/// Bytes, or `off`.
+pub(super) fn budget(text: &str) -> Result<Option<u64>, String> {
+    match text {
+        "off" => Ok(None),
+        _ => large_size(text)
+            .map(Some)
+            .map_err(|error| format!("{error}, or off")),
+    }
+}
+
 pub(super) fn upstream(text: &str) -> Result<Upstream, String> {
     match text {
         "self" => Ok(Upstream::Itself),
@@ -265,6 +275,7 @@ mod tests {
             half_closed("open").unwrap_err(),
             networks("here").unwrap_err(),
             large_size("a lot").unwrap_err(),
+            budget("a lot").unwrap_err(),
             upstream("elsewhere").unwrap_err(),
         ];
         for message in refusals {

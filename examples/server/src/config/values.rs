@@ -39,6 +39,8 @@ pub(crate) struct Config {
     pub(crate) body_limit: usize,
     /// In bytes.
     pub(crate) body_budget: usize,
+    /// In bytes; `None` leaves windows as they are at the start.
+    pub(crate) receive_budget: Option<u64>,
     pub(crate) pooled_bodies: Switch,
     pub(crate) breaker: Switch,
     /// `None` is learned from what is seen.
@@ -174,6 +176,7 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
         proxies: value(sources, &the::PROXY_PROTOCOL, parse::networks)?,
         body_limit: value(sources, &the::BODY_LIMIT, parse::size)?,
         body_budget: value(sources, &the::BODY_BUDGET, parse::size)?,
+        receive_budget: value(sources, &the::RECEIVE_BUDGET, parse::budget)?,
         pooled_bodies: value(sources, &the::POOLED_BODIES, parse::switch)?,
         breaker: value(sources, &the::BREAKER, parse::switch)?,
         breaker_baselines: value(sources, &the::BREAKER_BASELINES, parse::baselines)?,

@@ -31,7 +31,7 @@ impl Drop for File {
 }
 
 /// Every setting: its key and three values that differ from the default.
-const SETTINGS: [(&str, [&str; 3]); 42] = [
+const SETTINGS: [(&str, [&str; 3]); 43] = [
     ("listen", ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]),
     ("tls-listen", ["127.0.0.1:1", "off", "127.0.0.1:3"]),
     ("admin-listen", ["127.0.0.1:1", "off", "127.0.0.1:3"]),
@@ -59,6 +59,7 @@ const SETTINGS: [(&str, [&str; 3]); 42] = [
     ("request-timeout", ["1s", "2s", "3s"]),
     ("body-limit", ["1KiB", "2KiB", "3KiB"]),
     ("body-budget", ["8MiB", "16MiB", "32MiB"]),
+    ("receive-budget", ["8MiB", "off", "32MiB"]),
     ("pooled-bodies", ["off", "on", "off"]),
     ("breaker", ["off", "on", "off"]),
     ("breaker-baselines", ["a.json", "b.json", "c.json"]),

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::client::Client;
 use crate::process::Server;
+use crate::raw_http2;
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_413() {
@@ -59,6 +60,30 @@ fn a_body_limit_above_axums_own_default_holds() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+}
+
+#[test]
+fn uploads_over_http2_are_promised_what_the_budget_has() {
+    for (arguments, window) in [
+        (&[][..], 65_535),
+        (&["--receive-budget", "8MiB"], 65_535),
+        (&["--receive-budget", "off"], 1 << 20),
+    ] {
+        let server = Server::start(arguments);
+        let promised = raw_http2::Connection::open(server.address).first_window();
+        assert_eq!(promised, window, "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_over_http2_goes_on_beyond_its_first_window() {
+    for budget in ["0", "8MiB", "off"] {
+        let server = Server::start(&["--receive-budget", budget, "--body-limit", "4MiB"]);
+        let client = Client::http2(server.address);
+        let author = json!({"name": "x".repeat(3 << 20)});
+        // It was read to its end, and its field is too long.
+        client.post("/api/v1/authors", author).await.problem(422);
+    }
 }
 
 #[test]

@@ -15,13 +15,15 @@ struct Frame {
     kind: u8,
     flags: u8,
     stream: u32,
-    length: u32,
+    payload: Vec<u8>,
 }
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
 const WINDOW_UPDATE: u8 = 8;
+/// The number of that setting.
+const INITIAL_WINDOW_SIZE: [u8; 2] = [0, 4];
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const ACK: u8 = 1;
@@ -64,10 +66,23 @@ impl Connection {
             if frame.flags & END_STREAM != 0 {
                 return frame.stream;
             }
-            if frame.length > 0 {
-                self.send(WINDOW_UPDATE, 0, 0, &frame.length.to_be_bytes());
+            if !frame.payload.is_empty() {
+                let length = frame.payload.len() as u32;
+                self.send(WINDOW_UPDATE, 0, 0, &length.to_be_bytes());
             }
         }
+    }
+
+    /// Reads the server's settings: what it takes on a stream before a handler has read any of it.
+    pub(crate) fn first_window(&mut self) -> u32 {
+        let settings = self.next();
+        assert_eq!((settings.kind, settings.flags), (SETTINGS, 0));
+        let mut entries = settings.payload.chunks_exact(6);
+        let entry = entries.find(|entry| entry[..2] == INITIAL_WINDOW_SIZE);
+        // Unless it is said, as RFC 9113 has it.
+        entry.map_or(65_535, |entry| {
+            u32::from_be_bytes([entry[2], entry[3], entry[4], entry[5]])
+        })
     }
 
     fn next(&mut self) -> Frame {
@@ -80,7 +95,7 @@ impl Connection {
             kind: head[3],
             flags: head[4],
             stream: u32::from_be_bytes([head[5], head[6], head[7], head[8]]),
-            length,
+            payload,
         };
         if frame.kind == SETTINGS && frame.flags & ACK == 0 {
             self.send(SETTINGS, ACK, 0, &[]);

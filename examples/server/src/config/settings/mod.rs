@@ -72,7 +72,7 @@ impl Setting {
 }
 
 /// Every setting, in the order of `--help`.
-pub(crate) const ALL: [&Setting; 42] = [
+pub(crate) const ALL: [&Setting; 43] = [
     &LISTEN,
     &TLS_LISTEN,
     &ADMIN_LISTEN,
@@ -97,6 +97,7 @@ pub(crate) const ALL: [&Setting; 42] = [
     &REQUEST_TIMEOUT,
     &BODY_LIMIT,
     &BODY_BUDGET,
+    &RECEIVE_BUDGET,
     &POOLED_BODIES,
     &BREAKER,
     &BREAKER_BASELINES,

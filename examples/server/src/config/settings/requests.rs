@@ -16,6 +16,13 @@ pub(crate) const BODY_LIMIT: Setting = Setting::live(
     "The largest request body; more is answered by 413",
 );
 
+pub(crate) const RECEIVE_BUDGET: Setting = Setting::fixed(
+    "receive-budget",
+    "BYTES|off",
+    "256MiB",
+    "Memory that the HTTP/2 uploads of all connections are promised;\neach one's windows follow what it can use. off is 1 MiB for each",
+);
+
 pub(crate) const BODY_BUDGET: Setting = Setting::fixed(
     "body-budget",
     "BYTES",
