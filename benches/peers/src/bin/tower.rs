@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr};
 use axum::{Json, Router, extract::Path, routing::get};
 use bench_peers::{Book, HELLO, arguments};
 use tokio::{net::TcpListener, runtime::Builder};
-use tower_flowctl::serve::Exec;
+use tower_flowctl::serve::{Exec, Pipelined};
 use tower_trie_router::TrieRouter;
 
 fn main() -> io::Result<()> {
@@ -28,6 +28,9 @@ async fn serve(variant: &str, address: SocketAddr) -> io::Result<()> {
         "ours" => {
             tower_flowctl::serve(listener, ours())
                 .exec(Exec::Local)
+                // As axum::serve has it, and actix-web answers pipelines.
+                .header_timeout(None)
+                .pipelined(Pipelined::Together)
                 .run()
                 .await;
             Ok(())
