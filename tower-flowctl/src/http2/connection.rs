@@ -329,13 +329,16 @@ impl State {
                     Ok(())
                 }
             }
-            Event::Sent { stream, length } => {
+            Event::Sent {
+                stream,
+                length,
+                whole,
+            } => {
                 self.scheduler.sent(stream, length as usize);
                 self.flood.sent(length);
-                Ok(())
-            }
-            Event::SentFrame => {
-                self.flood.credit(Reason::WindowUpdates, 2);
+                if whole {
+                    self.flood.credit(Reason::WindowUpdates, 2);
+                }
                 Ok(())
             }
             Event::Finished { stream, reset } => {

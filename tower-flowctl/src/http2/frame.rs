@@ -135,10 +135,12 @@ pub(crate) enum Event<'a> {
     /// Room for so many more bytes of responses, on a stream or (0) on the connection.
     Window { stream: u32, increment: u32 },
 
-    /// So many bytes of a response's body went to the socket.
-    Sent { stream: u32, length: u32 },
-    /// A DATA frame was begun.
-    SentFrame,
+    /// So many bytes of a response's body went to the socket, and with them, or not, the end of a DATA frame.
+    Sent {
+        stream: u32,
+        length: u32,
+        whole: bool,
+    },
     /// The response is over: the last frame, or RST_STREAM.
     Finished { stream: u32, reset: bool },
     /// GOAWAY with the last stream that is served.

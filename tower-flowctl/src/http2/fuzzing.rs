@@ -30,7 +30,7 @@ pub(crate) fn frames(data: &[u8]) {
         let mut bytes = std::collections::BTreeMap::<u32, u64>::new();
         for piece in frames.chunks(piece) {
             outbound.passed(&[piece], piece.len(), &mut |event| {
-                if let super::frame::Event::Sent { stream, length } = event {
+                if let super::frame::Event::Sent { stream, length, .. } = event {
                     *bytes.entry(stream).or_default() += u64::from(length);
                 }
             });

@@ -118,13 +118,11 @@ impl Outbound {
     fn begin(&mut self, head: Head, tell: &mut impl FnMut(Event<'_>)) {
         self.left = head.length;
         self.frame = Some(head);
-        match head.kind {
-            kind::DATA => tell(Event::SentFrame),
-            kind::RST_STREAM => tell(Event::Finished {
+        if head.kind == kind::RST_STREAM {
+            tell(Event::Finished {
                 stream: head.stream,
                 reset: true,
-            }),
-            _ => {}
+            });
         }
         if self.left == 0 {
             self.end(head, tell);
@@ -159,6 +157,7 @@ impl Outbound {
             tell(Event::Sent {
                 stream: head.stream,
                 length,
+                whole: self.left == 0,
             });
         }
     }

@@ -248,7 +248,15 @@ fn empty(buffer: &mut Vec<u8>) {
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
     /// Writes our own bytes out.
+    #[inline]
     fn poll_own(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.own.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_rest(cx)
+    }
+
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.own.len() {
             let rest = &self.own[self.written..];
             let length = ready!(Pin::new(&mut self.io).poll_write(cx, rest))?;
@@ -520,6 +528,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
             abuse,
             ..
         } = self;
+        let limit = pace.limit();
         connection.change(|state| {
             outbound.passed(slices, sent, &mut |event| {
                 state.on(connection.config(), event);
@@ -528,7 +537,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
             settle(pace, state);
             *abuse = state.abuse;
         });
-        self.set_mark();
+        if self.mark == 0 || self.pace.limit() != limit {
+            self.set_mark();
+        }
         Poll::Ready(Ok(sent))
     }
 
@@ -647,6 +658,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PriorityStream<Io> {
             return this.write_opaque(cx, slices);
         }
         this.write(cx, slices, |io, cx, most| {
+            if most == usize::MAX {
+                return io.poll_write_vectored(cx, slices);
+            }
             // Only what comes before the next frame that is not for the client.
             let mut whole = 0;
             let mut length = 0;
