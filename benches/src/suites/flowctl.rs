@@ -197,10 +197,12 @@ fn serve(arguments: &[String]) -> Result<(), String> {
             .map_err(|error| format!("cannot listen: {error}"))?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         announce(address);
+        // The same bytes for all connections, of every server.
+        let app = App::new();
         match arguments.concat().as_str() {
             "hyper" => loop {
                 let (socket, _) = listener.accept().await.map_err(|error| error.to_string())?;
-                tokio::spawn(hyper(socket, App::new()));
+                tokio::spawn(hyper(socket, app.clone()));
             },
             "axum" => axum::serve(listener, router())
                 .await
@@ -212,11 +214,11 @@ fn serve(arguments: &[String]) -> Result<(), String> {
                     .map_err(|error| error.to_string())
             }
             "ours" => {
-                tower_flowctl::serve(listener, App::new()).run().await;
+                tower_flowctl::serve(listener, app).run().await;
                 Ok(())
             }
             "ours, spawn" => {
-                let server = tower_flowctl::serve(listener, App::new());
+                let server = tower_flowctl::serve(listener, app);
                 server.exec(Exec::Spawn).run().await;
                 Ok(())
             }
