@@ -36,7 +36,7 @@ pub enum Wipe {
 /// | [`classes`](Self::classes) | [`DEFAULT_CLASSES`] | steps of four: at most three quarters of a buffer unused, five lists |
 /// | [`limit`](Self::limit) | 256 MiB | bounded, yet far above what most services have in flight |
 /// | [`idle_ceiling`](Self::idle_ceiling) | the limit | retention follows demand by itself when maintained |
-/// | [`lanes`](Self::lanes) | twice the depots, at least 4 | two threads seldom meet |
+/// | [`lanes`](Self::lanes) | twice the cores, at least 4 | two threads seldom meet |
 /// | [`wipe`](Self::wipe) | [`Wipe::Never`] | nothing can be read anyway |
 /// | [`leak_tracking`](Self::leak_tracking) | [`LeakTracking::Off`] | it costs a lock |
 #[derive(Debug, Clone)]
@@ -168,8 +168,8 @@ impl PoolBuilder {
     }
 }
 
-/// Twice the depots, at least 4.
+/// Twice the cores, at least 4.
 pub(crate) fn default_lanes() -> usize {
-    let depots = std::thread::available_parallelism().map_or(2, |depots| depots.get());
-    (2 * depots).max(4)
+    let cores = std::thread::available_parallelism().map_or(2, |cores| cores.get());
+    (2 * cores).max(4)
 }

@@ -59,7 +59,8 @@ impl HeldFrames {
     }
 }
 
-/// What may lie between two frames of a run: the head of a chunk, or of a frame of HTTP/2.
+/// What may lie between two frames of a run: the head of a chunk, or of a frame of HTTP/2. Two buffers that are full and
+/// next to each other may pass for one, which only means that a frame is kept that might have been copied.
 const GAP: usize = 32;
 
 /// A run is long when it fills a buffer of 16 KiB but for heads and what is left of a chunk.
@@ -75,8 +76,8 @@ pub(super) struct Run {
     length: usize,
     /// From which length on a run is long.
     long: usize,
-    /// Bytes of all frames that continued a run without the sender being late.
-    continued: usize,
+    /// The most bytes that came in a run of several frames.
+    longest: usize,
     /// How often in a row there was no frame.
     pauses: u32,
 }
@@ -87,7 +88,7 @@ impl Run {
             end: 0,
             length: 0,
             long: FIRST_LONG,
-            continued: 0,
+            longest: 0,
             pauses: 0,
         }
     }
@@ -100,11 +101,9 @@ impl Run {
         self.pauses = 0;
         let goes_on = self.length > 0 && start.wrapping_sub(self.end) <= GAP;
         let keep = goes_on || self.is_long();
-        if goes_on {
+        if goes_on && !late {
             self.length += frame.len();
-            if !late {
-                self.continued += frame.len();
-            }
+            self.longest = self.longest.max(self.length);
         } else {
             if self.length > 0 {
                 self.long = LONG;
@@ -130,8 +129,52 @@ impl Run {
         self.length >= self.long
     }
 
-    /// Whether most that is worth it came in runs.
+    /// Whether there was a run that was worth keeping.
     pub(super) fn was_burst(&self) -> bool {
-        self.continued >= LARGE
+        self.longest >= LONG
+    }
+}
+
+#[cfg(all(test, not(pool_loom)))]
+mod tests {
+    use super::*;
+
+    /// `reads` buffers of which each has `frames` frames of 1,000 bytes, and room to spare.
+    fn frames(reads: usize, frames: usize) -> Vec<Bytes> {
+        let read = |_| {
+            let read = Bytes::from(vec![0; (frames + 1) * 1010]);
+            (0..frames).map(move |number| read.slice(number * 1010..number * 1010 + 1000))
+        };
+        (0..reads).flat_map(read).collect()
+    }
+
+    #[test]
+    fn only_runs_that_fill_a_buffer_are_worth_keeping() {
+        for (case, reads, each, kept, burst) in [
+            ("one frame", 1, 1, 0, false),
+            ("one read", 1, 40, 39, true),
+            ("long reads", 3, 20, 59, true),
+            // What goes on in its buffer costs nothing more; what begins another one does.
+            ("short reads", 10, 4, 30, false),
+            ("a frame a read", 40, 1, 0, false),
+        ] {
+            let frames = frames(reads, each);
+            let mut run = Run::new();
+            let keep = frames.iter().filter(|frame| run.add(frame)).count();
+            assert_eq!((keep, run.was_burst()), (kept, burst), "{case}");
+        }
+    }
+
+    #[test]
+    fn a_late_frame_begins_a_run() {
+        let mut run = Run::new();
+        for frame in &frames(1, 40) {
+            run.pause();
+            assert!(!run.is_late());
+            run.pause();
+            assert!(run.is_late());
+            run.add(frame);
+        }
+        assert!(!run.was_burst() && !run.is_long());
     }
 }

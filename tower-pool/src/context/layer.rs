@@ -42,7 +42,7 @@ impl<C: Default + Reset + Send + Sync + 'static> ContextLayer<C> {
     /// A layer with a pool of its own, which its clones and services share.
     #[must_use]
     pub fn new() -> Self {
-        let lanes = std::thread::available_parallelism().map_or(4, |depots| 2 * depots.get());
+        let lanes = std::thread::available_parallelism().map_or(4, |cores| 2 * cores.get());
         let setup = Setup {
             lanes,
             costs: Box::new([1]),

@@ -19,7 +19,7 @@ use crate::{
 /// | [`max_idle`](Self::max_idle) | none | plain things do not go bad |
 /// | [`max_age`](Self::max_age) | none | as above |
 /// | [`prewarm`](Self::prewarm) | 0 | nothing is made before it is asked for |
-/// | [`lanes`](Self::lanes) | twice the depots, at least 4 | two threads seldom meet |
+/// | [`lanes`](Self::lanes) | twice the cores, at least 4 | two threads seldom meet |
 /// | [`at_hand`](Self::at_hand) | 0; 16 with [`ObjectPool::plain`] | connections are for all threads |
 /// | [`leak_tracking`](Self::leak_tracking) | [`LeakTracking::Off`] | it costs a lock |
 #[derive(Debug)]
