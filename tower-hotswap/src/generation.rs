@@ -1,12 +1,13 @@
 //! A snapshot in service, and the count of what it has in flight.
 //!
 //! A generation is one stay of a snapshot in the table: a rollback makes a new generation of an old snapshot.
-//! Requests are counted in shards, one for each processor, so that threads do not meet in the counting. Each
-//! shard is one word: the lowest bit says *retired*, the rest counts requests. Always true:
+//! Requests are counted in shards, one for each processor, so that threads do not meet in the counting. A shard's count
+//! is how many own it: the generation until it is retired, and the mark of each request. Always true:
 //!
-//! - Nobody enters a retired shard, so a shard that is retired and empty stays so. It has *ended*.
-//! - Whoever makes a shard retired and empty, the one who leaves last or the one who retires it, and nobody else,
-//!   takes one off the count of shards left; whoever takes off the last one announces that the generation drained.
+//! - A request gets in through a door, which does not own the shard and does not open when nobody does any more. So a
+//!   shard that nobody owns stays so. It has *ended*.
+//! - Whoever owned it last, a request or the one who retires it, and nobody else, takes one off the count of shards left;
+//!   whoever takes off the last one announces that the generation drained.
 //! - A request leaves the shard it entered, on whatever thread it ends.
 //!
 //! So `drained` is exact: it is announced once, after the last request and never before. The cost of a request is
@@ -19,73 +20,47 @@ use tokio::sync::{broadcast, watch};
 use crate::{
     Event, Snapshot, SnapshotInfo,
     in_flight::InFlight,
-    sync::{AtomicUsize, Ordering, shards, thread_number},
+    sync::{
+        AtomicBool, AtomicUsize, Counted, Mutex, Ordering, Uncounted, lock, shards, thread_number,
+    },
 };
 
-const RETIRED: usize = 1;
-const REQUEST: usize = 2;
-
-/// One thread's count. Aligned so that no two share a cache line, nor the pair of lines that is prefetched.
+/// What one thread's requests own. Aligned so that no two share a cache line, nor the pair of lines that is prefetched.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Shard {
-    word: AtomicUsize,
     end: Arc<End>,
 }
 
 impl Shard {
-    /// Counts a request in, unless the generation is retired.
-    #[inline]
-    pub(crate) fn enter(&self) -> bool {
-        let mut word = self.word.load(Ordering::Relaxed);
-        while word & RETIRED == 0 {
-            let entered = word + REQUEST;
-            match self.word.compare_exchange_weak(
-                word,
-                entered,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return true,
-                Err(now) => word = now,
-            }
-        }
-        false
-    }
-
-    /// Counts in one more on behalf of somebody who is in.
-    pub(crate) fn enter_again(&self) {
-        self.word.fetch_add(REQUEST, Ordering::Relaxed);
-    }
-
-    /// Counts a request out.
-    #[inline]
-    pub(crate) fn leave(&self) {
-        if self.word.fetch_sub(REQUEST, Ordering::AcqRel) == REQUEST | RETIRED {
-            self.end.shard_ended();
-        }
-    }
-
-    /// Lets nobody in from now on. To be called once.
-    fn retire(&self) {
-        if self.word.fetch_or(RETIRED, Ordering::AcqRel) == 0 {
-            self.end.shard_ended();
-        }
-    }
-
-    fn in_flight(&self) -> usize {
-        self.word.load(Ordering::Relaxed) / REQUEST
-    }
-
     pub(crate) fn info(&self) -> &SnapshotInfo {
         &self.end.info
     }
 }
 
+impl Drop for Shard {
+    fn drop(&mut self) {
+        self.end.shard_ended();
+    }
+}
+
+/// A way into a shard, which does not count itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Door(Uncounted<Shard>);
+
+impl Door {
+    /// Counts a request in, unless the shard has ended.
+    #[inline]
+    pub(crate) fn enter(&self) -> Option<InFlight> {
+        self.0.upgrade().map(InFlight::counted)
+    }
+}
+
 /// The end of a generation.
 #[derive(Debug)]
-pub(crate) struct End {
+struct End {
     shards_left: AtomicUsize,
+    retired: AtomicBool,
     drained: watch::Sender<bool>,
     info: SnapshotInfo,
     events: broadcast::Sender<Event>,
@@ -94,7 +69,9 @@ pub(crate) struct End {
 impl End {
     #[cold]
     fn shard_ended(&self) {
-        if self.shards_left.fetch_sub(1, Ordering::AcqRel) == 1 {
+        let last = self.shards_left.fetch_sub(1, Ordering::AcqRel) == 1;
+        // The shards of a generation that never left the table end with the table, and that is no news.
+        if last && self.retired.load(Ordering::Acquire) {
             self.drained.send_replace(true);
             // Nobody needs to listen.
             let _ = self.events.send(Event::Drained(self.info.clone()));
@@ -128,23 +105,28 @@ impl<T> Generation<T> {
         &self.flight
     }
 
-    /// The shard of this thread.
-    #[inline]
-    pub(crate) fn shard(&self) -> &Arc<Shard> {
-        let shards = &self.flight.shards;
-        &shards[thread_number() & (shards.len() - 1)]
+    /// Counts a request in, unless the generation is retired and has drained.
+    pub(crate) fn enter(&self) -> Option<InFlight> {
+        self.door(thread_number()).enter()
     }
 
-    /// Counts a request in, unless the generation is retired.
-    pub(crate) fn enter(&self) -> Option<InFlight> {
-        InFlight::enter(self.shard())
+    /// The door that is meant for the threads of this number.
+    pub(crate) fn door(&self, number: usize) -> &Door {
+        let doors = &self.flight.0.doors;
+        &doors[number & (doors.len() - 1)]
     }
 }
 
 /// What is in flight in a generation, without its value.
 #[derive(Debug, Clone)]
-pub(crate) struct Flight {
-    shards: Arc<[Arc<Shard>]>,
+pub(crate) struct Flight(Arc<Doors>);
+
+#[derive(Debug)]
+struct Doors {
+    doors: Box<[Door]>,
+    /// Owns the shards until the generation is retired.
+    open: Mutex<Vec<Counted<Shard>>>,
+    end: Arc<End>,
 }
 
 impl Flight {
@@ -152,41 +134,46 @@ impl Flight {
         let count = shards();
         let end = Arc::new(End {
             shards_left: AtomicUsize::new(count),
+            retired: AtomicBool::new(false),
             drained: watch::Sender::new(false),
             info,
             events,
         });
-        let shard = |_| {
-            Arc::new(Shard {
-                word: AtomicUsize::new(0),
-                end: end.clone(),
-            })
-        };
-        Self {
-            shards: (0..count).map(shard).collect(),
-        }
+        let shards = (0..count).map(|_| Counted::new(Shard { end: end.clone() }));
+        let open: Vec<_> = shards.collect();
+        let door = |shard| Door(Counted::downgrade(shard));
+        Self(Arc::new(Doors {
+            doors: open.iter().map(door).collect(),
+            open: Mutex::new(open),
+            end,
+        }))
     }
 
-    /// Lets no request in from now on. To be called once.
+    /// Ends with the last request that is in, or now. To be called once the table lets nobody find the generation.
     pub(crate) fn retire(&self) {
-        self.shards.iter().for_each(|shard| shard.retire());
+        self.0.end.retired.store(true, Ordering::Release);
+        let open = std::mem::take(&mut *lock(&self.0.open));
+        drop(open);
     }
 
     pub(crate) fn in_flight(&self) -> usize {
-        self.shards.iter().map(|shard| shard.in_flight()).sum()
+        let open = lock(&self.0.open);
+        let own = usize::from(!open.is_empty());
+        let count = |door: &Door| door.0.strong_count().saturating_sub(own);
+        self.0.doors.iter().map(count).sum()
     }
 
     pub(crate) fn info(&self) -> &SnapshotInfo {
-        self.shards[0].info()
+        &self.0.end.info
     }
 
     pub(crate) fn is_drained(&self) -> bool {
-        *self.shards[0].end.drained.borrow()
+        *self.0.end.drained.borrow()
     }
 
     /// Waits for the end of the last request.
     pub(crate) async fn drained(&self) {
-        let mut drained = self.shards[0].end.drained.subscribe();
+        let mut drained = self.0.end.drained.subscribe();
         // The sender is in `self`, and so outlives the waiting.
         let _ = drained.wait_for(|drained| *drained).await;
     }

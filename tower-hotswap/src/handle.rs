@@ -3,7 +3,7 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
 };
 
@@ -16,7 +16,9 @@ use crate::{
     draft::Description,
     generation::{Flight, Generation},
     review::Review,
+    service::{Port, Ports},
     store::Store,
+    sync::thread_number,
 };
 
 /// Publishes, rolls back, and tells what is in service.
@@ -27,6 +29,8 @@ use crate::{
 pub struct Handle<T> {
     store: Arc<Store<T>>,
     review: Arc<Review<T>>,
+    /// Owned here and by services, so that they end when there are neither.
+    ports: Arc<OnceLock<Ports<T>>>,
 }
 
 impl<T> Clone for Handle<T> {
@@ -34,6 +38,7 @@ impl<T> Clone for Handle<T> {
         Self {
             store: self.store.clone(),
             review: self.review.clone(),
+            ports: self.ports.clone(),
         }
     }
 }
@@ -48,6 +53,7 @@ impl<T> Handle<T> {
         Self {
             store: Arc::new(store),
             review: Arc::new(review),
+            ports: Arc::default(),
         }
     }
 
@@ -57,7 +63,12 @@ impl<T> Handle<T> {
     where
         T: Clone + Send + Sync + 'static,
     {
-        HotSwap::from_store(self.store.clone())
+        let ports = self.ports.get_or_init(|| {
+            let ports = Port::all(&self.store);
+            self.store.open(&ports);
+            ports
+        });
+        HotSwap::from_port(ports[thread_number() & (ports.len() - 1)].clone())
     }
 
     /// A layer that wraps services in the layer of the time.

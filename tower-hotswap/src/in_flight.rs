@@ -1,17 +1,17 @@
 //! The mark of a request on the generation that serves it.
 
-use std::{cell::Cell, mem::ManuallyDrop, sync::Arc};
+use std::{cell::Cell, mem::ManuallyDrop};
 
-use crate::{SnapshotInfo, generation::Shard};
+use crate::{SnapshotInfo, generation::Shard, sync::Counted};
 
 /// Keeps the generation that serves a request from counting as drained.
 ///
 /// Every response body carries one. What outlives the body does not: a WebSocket, a tunnel, a task that was
 /// spawned. Such a handler takes [`InFlight::current`] (with axum: the extractor) and keeps it as long as it works.
 /// A clone counts by itself.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct InFlight {
-    shard: Arc<Shard>,
+    shard: Counted<Shard>,
 }
 
 /// The mark of the request that is worked on. [`InFlight::lend`] puts it there, and [`Loan`] takes it back, so that it is dropped
@@ -24,14 +24,8 @@ thread_local! {
 }
 
 impl InFlight {
-    /// Counts in, unless the generation is retired.
-    pub(crate) fn enter(shard: &Arc<Shard>) -> Option<Self> {
-        shard.enter().then(|| Self::counted(shard.clone()))
-    }
-
-    /// The mark of a request that has [entered](Shard::enter).
     #[inline]
-    pub(crate) fn counted(shard: Arc<Shard>) -> Self {
+    pub(crate) fn counted(shard: Counted<Shard>) -> Self {
         Self { shard }
     }
 
@@ -78,21 +72,5 @@ impl Drop for Loan<'_> {
         let empty = std::mem::replace(self.slot, lent.map(ManuallyDrop::into_inner));
         // Nothing is in it, which the compiler does not see.
         std::mem::forget(empty);
-    }
-}
-
-impl Clone for InFlight {
-    fn clone(&self) -> Self {
-        self.shard.enter_again();
-        Self {
-            shard: self.shard.clone(),
-        }
-    }
-}
-
-impl Drop for InFlight {
-    #[inline]
-    fn drop(&mut self) {
-        self.shard.leave();
     }
 }

@@ -14,9 +14,9 @@ use crate::{
     Handle, HotBody, ResponseFuture, Version,
     automatic::Side,
     generation::Generation,
-    service::{Provide, Switch},
+    service::{Armed, Provide, Switch},
     store::{Cell, Store, Table},
-    sync::{Mutex, lock},
+    sync::{Mutex, lock, thread_number},
 };
 
 /// Wraps services in the layer of the time: a limiter is turned on, a CORS policy changes, a breaker is put in.
@@ -134,6 +134,7 @@ where
 {
     type Value = L;
     type Service = L::Service;
+    type Kept = Armed<L::Service>;
 
     #[inline]
     fn store(&self) -> &Arc<Store<L>> {
@@ -145,6 +146,22 @@ where
         self.0
             .built(generation)
             .unwrap_or_else(|| self.0.build(generation))
+    }
+
+    #[inline]
+    fn shard(&self) -> usize {
+        thread_number()
+    }
+
+    // The middleware need not be `Send`, so that no other thread can have it.
+    #[inline]
+    fn lent(&self) -> Option<Armed<L::Service>> {
+        None
+    }
+
+    #[inline]
+    fn give_back(&self, kept: Armed<L::Service>) {
+        drop(kept);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     Canary, Selector, Snapshot, SnapshotId, SwapError, Version,
     automatic::{Side, Verdict},
     draft::Description,
+    service::{Armed, Port},
     store::Store,
 };
 
@@ -190,5 +191,29 @@ fn whoever_saw_the_new_generation_finds_the_old_one_stale() {
         }
         publisher.join().unwrap();
         assert_ne!(store.stamp(), armed);
+    });
+}
+
+#[test]
+fn no_clone_of_an_earlier_generation_stays_in_a_port() {
+    model(|| {
+        let store = store(4);
+        let ports = Port::all(&store);
+        store.open(&ports);
+        let published = next(&store, 1);
+        let server = {
+            let (store, port) = (store.clone(), ports[0].clone());
+            thread::spawn(move || {
+                let table = Arc::clone(&store.table());
+                let door = table.primary.door(0).clone();
+                let armed = Armed::new(table.stamp, *table.primary.value(), door);
+                port.keep(Box::new(armed));
+            })
+        };
+        store.publish(published, None).unwrap();
+        server.join().unwrap();
+        if let Some(kept) = ports[0].take() {
+            assert_eq!(kept.stamp(), store.stamp());
+        }
     });
 }

@@ -3,13 +3,21 @@
 #[cfg(hotswap_loom)]
 pub(crate) use loom::sync::{
     Mutex, MutexGuard,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 #[cfg(not(hotswap_loom))]
 pub(crate) use std::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+    Arc as Counted, Mutex, MutexGuard, Weak as Uncounted,
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
+
+#[cfg(hotswap_loom)]
+mod counted;
+mod slot;
+
+#[cfg(hotswap_loom)]
+pub(crate) use counted::{Counted, Uncounted};
+pub(crate) use slot::Slot;
 
 /// Locks a mutex, ignoring poison: every critical section leaves its data whole.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,6 +1,7 @@
 //! The machinery that [`HotSwap`](super::HotSwap) and [`HotLayered`](crate::HotLayered) share.
 
 use std::{
+    borrow::{Borrow, BorrowMut},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -9,12 +10,10 @@ use http::{Request, Response};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{ResponseFuture, future::Observation};
+use super::{Armed, ResponseFuture, future::Observation};
 use crate::{
-    InFlight,
     automatic::Side,
-    generation::Shard,
-    store::{Stamp, Store, Table},
+    store::{Store, Table},
 };
 
 /// How a generation's value becomes a service.
@@ -22,11 +21,22 @@ pub(crate) trait Provide: Clone {
     /// What the store keeps.
     type Value: Send + Sync + 'static;
     type Service: Clone;
+    /// How an armed clone is kept.
+    type Kept: From<Armed<Self::Service>> + BorrowMut<Armed<Self::Service>>;
 
     fn store(&self) -> &Arc<Store<Self::Value>>;
 
     /// A clone of the service of that side of the table.
     fn service(&self, table: &Table<Self::Value>, side: Side) -> Self::Service;
+
+    /// Which of a generation's shards counts the requests.
+    fn shard(&self) -> usize;
+
+    /// An armed clone that another service gave back, which may be of an earlier table.
+    fn lent(&self) -> Option<Self::Kept>;
+
+    /// Takes a clone that has nothing reserved.
+    fn give_back(&self, kept: Self::Kept);
 }
 
 type Readiness<S, R> = Poll<Result<(), <S as Service<R>>::Error>>;
@@ -34,60 +44,7 @@ type Readiness<S, R> = Poll<Result<(), <S as Service<R>>::Error>>;
 /// A service that passes each request to the generation of its time.
 pub(crate) struct Switch<P: Provide> {
     provider: P,
-    armed: Option<Armed<P::Service>>,
-}
-
-/// A clone of a generation's service.
-struct Armed<S> {
-    stamp: Stamp,
-    service: S,
-    /// What the next request is counted in by. It goes with that request, so that it is fetched once for each, as is the
-    /// place of the thread, which may be another one each time.
-    shard: Option<Arc<Shard>>,
-    /// A request is counted in and not handed over yet: the service is being called, or panicked.
-    counted: bool,
-}
-
-impl<S> Armed<S> {
-    /// Counts a request in, unless the generation is retired.
-    #[inline]
-    fn count_in(&mut self) -> bool {
-        // A count that a panic left behind does for this request.
-        self.counted |= !self.counted && self.shard.as_ref().is_some_and(|shard| shard.enter());
-        self.counted
-    }
-
-    /// Calls the service, which is ready; the request is counted in.
-    #[inline(always)]
-    fn call<B>(&mut self, request: Request<B>) -> ResponseFuture<S, B>
-    where
-        S: Service<Request<B>>,
-    {
-        ResponseFuture::called(self.service.call(request), self.hand_over())
-    }
-
-    #[inline]
-    fn hand_over(&mut self) -> Option<InFlight> {
-        self.counted = false;
-        self.shard.take().map(InFlight::counted)
-    }
-
-    /// Counts out what a panic left behind.
-    #[cold]
-    fn leave(&self) {
-        if let Some(shard) = &self.shard {
-            shard.leave();
-        }
-    }
-}
-
-impl<S> Drop for Armed<S> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.counted {
-            self.leave();
-        }
-    }
+    armed: Option<P::Kept>,
 }
 
 impl<P: Provide> Switch<P> {
@@ -106,7 +63,8 @@ impl<P: Provide> Switch<P> {
         self.armed.is_some()
     }
 
-    #[inline]
+    // Of a fresh clone the compiler sees then that nothing is armed.
+    #[inline(always)]
     pub(crate) fn poll_ready<B>(
         &mut self,
         cx: &mut Context<'_>,
@@ -115,12 +73,16 @@ impl<P: Provide> Switch<P> {
         P::Service: Service<Request<B>>,
     {
         let now = self.provider.store().stamp();
-        match &mut self.armed {
-            Some(armed) if armed.stamp == now && armed.shard.is_some() => {
-                armed.service.poll_ready(cx)
-            }
-            _ => self.arm().service.poll_ready(cx),
+        if !matches!(&self.armed, Some(kept) if kept.borrow().stamp == now) {
+            self.armed = None;
+            self.armed = self.provider.lent();
         }
+        let armed = match &mut self.armed {
+            Some(kept) if (*kept).borrow().stamp == now => kept.borrow_mut(),
+            _ => self.arm(),
+        };
+        armed.spent = false;
+        armed.service.poll_ready(cx)
     }
 
     /// Not inlined, and without anything that a panic of the service would make it clean up: only so the compiler lets the
@@ -131,33 +93,32 @@ impl<P: Provide> Switch<P> {
         P::Service: Service<Request<B>, Response = Response<C>>,
     {
         let now = self.provider.store().stamp();
-        if let Some(armed) = &mut self.armed
-            && armed.stamp == now
+        if let Some(kept) = &mut self.armed
             && !now.has_canary()
-            && armed.count_in()
         {
-            return armed.call(request);
+            let armed = kept.borrow_mut();
+            if armed.stamp == now && armed.count_in() {
+                return armed.call(request);
+            }
         }
         self.call_by_table(request)
     }
 
-    /// The armed clone, of the table as it is now.
+    /// An armed clone, of the table as it is now.
+    #[cold]
     fn arm(&mut self) -> &mut Armed<P::Service> {
         let table = self.provider.store().table();
         // A stamp is stored before its table: the table may still be the one that was armed.
-        if matches!(&self.armed, Some(armed) if armed.stamp != table.stamp) {
+        if !matches!(&self.armed, Some(kept) if kept.borrow().stamp == table.stamp) {
             self.armed = None;
         }
-        let armed = self.armed.get_or_insert_with(|| Armed {
-            stamp: table.stamp,
-            service: self.provider.service(&table, Side::Primary),
-            shard: None,
-            counted: false,
-        });
-        if armed.shard.is_none() {
-            armed.shard = Some(table.primary.shard().clone());
-        }
-        armed
+        let provider = &self.provider;
+        let arm = || {
+            let service = provider.service(&table, Side::Primary);
+            let door = table.primary.door(provider.shard()).clone();
+            P::Kept::from(Armed::new(table.stamp, service, door))
+        };
+        self.armed.get_or_insert_with(arm).borrow_mut()
     }
 
     /// A request that came when the table had changed, or while there is a canary.
@@ -176,18 +137,18 @@ impl<P: Provide> Switch<P> {
         };
         let request = Request::from_parts(parts, body);
         let observation = self.observe(&table, side);
-        let ready = self
-            .armed
-            .as_mut()
-            .filter(|armed| side == Side::Primary && armed.stamp == table.stamp);
-        let future = match ready {
-            Some(armed) => ResponseFuture::called(armed.service.call(request), Some(in_flight)),
+        let armed = self.armed.as_mut().map(BorrowMut::borrow_mut);
+        let ready = armed.filter(|armed| side == Side::Primary && armed.stamp == table.stamp);
+        match ready {
+            Some(armed) => {
+                armed.mark = Some(in_flight);
+                armed.call_observed(request, observation)
+            }
             None => {
                 let service = self.provider.service(&table, side);
-                ResponseFuture::waiting(service, request, in_flight)
+                ResponseFuture::waiting(service, request, in_flight, observation)
             }
-        };
-        future.observed(observation)
+        }
     }
 
     fn observe(&self, table: &Table<P::Value>, side: Side) -> Option<Observation> {
@@ -206,5 +167,16 @@ impl<P: Provide> Clone for Switch<P> {
     #[inline]
     fn clone(&self) -> Self {
         Self::new(self.provider.clone())
+    }
+}
+
+impl<P: Provide> Drop for Switch<P> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(kept) = self.armed.take()
+            && kept.borrow().spent
+        {
+            self.provider.give_back(kept);
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! generation that is current and the canary beside it, so that promotion and rollback are one store. Writers
 //! take turns on a mutex; readers never wait for them. Always true:
 //!
-//! - A writer stores the new stamp first, then the table, and retires what left the table last.
+//! - A writer stores the new stamp first, then the table, then empties the ports, and retires what left the table last.
 //! - So whoever saw a table sees its stamp, or a later one, from then on; and whoever holds something made from
 //!   an earlier table finds out by comparing one word. Nobody who was answered by a generation, or who was told of it,
 //!   is answered by an earlier one afterwards.
@@ -13,7 +13,7 @@
 mod cell;
 mod history;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use http::request::Parts;
 use tokio::sync::{broadcast, watch};
@@ -24,6 +24,7 @@ use crate::{
     Canary, ContentHash, Event, Expected, Selector, Snapshot, SnapshotId, SnapshotInfo, SwapError,
     automatic::{Side, Trial, Verdict},
     generation::{Flight, Generation},
+    service::{Armed, Port},
     sync::{AtomicU64, Mutex, MutexGuard, Ordering, lock},
 };
 
@@ -73,6 +74,8 @@ impl<T> Trialled<T> {
 pub(crate) struct Store<T> {
     stamp: AtomicU64,
     table: Cell<Table<T>>,
+    /// Where services keep clones of what is current. None for values that are no services.
+    ports: OnceLock<Box<[Weak<Port<T>>]>>,
     writer: Mutex<Writer<T>>,
     events: broadcast::Sender<Event>,
     changes: watch::Sender<u64>,
@@ -108,6 +111,7 @@ impl<T> Store<T> {
         Self {
             stamp: AtomicU64::new(0),
             table: Cell::new(Arc::new(table)),
+            ports: OnceLock::new(),
             writer: Mutex::new(Writer {
                 history,
                 retired: Vec::new(),
@@ -127,6 +131,17 @@ impl<T> Store<T> {
     #[inline]
     pub(crate) fn table(&self) -> impl std::ops::Deref<Target = Arc<Table<T>>> + use<'_, T> {
         self.table.load()
+    }
+
+    /// Lets services use these ports from now on.
+    pub(crate) fn open(&self, ports: &[Arc<Port<T>>]) {
+        self.ports
+            .get_or_init(|| ports.iter().map(Arc::downgrade).collect());
+    }
+
+    #[inline]
+    pub(crate) fn ports(&self) -> &[Weak<Port<T>>] {
+        self.ports.get().map_or(&[], |ports| &**ports)
     }
 
     pub(crate) fn events(&self) -> &broadcast::Sender<Event> {
@@ -306,17 +321,26 @@ impl<T> Store<T> {
             .collect();
         self.stamp.store(stamp.0, Ordering::Release);
         self.table.store(Arc::new(table));
+        let idle = self.empty_ports();
         writer.retired.retain(|flight| !flight.is_drained());
         writer.retired.extend(leaving.iter().cloned());
         self.send(event);
-        // Still under the lock, so that `retired` never names a generation that lets requests in.
+        // Still under the lock, so that `retired` never lacks one that has requests in flight.
         leaving.iter().for_each(Flight::retire);
         drop(writer);
+        // Without the lock, as everything of a value's.
+        drop(idle);
         self.changes.send_if_modified(|last| {
             let newer = sequence > *last;
             *last = sequence.max(*last);
             newer
         });
+    }
+
+    /// The clones that services gave back, which are of an earlier table now.
+    fn empty_ports(&self) -> Vec<Box<Armed<T>>> {
+        let ports = self.ports().iter().filter_map(Weak::upgrade);
+        ports.filter_map(|port| port.take()).collect()
     }
 
     fn send(&self, event: Event) {

@@ -20,8 +20,16 @@
 //! Resumption does not show a certificate. After a key was compromised, [`HotTls::forget_sessions`].
 //!
 //! # Early data
-//! 0-RTT (RFC 8446 §2.3) is off and cannot be turned on: what tokio-rustls hands to a server begins when the handshake has ended,
-//! and by then early data has nothing left to save. So no request has to be refused by 425 (RFC 8470) either.
+//! 0-RTT (RFC 8446 §2.3) is off and cannot be turned on, so no request has to be refused by 425 (RFC 8470) either. What stands
+//! in its way:
+//!
+//! - tokio-rustls's server hands out a stream when the handshake has ended, and by then early data has nothing left to
+//!   save. Its feature `early-data` is for clients. It would take another stream here, which lets reads see
+//!   `ServerConnection::early_data` before the client's `Finished`, and a layer that asks whether that came meanwhile.
+//! - rustls accepts early data only from sessions in a cache: with a ticketer it never does, since a ticket can be sent
+//!   twice. So it would work with [`HotTlsBuilder::session_cache`] alone, on the one machine that has the session.
+//!
+//! What it would save is one round trip of a resumed TLS 1.3 handshake, for safe methods.
 //!
 //! # What it saves
 //! Under TLS 1.2 a resumed handshake is an order of magnitude cheaper for the server. Under TLS 1.3 the key exchange
