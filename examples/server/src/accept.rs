@@ -65,6 +65,10 @@ impl Transport for FileSendingStream {
     fn descriptor(&self) -> Option<i32> {
         self.0.get_ref().descriptor()
     }
+
+    fn hold_unsent(&self, bytes: u32) {
+        self.0.get_ref().hold_unsent(bytes);
+    }
 }
 
 /// A stream over an admitted socket, however deep below.

@@ -171,6 +171,18 @@ pub(super) fn limit(text: &str) -> Result<Option<u32>, String> {
     }
 }
 
+pub(super) fn unsent(text: &str) -> Result<Option<u32>, String> {
+    match text {
+        "unlimited" => Ok(None),
+        _ => match size(text).map(u32::try_from) {
+            Ok(Ok(bytes @ 1..)) => Ok(Some(bytes)),
+            _ => Err(format!(
+                "{text:?} is not a size of 1 byte to 4 GiB; write 128KiB, or unlimited"
+            )),
+        },
+    }
+}
+
 pub(super) fn at_limit(text: &str) -> Result<AtLimit, String> {
     match text {
         "pause" => Ok(AtLimit::Pause),

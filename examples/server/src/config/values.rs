@@ -216,7 +216,8 @@ fn limits(sources: &Sources<'_>) -> Result<Limits, ConfigError> {
         .rate(
             value(sources, &the::MIN_RATE, parse::limit)?,
             standard.grace,
-        ))
+        )
+        .unsent(value(sources, &the::UNSENT, parse::unsent)?))
 }
 
 fn value<T>(

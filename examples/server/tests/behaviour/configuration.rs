@@ -54,6 +54,7 @@ const SETTINGS: [(&str, [&str; 3]); 43] = [
     ("header-timeout", ["1s", "2s", "3s"]),
     ("idle-timeout", ["1s", "2s", "3s"]),
     ("min-rate", ["1", "2", "3"]),
+    ("unsent", ["1KiB", "2KiB", "unlimited"]),
     ("half-closed", ["cancel", "answer", "cancel"]),
     ("proxy-protocol", ["10.0.0.0/8", "::1/128", "127.0.0.1"]),
     ("request-timeout", ["1s", "2s", "3s"]),

@@ -72,6 +72,13 @@ pub(crate) const HALF_CLOSED: Setting = Setting::fixed(
     "What becomes of an HTTP/1 request whose client sends no more\nwhile it is answered, or is gone: nobody knows which",
 );
 
+pub(crate) const UNSENT: Setting = Setting::live(
+    "unsent",
+    "SIZE|unlimited",
+    "128KiB",
+    "What the kernel holds of a response beyond what is on its\nway, for connections from then on",
+);
+
 pub(crate) const PROXY_PROTOCOL: Setting = Setting::fixed(
     "proxy-protocol",
     "NETWORKS|off",

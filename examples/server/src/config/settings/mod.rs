@@ -92,6 +92,7 @@ pub(crate) const ALL: [&Setting; 43] = [
     &HEADER_TIMEOUT,
     &IDLE_TIMEOUT,
     &MIN_RATE,
+    &UNSENT,
     &HALF_CLOSED,
     &PROXY_PROTOCOL,
     &REQUEST_TIMEOUT,

@@ -151,3 +151,55 @@ fn min_rate() {
     let answer = server.exchange(head);
     assert!(answer.contains("reset by peer"), "{answer}");
 }
+
+/// Bytes that the server's kernel holds for a connection: those that it has not sent, and those that were not acknowledged.
+#[cfg(target_os = "linux")]
+fn held_by_the_kernel(client: &TcpStream) -> u64 {
+    let port = |address: std::net::SocketAddr| format!(":{:04X}", address.port());
+    let (server, client) = (
+        port(client.peer_addr().unwrap()),
+        port(client.local_addr().unwrap()),
+    );
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let queue = table.lines().find_map(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let (local, remote) = (fields.next()?, fields.next()?);
+        let (unsent, _) = fields.nth(1)?.split_once(':')?;
+        (local.ends_with(&server) && remote.ends_with(&client)).then(|| unsent.to_owned())
+    });
+    u64::from_str_radix(&queue.expect("the connection is open"), 16).unwrap()
+}
+
+/// Asks for 4 MiB and takes nothing of it.
+#[cfg(target_os = "linux")]
+fn takes_nothing(server: &Reloadable) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&server.server.address.into()).unwrap();
+    let mut stream = TcpStream::from(socket);
+    stream
+        .write_all(b"GET /site/sample.bin HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    // Its first bytes are here, and so the server has begun.
+    stream.peek(&mut [0]).unwrap();
+    stream
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn unsent() {
+    const MUCH: u64 = 512 << 10;
+    let server = Reloadable::start("unsent = \"unlimited\"\n");
+    let stream = takes_nothing(&server);
+    while held_by_the_kernel(&stream) < MUCH {
+        std::thread::yield_now();
+    }
+    server.reload("unsent = \"16KiB\"\n");
+    let stream = takes_nothing(&server);
+    // By then it could have been given all that there is room for.
+    for _ in 0..10 {
+        assert!(server.exchange(HELLO).starts_with("HTTP/1.1 200 "));
+    }
+    let held = held_by_the_kernel(&stream);
+    assert!((1..MUCH).contains(&held), "{held}");
+}
