@@ -22,11 +22,16 @@
 //! Costs: O(log n) for a request or a change, O(1) for looking who is next (O(depth) in the tree); no allocation once
 //! the streams' number was reached before.
 
+#[path = "scheduler_signals.rs"]
+mod signals;
+#[path = "scheduler_waiting.rs"]
+mod waiting;
+
 use super::{
     frame::{Dependency, SMALLEST_MAX_PAYLOAD},
     heap::{Heap, Positions},
     ids::IdMap,
-    priority::{DEFAULT_URGENCY, Priority, PriorityOverride},
+    priority::{Priority, PriorityOverride},
     tree::Tree,
 };
 
@@ -251,97 +256,6 @@ impl Scheduler {
         self.last_served = self.last_served.min(id);
     }
 
-    /// What a request's `priority` header says; `None` if it has none. PRIORITY_UPDATE stands over it (RFC 9218 §7).
-    pub(crate) fn requested(&mut self, handle: Handle, field: Option<PriorityOverride>) {
-        if let Some(field) = field {
-            self.speak(Dialect::Fields { bridge: true });
-            if let Some(stream) = self.stream(handle) {
-                stream.client = stream.client.or(field);
-                self.renew(handle.slot);
-            }
-        }
-    }
-
-    /// What the client says in a PRIORITY_UPDATE frame, of a stream open or not.
-    pub(crate) fn updated(&mut self, id: u32, field: PriorityOverride) {
-        self.speak(Dialect::Fields { bridge: false });
-        if let Some(&slot) = self.index.get(&id) {
-            // All parameters are set anew (RFC 9218 §7).
-            let default = PriorityOverride::from(Priority::default());
-            self.streams[slot as usize].client = field.or(default);
-            self.renew(slot);
-        } else if id > self.newest {
-            self.early.retain(|&(early, _)| early != id);
-            if self.early.len() == MAX_EARLY {
-                self.early.remove(0);
-            }
-            let default = PriorityOverride::from(Priority::default());
-            self.early.push((id, field.or(default)));
-        }
-    }
-
-    /// What a response's header says, which stands over the rules, and its type, which does not.
-    pub(crate) fn responded(
-        &mut self,
-        handle: Handle,
-        header: PriorityOverride,
-        typed: PriorityOverride,
-        application: PriorityOverride,
-    ) {
-        if let Some(stream) = self.stream(handle) {
-            let server = header.or(stream.server).or(typed);
-            self.decided(handle, server, application);
-        }
-    }
-
-    /// What the server says by its rules, and what the application adds to what it said before.
-    pub(crate) fn decided(
-        &mut self,
-        handle: Handle,
-        server: PriorityOverride,
-        application: PriorityOverride,
-    ) {
-        if let Some(stream) = self.stream(handle) {
-            stream.server = server.or(stream.server);
-            stream.application = application.or(stream.application);
-            self.renew(handle.slot);
-        }
-    }
-
-    /// A PRIORITY frame.
-    pub(crate) fn depends(&mut self, id: u32, dependency: Dependency) {
-        match self.dialect {
-            Dialect::Fields { bridge } => {
-                // Chromium re-prioritises by these frames, with weights that stand for its urgencies.
-                let urgency = chromium_urgency(dependency.weight);
-                if let (true, Some(urgency), Some(&slot)) = (bridge, urgency, self.index.get(&id)) {
-                    let stream = &mut self.streams[slot as usize];
-                    stream.client = PriorityOverride::new().urgency(urgency).or(stream.client);
-                    self.renew(slot);
-                }
-                return;
-            }
-            Dialect::Silent => self.speak(Dialect::Tree),
-            Dialect::Tree => {}
-        }
-        if self.index.contains_key(&id) {
-            self.tree.depend(id, dependency);
-        } else if id > self.newest {
-            self.tree.announce(id, dependency);
-        }
-    }
-
-    /// The client says it does not use RFC 7540 (RFC 9218 §2.1).
-    pub(crate) fn without_tree(&mut self) {
-        self.speak(Dialect::Fields { bridge: false });
-    }
-
-    /// The priority in force.
-    pub(crate) fn priority(&self, handle: Handle) -> Option<Priority> {
-        let stream = self.streams.get(handle.slot as usize)?;
-        (stream.id == handle.id).then_some(stream.priority)
-    }
-
     /// The peer's windows grow: a stream's, or the connection's (0).
     pub(crate) fn window_grows(&mut self, id: u32, increment: u32) {
         if id == 0 {
@@ -493,72 +407,6 @@ impl Scheduler {
             .filter(|stream| stream.id == handle.id)
     }
 
-    fn take_early(&mut self, id: u32) -> PriorityOverride {
-        match self.early.iter().position(|&(early, _)| early == id) {
-            Some(at) => self.early.swap_remove(at).1,
-            None => PriorityOverride::new(),
-        }
-    }
-
-    /// Goes over to another dialect, if it is a better one.
-    fn speak(&mut self, dialect: Dialect) {
-        let better = match (self.dialect, dialect) {
-            (Dialect::Silent, _) | (Dialect::Tree, Dialect::Fields { .. }) => true,
-            // A client that uses PRIORITY_UPDATE has no need of the bridge.
-            (Dialect::Fields { bridge: true }, Dialect::Fields { bridge: false }) => {
-                self.dialect = dialect;
-                return;
-            }
-            _ => false,
-        };
-        if !better {
-            return;
-        }
-        let waiting: Vec<u32> = (0..self.streams.len() as u32)
-            .filter(|&slot| self.streams[slot as usize].id != 0)
-            .collect();
-        if dialect == Dialect::Tree {
-            for &slot in &waiting {
-                self.tree.open(self.streams[slot as usize].id, None);
-            }
-        }
-        self.dialect = dialect;
-        for slot in waiting {
-            self.renew(slot);
-        }
-        if dialect != Dialect::Tree {
-            self.tree = Tree::default();
-        }
-    }
-
-    /// Works out a stream's priority, and moves it to where that belongs.
-    fn renew(&mut self, slot: u32) {
-        let silent = match self.dialect {
-            Dialect::Fields { .. } => Priority::default(),
-            // Clients that do not know the fields expect their responses to share.
-            Dialect::Silent | Dialect::Tree => Priority::new(DEFAULT_URGENCY, true),
-        };
-        let stream = &self.streams[slot as usize];
-        let ours = stream.application.or(stream.server);
-        let priority = ours.or(stream.client).or_priority(silent);
-        let in_tree = self.dialect == Dialect::Tree && !ours.says_urgency();
-        if (stream.priority, stream.in_tree) == (priority, in_tree) {
-            return;
-        }
-        let waits = matches!(stream.place, Place::Row | Place::Ring | Place::Tree);
-        if waits {
-            self.leave(slot);
-        }
-        let clock = self.levels[usize::from(priority.urgency())].clock;
-        let stream = &mut self.streams[slot as usize];
-        stream.priority = priority;
-        stream.in_tree = in_tree;
-        stream.served = clock;
-        if waits {
-            self.wait(slot);
-        }
-    }
-
     fn charge(&mut self, slot: u32, bytes: usize) {
         self.grants += 1;
         self.in_flight += bytes;
@@ -578,96 +426,6 @@ impl Scheduler {
             level.surplus += bytes as i64;
         }
     }
-
-    /// Puts a stream among those who wait.
-    fn wait(&mut self, slot: u32) {
-        self.leave(slot);
-        let stream = &mut self.streams[slot as usize];
-        let urgency = usize::from(stream.priority.urgency());
-        let level = &mut self.levels[urgency];
-        if stream.in_tree {
-            stream.place = Place::Tree;
-            self.tree.set_ready(stream.id, true);
-        } else if stream.priority.is_incremental() {
-            stream.place = Place::Ring;
-            stream.served = stream.served.max(level.clock);
-            if level.ring.is_empty() {
-                level.surplus = 0;
-            }
-            level.ring.push(&mut self.positions, stream.served, slot);
-        } else {
-            stream.place = Place::Row;
-            if level.row.is_empty() {
-                level.surplus = 0;
-            }
-            level
-                .row
-                .push(&mut self.positions, u64::from(stream.id), slot);
-        }
-        self.occupied |= 1 << urgency;
-        let stream = &mut self.streams[slot as usize];
-        stream.since = self.grants;
-        stream.before = self.line.1;
-        stream.behind = NONE;
-        match self.line.1 {
-            NONE => self.line.0 = slot,
-            last => self.streams[last as usize].behind = slot,
-        }
-        self.line.1 = slot;
-    }
-
-    /// Takes a stream out from wherever it waits.
-    fn leave(&mut self, slot: u32) {
-        let stream = &mut self.streams[slot as usize];
-        let urgency = usize::from(stream.priority.urgency());
-        let level = &mut self.levels[urgency];
-        match std::mem::replace(&mut stream.place, Place::Out) {
-            Place::Out => return,
-            Place::Blocked => {
-                self.blocked -= 1;
-                return;
-            }
-            Place::Row => level.row.remove(&mut self.positions, slot),
-            Place::Ring => level.ring.remove(&mut self.positions, slot),
-            Place::Tree => self.tree.set_ready(stream.id, false),
-        }
-        let tree_waits = urgency == usize::from(DEFAULT_URGENCY) && self.tree.first().is_some();
-        if level.row.is_empty() && level.ring.is_empty() && !tree_waits {
-            self.occupied &= !(1 << urgency);
-        }
-        let (before, behind) = (stream.before, stream.behind);
-        match before {
-            NONE => self.line.0 = behind,
-            before => self.streams[before as usize].behind = behind,
-        }
-        match behind {
-            NONE => self.line.1 = before,
-            behind => self.streams[behind as usize].before = before,
-        }
-    }
-
-    fn unblock(&mut self, slot: u32) {
-        let stream = &self.streams[slot as usize];
-        if stream.place == Place::Blocked && stream.window - stream.in_flight as i64 > 0 {
-            self.wait(slot);
-        }
-    }
-
-    /// Who has waited too long, if it is time to look.
-    fn is_guarded(&self) -> Option<u32> {
-        if self.grants < self.guard_at || self.line.0 == NONE {
-            return None;
-        }
-        let oldest = &self.streams[self.line.0 as usize];
-        (self.grants - oldest.since >= GUARD).then_some(self.line.0)
-    }
-}
-
-/// The urgency that Chromium means by a weight: it spaces its levels evenly from 256 down to 1.
-fn chromium_urgency(weight: u16) -> Option<u8> {
-    let weights = [256, 220, 183, 147, 110, 74, 37, 1];
-    let urgency = weights.iter().position(|&known| known == weight)?;
-    Some(urgency as u8)
 }
 
 #[cfg(test)]
