@@ -31,7 +31,7 @@ impl Drop for File {
 }
 
 /// Every setting: its key and three values that differ from the default.
-const SETTINGS: [(&str, [&str; 3]); 43] = [
+const SETTINGS: [(&str, [&str; 3]); 44] = [
     ("listen", ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]),
     ("tls-listen", ["127.0.0.1:1", "off", "127.0.0.1:3"]),
     ("admin-listen", ["127.0.0.1:1", "off", "127.0.0.1:3"]),

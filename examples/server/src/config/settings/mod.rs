@@ -72,7 +72,7 @@ impl Setting {
 }
 
 /// Every setting, in the order of `--help`.
-pub(crate) const ALL: [&Setting; 43] = [
+pub(crate) const ALL: [&Setting; 44] = [
     &LISTEN,
     &TLS_LISTEN,
     &ADMIN_LISTEN,
