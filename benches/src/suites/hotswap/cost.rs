@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    future::{Ready, ready as ready_now},
     hint::black_box,
     pin::{Pin, pin},
     sync::{
@@ -54,6 +55,25 @@ impl<S> Layer<S> for Nothing {
 
     fn layer(&self, inner: S) -> S {
         inner
+    }
+}
+
+/// Answers at once. Like a Router it is one counted pointer.
+#[derive(Clone, Default)]
+struct Answering(Arc<()>);
+
+impl Service<http::Request<()>> for Answering {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        black_box(&self.0);
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: http::Request<()>) -> Self::Future {
+        ready_now(Ok(http::Response::new(Body::empty())))
     }
 }
 
@@ -182,18 +202,21 @@ pub(super) fn reads(options: &Options, report: &mut Report) -> Result<(), String
                 Box::new(move || ready(black_box(&mut app)))
             })
         }),
-        ("a Router cloned, as hyper does for each request", || {
-            let app = routes();
+        ("a service cloned, made ready and called", || {
+            let app = Answering::default();
             two(move || {
                 let app = app.clone();
-                Box::new(move || ready(&mut black_box(&app).clone()))
+                Box::new(move || answered(black_box(&app)))
             })
         }),
-        ("a HotSwap cloned and made ready", || {
-            let (app, _) = HotSwap::new(routes(), version(0));
+        ("the same in a HotSwap", || {
+            let (app, handle) = HotSwap::new(Answering::default(), version(0));
             two(move || {
-                let app = app.clone();
-                Box::new(move || ready(&mut black_box(&app).clone()))
+                let (app, handle) = (app.clone(), handle.clone());
+                Box::new(move || {
+                    answered(black_box(&app));
+                    black_box(&handle);
+                })
             })
         }),
         ("HotConfig::current", || {
@@ -241,6 +264,16 @@ pub(super) fn reads(options: &Options, report: &mut Report) -> Result<(), String
 fn ready<S: Service<Request, Error = Infallible>>(service: &mut S) {
     let mut context = Context::from_waker(Waker::noop());
     black_box(service.poll_ready(&mut context).is_ready());
+}
+
+/// What hyper does for each request.
+fn answered<S: Service<http::Request<()>, Error = Infallible> + Clone>(service: &S) {
+    let mut service = service.clone();
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(service.poll_ready(&mut context).is_ready());
+    let mut future = pin!(service.call(http::Request::new(())));
+    drop(service);
+    black_box(future.as_mut().poll(&mut context).is_ready());
 }
 
 fn two(make: impl Fn() -> Read) -> [Read; 2] {
