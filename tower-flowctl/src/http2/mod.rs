@@ -54,11 +54,6 @@ mod tree;
     not(feature = "serve"),
     allow(dead_code, reason = "only `serve` can set windows")
 )]
-mod window;
-#[cfg_attr(
-    not(feature = "serve"),
-    allow(dead_code, reason = "only `serve` can set windows")
-)]
 mod windows;
 
 #[cfg(feature = "axum")]
@@ -80,6 +75,9 @@ pub use self::{
 };
 #[cfg(feature = "serve")]
 pub(crate) use self::{
-    connection::Connection, inbound::LIST_GROWTH, receive::ReceiveService, scheduler::MAX_STREAMS,
-    window::BASE, windows::Windows,
+    connection::Connection,
+    inbound::LIST_GROWTH,
+    receive::ReceiveService,
+    scheduler::MAX_STREAMS,
+    windows::{BASE, Windows},
 };

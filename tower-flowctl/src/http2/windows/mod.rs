@@ -17,12 +17,11 @@
 //!
 //! Costs: O(1) for each DATA frame and each piece read; O(streams) when the target grows.
 
-use super::{
-    Reason, ReceiveBudget,
-    frame::kind,
-    ids::IdMap,
-    window::{BASE, Window, frame, window_update},
-};
+mod window;
+
+pub(crate) use self::window::BASE;
+use self::window::{Window, frame, window_update};
+use super::{Reason, ReceiveBudget, frame::kind, ids::IdMap};
 
 /// What our PING carries, and no other does.
 pub(crate) const PROBE: [u8; 8] = *b"flowctl?";
@@ -368,5 +367,4 @@ fn stream_room(upload: &Upload, target: i64) -> i64 {
 }
 
 #[cfg(test)]
-#[path = "windows_tests.rs"]
 mod tests;

@@ -1,6 +1,6 @@
 //! A receive window, and the frames that speak of it.
 
-use super::frame::{HEAD, Head, kind};
+use crate::http2::frame::{HEAD, Head, kind};
 
 /// What a window begins with (RFC 9113 §6.9.2).
 pub(crate) const BASE: i64 = 65_535;

@@ -389,5 +389,4 @@ pub(crate) struct Seat {
 }
 
 #[cfg(test)]
-#[path = "connection_tests.rs"]
 mod tests;

@@ -22,9 +22,7 @@
 //! Costs: O(log n) for a request or a change, O(1) for looking who is next (O(depth) in the tree); no allocation once
 //! the streams' number was reached before.
 
-#[path = "scheduler_signals.rs"]
 mod signals;
-#[path = "scheduler_waiting.rs"]
 mod waiting;
 
 use super::{
@@ -429,5 +427,4 @@ impl Scheduler {
 }
 
 #[cfg(test)]
-#[path = "scheduler_tests.rs"]
 mod tests;
