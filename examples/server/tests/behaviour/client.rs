@@ -16,6 +16,13 @@ pub(crate) struct Client {
     origin: String,
 }
 
+/// Sends a request's body at once, though its head is not acknowledged yet.
+fn connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector
+}
+
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -27,7 +34,7 @@ pub(crate) struct Answer {
 impl Client {
     pub(crate) fn http1(server: SocketAddr) -> Client {
         Client {
-            pool: Pool::builder(TokioExecutor::new()).build_http(),
+            pool: Pool::builder(TokioExecutor::new()).build(connector()),
             origin: format!("http://{server}"),
         }
     }
@@ -36,7 +43,7 @@ impl Client {
     pub(crate) fn http2(server: SocketAddr) -> Client {
         let pool = Pool::builder(TokioExecutor::new())
             .http2_only(true)
-            .build_http();
+            .build(connector());
         Client {
             pool,
             origin: format!("http://{server}"),
