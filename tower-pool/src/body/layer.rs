@@ -57,7 +57,8 @@ impl<S, R: Clone> Layer<S> for PooledBodyLayer<R> {
 
 /// The service of [`PooledBodyLayer`].
 ///
-/// Readiness is the inner service's; what it reserved stays with the request while its body is read.
+/// Readiness is the inner service's; what it reserved stays with the request while its body is read. A request without a
+/// body is passed on at once, and the inner service is not cloned for it.
 #[derive(Debug, Clone)]
 pub struct PooledBodies<S, R = DefaultRejection> {
     inner: S,
@@ -81,6 +82,13 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (parts, body) = request.into_parts();
+        if body.is_end_stream() {
+            let request = Request::from_parts(parts, PooledBody::default());
+            let future = self.inner.call(request);
+            return PooledBodyFuture {
+                stage: Stage::Serving { future },
+            };
+        }
         // The instance that is ready goes with the request.
         let fresh = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, fresh);
@@ -163,5 +171,65 @@ impl<S: Service<Request<PooledBody>>, B, R> fmt::Debug for PooledBodyFuture<S, B
             Stage::Serving { .. } => "Serving",
         };
         f.write_str(stage)
+    }
+}
+
+#[cfg(all(test, not(pool_loom)))]
+mod tests {
+    use std::{
+        convert::Infallible,
+        future::{Ready, ready},
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+    };
+
+    use bytes::Bytes;
+    use http_body_util::{Empty, Full};
+
+    use super::*;
+    use crate::Pool;
+
+    /// Answers with the length of the body, and counts its clones.
+    #[derive(Default)]
+    struct Inner(Arc<AtomicUsize>);
+
+    impl Clone for Inner {
+        fn clone(&self) -> Self {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Self(self.0.clone())
+        }
+    }
+
+    impl Service<Request<PooledBody>> for Inner {
+        type Response = Response<usize>;
+        type Error = Infallible;
+        type Future = Ready<Result<Response<usize>, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: Request<PooledBody>) -> Self::Future {
+            ready(Ok(Response::new(request.body().len())))
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_request_with_a_body_needs_another_service() {
+        let rejection = |_: &super::super::BodyError| Response::new(usize::MAX);
+        let layer = PooledBodyLayer::new(BodyPool::new(Pool::default())).rejection(rejection);
+        let inner = Inner::default();
+        let clones = inner.0.clone();
+        let mut service = layer.layer(inner);
+        let length = service.call(Request::new(Empty::<Bytes>::new())).await;
+        assert_eq!(length.unwrap().into_body(), 0);
+        assert_eq!(clones.load(Ordering::Relaxed), 0);
+        let length = service
+            .call(Request::new(Full::<Bytes>::from("body")))
+            .await;
+        assert_eq!(length.unwrap().into_body(), 4);
+        assert_eq!(clones.load(Ordering::Relaxed), 1);
     }
 }
