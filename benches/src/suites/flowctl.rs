@@ -1,6 +1,6 @@
 //! What response priority costs: HTTP/2 with nothing prioritised, beside hyper and axum without it.
 //!
-//! Every server answers with the same bytes from the same service, on a core of its own with tokio's usual runtime of
+//! Every server answers with equal bytes from the same service, on a core of its own with tokio's usual runtime of
 //! several threads, and speaks h2c.
 //! `hyper` is hyper-util's server, which runs each stream in a task; `axum` is `axum::serve` with a router; `layered` is
 //! that with our listener and layer; `ours` is our `serve` with the service hyper has, and `ours, spawn` the same
@@ -10,6 +10,10 @@ use std::{
     convert::Infallible,
     future::{Ready, ready},
     net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -57,6 +61,9 @@ pub(super) const SUITE: Suite = Suite::new(
 
 const PEERS: &[&str] = &["hyper", "axum", "layered", "ours", "ours, spawn"];
 const REFERENCE: &str = "hyper";
+/// Streams of a connection with large responses, and the bytes of the largest.
+const STREAMS: usize = 10;
+const MOST: usize = 4_000_000;
 
 /// A name, the path, the length of its answer, connections, and streams on each.
 const CASES: &[(&str, &str, u64, usize, usize)] = &[
@@ -129,15 +136,20 @@ fn named<'a>(all: &'a [Series], name: &str) -> Option<&'a Series> {
 }
 
 /// `/N` is N bytes, `/small` thirteen.
+///
+/// Responses that are under way together are of different memory, as different files would be: if they were one and the same,
+/// a server that sends a piece of each in turn would have all but the first from the processor's cache.
 #[derive(Clone)]
 struct App {
-    bytes: Bytes,
+    bodies: Arc<[Bytes; STREAMS]>,
+    next: Arc<AtomicUsize>,
 }
 
 impl App {
     fn new() -> Self {
         Self {
-            bytes: Bytes::from(vec![b'x'; 4_000_000]),
+            bodies: Arc::new(std::array::from_fn(|_| vec![b'x'; MOST].into())),
+            next: Arc::default(),
         }
     }
 
@@ -147,8 +159,10 @@ impl App {
             return Response::new(Full::new(Bytes::from_static(b"Hello, World!")));
         }
         match path.parse::<usize>() {
-            Ok(length) if length <= self.bytes.len() => {
-                Response::new(Full::new(self.bytes.slice(..length)))
+            Ok(length) if length <= MOST => {
+                let number = self.next.fetch_add(1, Ordering::Relaxed);
+                let body = &self.bodies[number % self.bodies.len()];
+                Response::new(Full::new(body.slice(..length)))
             }
             _ => {
                 let mut response = Response::default();
