@@ -114,7 +114,8 @@ impl Region {
         }
     }
 
-    fn is_window(&self) -> bool {
+    /// True if only the original has the content.
+    pub(crate) fn is_window(&self) -> bool {
         matches!(self.memory, Memory::Window)
     }
 

@@ -236,7 +236,11 @@ mod linux {
                 )?)
             }))?;
             if sent == 0 {
-                return Poll::Ready(Err(crate::fs::file::truncated()));
+                // Truncated since it was looked at. What is a copy has the bytes itself.
+                return match region.is_window() {
+                    true => Poll::Ready(Err(crate::fs::file::truncated())),
+                    false => self.poll_write_plain(cx, &[IoSlice::new(slice)], allowed),
+                };
             }
             region.note_sent(sent);
             self.count(Counter::sendfile_calls, 1);
@@ -357,5 +361,60 @@ impl fmt::Debug for ZeroCopyStream {
             .field("limit", &self.limit)
             .field("turn", &self.turn)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::{
+        fs::original::Original,
+        net::registry::{Memory, SENDFILE_FROM, publish},
+    };
+
+    const LEN: usize = 4 * SENDFILE_FROM;
+
+    async fn pair() -> (ZeroCopyStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let (client, accepted) = tokio::join!(client, listener.accept());
+        (ZeroCopyStream::new(accepted.unwrap().0), client.unwrap())
+    }
+
+    /// An unchanged file from whose end on the kernel has nothing to send, as after a truncation that comes between the look
+    /// at the file and the sending.
+    fn at_its_end() -> Option<(Arc<Original>, u64)> {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(10).unwrap();
+        Some((Arc::new(Original::new(file).unwrap()), 10))
+    }
+
+    #[tokio::test]
+    async fn a_copy_is_sent_whole_where_its_original_ends_early() {
+        let (mut server, mut client) = pair().await;
+        let content: Vec<u8> = (0..LEN).map(|i| (i % 251) as u8).collect();
+        let copy = publish(content.clone(), Memory::Heap, at_its_end(), None);
+        let read = tokio::spawn(async move {
+            let mut read = Vec::new();
+            client.read_to_end(&mut read).await.unwrap();
+            read
+        });
+        server.write_all(&copy).await.unwrap();
+        drop(server);
+        assert!(read.await.unwrap() == content);
+    }
+
+    #[tokio::test]
+    async fn a_window_fails_where_its_original_ends_early() {
+        let (mut server, _client) = pair().await;
+        let mapping = Arc::new(crate::region::Mapping::window(LEN).unwrap());
+        let window = publish(mapping, Memory::Window, at_its_end(), None);
+        let error = server.write_all(&window).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 }
