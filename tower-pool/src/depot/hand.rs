@@ -23,7 +23,7 @@ impl<T, X> Depot<T, X> {
                 }
                 let mut lane = self.lanes.at(number).lock();
                 for (class, hand) in hands.iter_mut().enumerate() {
-                    lane.append(class, self.costs[class], &mut hand.items);
+                    lane.extend(class, self.costs[class], hand.items.drain(..));
                     let taken = std::mem::take(&mut hand.taken);
                     let given = std::mem::take(&mut hand.given);
                     let out = taken.wrapping_sub(given).cast_signed();
@@ -45,20 +45,24 @@ impl<T, X> Depot<T, X> {
 }
 
 impl<T: Send + 'static, X> Depot<T, X> {
-    /// Fills the thread's hand to half with items of `class`.
+    /// Fills the thread's hand with items of `class`: to half, so that there is room for what comes home, or whole when
+    /// nothing came since it was last filled.
     pub(super) fn refill(&self, lane: &mut LaneState<T>, class: usize) {
         self.at_hand(|hands| {
             let hand = &mut hands[class];
-            while hand.items.len() < hand.items.capacity().div_ceil(2) {
-                match lane.pop(class, self.costs[class]) {
-                    Some(item) => hand.items.push(item),
-                    None => break,
-                }
-            }
+            let capacity = hand.items.capacity();
+            let wanted = if hand.only_taken() {
+                capacity
+            } else {
+                capacity.div_ceil(2)
+            };
+            let count = wanted.saturating_sub(hand.items.len());
+            lane.fill(class, self.costs[class], count, &mut hand.items);
         });
     }
 
-    /// Empties the thread's full hand to half, the coldest items first, as far as the lane takes them.
+    /// Empties the thread's full hand, the coldest items first and as far as the lane takes them: to half, so that what
+    /// is acquired next is at hand, or whole when nothing was since it was last emptied.
     pub(super) fn spill(&self, lane: &mut LaneState<T>, class: usize) {
         self.at_hand(|hands| {
             let hand = &mut hands[class];
@@ -66,11 +70,14 @@ impl<T: Send + 'static, X> Depot<T, X> {
             if hand.items.len() < capacity {
                 return;
             }
+            let excess = if hand.only_given() {
+                capacity
+            } else {
+                capacity / 2
+            };
             let cost = self.costs[class];
             let room = self.lane_ceiling.saturating_sub(lane.idle_cost) / cost;
-            for item in hand.items.drain(..(capacity / 2).min(room)) {
-                lane.push(class, cost, item);
-            }
+            lane.extend(class, cost, hand.items.drain(..excess.min(room)));
         });
     }
 

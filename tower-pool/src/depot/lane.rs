@@ -5,8 +5,8 @@
 //! threads meet in a lane only when there are more threads than lanes. A shelf is a stack: the item
 //! used last is handed out first and the cold ones gather at the bottom, where trimming takes them.
 //!
-//! An empty shelf steals half of another lane's (from [`LEAST`] to [`STEAL`] items): in a program that acquires on one
-//! thread and releases on another, the transfer costs two cold cache lines for each batch.
+//! An empty shelf steals up to [`STEAL`] items of another lane's, first of the one that it stole from last: in a
+//! program that acquires on one thread and releases on another, the transfer costs a few cold cache lines for each batch.
 
 use std::fmt;
 
@@ -15,11 +15,10 @@ use crate::{
     sync::{spin_loop, yield_now},
 };
 
-/// The most items that one steal moves.
+/// The most items that one steal moves: all that there are, unless there are more. Who acquires what another
+/// releases comes back at once for what is left of it, and the lines of memory in which the two meet cost more than
+/// moving items does.
 const STEAL: usize = 64;
-
-/// What one steal moves if there is as much: halves of little would be many steals.
-const LEAST: usize = 16;
 
 /// How often a steal looks at lanes that are locked.
 const LOOKS: usize = if cfg!(pool_loom) { 2 } else { 64 };
@@ -45,6 +44,8 @@ pub(crate) struct LaneState<T> {
     pub(crate) orphaned: bool,
     /// The cost of everything idle here.
     pub(crate) idle_cost: usize,
+    /// How far from here the lane is that was stolen from last.
+    victim: usize,
 }
 
 /// The idle items of one class in one lane, and what happened to the class there.
@@ -82,10 +83,24 @@ impl<T> LaneState<T> {
         self.shelves[class].idle.push(item);
     }
 
-    /// Takes all of `items` over.
-    pub(crate) fn append(&mut self, class: usize, cost: usize, items: &mut Vec<T>) {
+    /// Takes `items` over, the coldest first.
+    pub(crate) fn extend(
+        &mut self,
+        class: usize,
+        cost: usize,
+        items: impl ExactSizeIterator<Item = T>,
+    ) {
         self.idle_cost += cost * items.len();
-        self.shelves[class].idle.append(items);
+        self.shelves[class].idle.extend(items);
+    }
+
+    /// Moves the `count` items used last to `hand`, or all that there are. It has room for them.
+    pub(crate) fn fill(&mut self, class: usize, cost: usize, count: usize, hand: &mut Vec<T>) {
+        let shelf = &mut self.shelves[class];
+        let rest = shelf.idle.len().saturating_sub(count);
+        self.idle_cost -= cost * (shelf.idle.len() - rest);
+        hand.extend(shelf.idle.drain(rest..));
+        shelf.low = shelf.low.min(rest);
     }
 
     /// Takes up to `count` items that have been idle the longest.
@@ -108,11 +123,11 @@ impl<T> LaneState<T> {
         count
     }
 
-    /// Moves half of the items of `class`, or [`LEAST`] where that is more, to `own`, and returns one of them.
+    /// Moves up to [`STEAL`] items of `class` to `own`, and returns one of them.
     fn hand_over(&mut self, own: &mut Self, class: usize, cost: usize) -> Option<T> {
         let shelf = &mut self.shelves[class];
         let idle = shelf.idle.len();
-        let count = idle.div_ceil(2).max(LEAST.min(idle)).min(STEAL);
+        let count = idle.min(STEAL);
         let mut moved = shelf.idle.drain(idle - count..);
         let first = moved.next()?;
         own.shelves[class].idle.extend(moved);
@@ -171,6 +186,7 @@ impl<T> Lanes<T> {
                 leases: 0,
                 orphaned: false,
                 idle_cost: 0,
+                victim: 1,
             }))
         };
         Self {
@@ -205,7 +221,7 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// Moves half of another lane's items of `class` into `own`, or [`LEAST`] where that is more, and returns one of them.
+    /// Moves up to [`STEAL`] items of `class` of another lane's into `own`, and returns one of them.
     ///
     /// A lane that is locked is looked at again: what its owner is putting there may be all there is, and to make
     /// a new item instead would let the pool grow for ever where one thread acquires and another releases. Both may
@@ -219,11 +235,13 @@ impl<T> Lanes<T> {
     ) -> Option<T> {
         for look in 0..LOOKS {
             let mut busy = false;
-            for offset in 1..=self.mask {
+            let last = own.victim;
+            for offset in (last..=self.mask).chain(1..last) {
                 match self.lanes[(own_index + offset) & self.mask].0.try_lock() {
                     None => busy = true,
                     Some(mut victim) => {
                         if let Some(item) = victim.hand_over(own, class, cost) {
+                            own.victim = offset;
                             return Some(item);
                         }
                     }
@@ -281,5 +299,41 @@ mod model {
             drop(own);
             owner.join().unwrap();
         });
+    }
+}
+
+#[cfg(all(test, not(pool_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_steal_begins_where_the_last_one_succeeded() {
+        let lanes = Lanes::new(4, 1);
+        lanes.at(1).lock().extend(0, 1, 0..10);
+        lanes.at(3).lock().extend(0, 1, 100..200);
+        let mut own = lanes.at(2).lock();
+        let mut steal = || {
+            let first = lanes.steal(2, &mut own, 0, 1);
+            let mut rest = Vec::new();
+            own.fill(0, 1, usize::MAX, &mut rest);
+            assert_eq!(own.idle_cost, 0);
+            (first, rest.len())
+        };
+        assert_eq!(steal(), (Some(136), STEAL - 1));
+        lanes.at(3).lock().extend(0, 1, 300..301);
+        // All that there is, and not less of what was put there since.
+        assert_eq!(steal(), (Some(100), 36));
+        assert_eq!(steal(), (Some(0), 9));
+        lanes.at(1).lock().push(0, 1, 11);
+        lanes.at(3).lock().push(0, 1, 12);
+        assert_eq!(steal(), (Some(11), 0));
+        assert_eq!(steal(), (Some(12), 0));
+        assert_eq!(steal(), (None, 0));
+    }
+
+    #[test]
+    fn a_single_lane_has_nobody_to_steal_from() {
+        let lanes = Lanes::<u32>::new(1, 1);
+        assert_eq!(lanes.steal(0, &mut lanes.at(0).lock(), 0, 1), None);
     }
 }

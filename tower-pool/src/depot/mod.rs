@@ -4,7 +4,8 @@
 //! *Where idle items are.* Each thread that uses a pool has a few of each class at hand, in a
 //! [`Slot`](crate::raw::slot::Slot) which it alone reaches without any atomic read-modify-write. The
 //! rest is in [`lane`]s, behind locks that are tried, not waited for. A slot is filled from a lane and
-//! emptied into one by halves, so that the lanes' cost is shared by several acquisitions. Whoever needs
+//! emptied into one by halves, so that the lanes' cost is shared by several acquisitions; whole by a thread
+//! that only acquires, or only releases, as it has no use for the other half. Whoever needs
 //! the whole picture *gathers*: it bars all slots and moves what is in them, items and counts, into the
 //! lanes.
 //!

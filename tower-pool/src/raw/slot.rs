@@ -44,6 +44,29 @@ pub(crate) struct Hand<T> {
     pub(crate) taken: usize,
     /// Items that came home to here since.
     pub(crate) given: usize,
+    /// `taken` when the hand was last emptied, and `given` when it was last filled.
+    seen: (usize, usize),
+}
+
+impl<T> Hand<T> {
+    fn new(capacity: usize) -> Self {
+        Self {
+            items: Vec::with_capacity(capacity),
+            taken: 0,
+            given: 0,
+            seen: (0, 0),
+        }
+    }
+
+    /// Whether nothing came home since this was last asked. A guess, as the counts begin anew when they are reckoned up.
+    pub(crate) fn only_taken(&mut self) -> bool {
+        std::mem::replace(&mut self.seen.1, self.given) == self.given
+    }
+
+    /// Whether nothing was handed out since this was last asked. A guess, as above.
+    pub(crate) fn only_given(&mut self) -> bool {
+        std::mem::replace(&mut self.seen.0, self.taken) == self.taken
+    }
 }
 
 // SAFETY: the shelves are reached by one thread at a time (invariants), so sharing a slot moves access
@@ -55,11 +78,7 @@ unsafe impl<T: Send> Send for Slot<T> {}
 impl<T> Slot<T> {
     /// A slot that keeps up to `capacities` items of each class.
     pub(crate) fn new(capacities: &[usize]) -> Self {
-        let hand = |&capacity| Hand {
-            items: Vec::with_capacity(capacity),
-            taken: 0,
-            given: 0,
-        };
+        let hand = |&capacity| Hand::new(capacity);
         Self {
             busy: AtomicBool::new(false),
             barred: AtomicBool::new(false),
