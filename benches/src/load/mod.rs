@@ -9,6 +9,7 @@
 //! ```
 
 mod command;
+mod connection;
 mod drive;
 mod hpack;
 mod http1;
@@ -19,6 +20,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod wire;
+mod worker;
 
 use std::{sync::Arc, thread, time::Duration, time::Instant};
 

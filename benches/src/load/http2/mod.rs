@@ -3,8 +3,16 @@
 //! Windows for answers are as large as the protocol allows, so that the other end is never held back by us; what
 //! we send respects its windows.
 
+mod frame;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, VecDeque};
 
+use self::frame::{
+    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, FRAME_HEAD, GOAWAY, HEADERS, Head, PADDED,
+    PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, number,
+};
 use super::{
     hpack::{self, Encoder},
     plan::Ask,
@@ -13,22 +21,6 @@ use super::{
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const LARGEST_WINDOW: i64 = (1 << 31) - 1;
-const FRAME_HEAD: usize = 9;
-
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
-
-const ACK: u8 = 1;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-const PADDED: u8 = 8;
-const PRIORITY: u8 = 0x20;
 
 /// One connection.
 #[derive(Debug)]
@@ -73,51 +65,6 @@ struct Reading {
 struct Block {
     bytes: Vec<u8>,
     ends_stream: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Head {
-    length: usize,
-    kind: u8,
-    flags: u8,
-    stream: u32,
-}
-
-impl Head {
-    fn read(bytes: &[u8]) -> Self {
-        Self {
-            length: number(&bytes[..3]) as usize,
-            kind: bytes[3],
-            flags: bytes[4],
-            stream: number(&bytes[5..9]) & 0x7FFF_FFFF,
-        }
-    }
-
-    fn write(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&(self.length as u32).to_be_bytes()[1..]);
-        out.extend_from_slice(&[self.kind, self.flags]);
-        out.extend_from_slice(&self.stream.to_be_bytes());
-    }
-
-    fn has(self, flag: u8) -> bool {
-        self.flags & flag != 0
-    }
-}
-
-/// A big-endian number of at most four bytes.
-fn number(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0, |n, byte| n << 8 | u32::from(*byte))
-}
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8], out: &mut Vec<u8>) {
-    let head = Head {
-        length: payload.len(),
-        kind,
-        flags,
-        stream,
-    };
-    head.write(out);
-    out.extend_from_slice(payload);
 }
 
 impl Http2 {
@@ -419,100 +366,5 @@ impl Wire for Http2 {
     fn takes_more(&self, in_flight: usize) -> bool {
         // Stream identifiers have 31 bits.
         !self.going_away && in_flight < self.most_streams && self.next_stream < u32::MAX / 2
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn told(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        frame(kind, flags, stream, payload, &mut out);
-        out
-    }
-
-    /// The frames in `bytes`: kind, flags, stream, length.
-    fn frames(mut bytes: &[u8]) -> Vec<(u8, u8, u32, usize)> {
-        let mut found = Vec::new();
-        while !bytes.is_empty() {
-            let head = Head::read(bytes);
-            found.push((head.kind, head.flags, head.stream, head.length));
-            bytes = &bytes[FRAME_HEAD + head.length..];
-        }
-        found
-    }
-
-    #[test]
-    fn answers_are_read_whatever_the_pieces() {
-        let input = [
-            told(SETTINGS, 0, 0, &[]),
-            told(HEADERS, END_HEADERS, 1, &[0x88]),
-            told(HEADERS, PADDED, 3, &[2, 0x8D, 0, 0]),
-            told(CONTINUATION, END_HEADERS, 3, &[0x0F]),
-            told(DATA, 0, 1, b"hello"),
-            told(DATA, END_STREAM, 3, b""),
-            told(DATA, END_STREAM, 1, b" world"),
-            told(HEADERS, END_HEADERS | END_STREAM, 5, &[0x89]),
-            told(RST_STREAM, 0, 7, &[0, 0, 0, 7]),
-        ]
-        .concat();
-        for piece in [1, 2, 5, 9, 10, 1_000] {
-            let (mut wire, mut out, mut events) = (Http2::new("h"), Vec::new(), Events::default());
-            (0..4).for_each(|tag| wire.send(tag, &Ask::get("/"), &mut out));
-            for part in input.chunks(piece) {
-                wire.receive(part, &mut out, &mut events).unwrap();
-            }
-            let answers: Vec<_> = events
-                .answers
-                .iter()
-                .map(|a| (a.tag, a.status, a.length))
-                .collect();
-            assert_eq!(
-                answers,
-                [(1, 404, 0), (0, 200, 11), (2, 204, 0)],
-                "by {piece}"
-            );
-            assert_eq!(events.failures[0].0, 3);
-        }
-    }
-
-    #[test]
-    fn a_body_waits_for_the_windows() {
-        let (mut wire, mut out, mut events) = (Http2::new("h"), Vec::new(), Events::default());
-        wire.send(0, &Ask::post("/", vec![0; 70_000]), &mut out);
-        let sent: usize = frames(&out)
-            .iter()
-            .filter(|f| f.0 == DATA)
-            .map(|f| f.3)
-            .sum();
-        assert_eq!(sent, 65_535);
-        out.clear();
-        let more = told(WINDOW_UPDATE, 0, 0, &100_000_u32.to_be_bytes());
-        wire.receive(&more, &mut out, &mut events).unwrap();
-        assert!(out.is_empty(), "the stream's own window is used up");
-        let more = told(WINDOW_UPDATE, 0, 1, &100_000_u32.to_be_bytes());
-        wire.receive(&more, &mut out, &mut events).unwrap();
-        assert_eq!(frames(&out), [(DATA, END_STREAM, 1, 70_000 - 65_535)]);
-    }
-
-    #[test]
-    fn settings_and_pings_are_acknowledged_and_limits_kept() {
-        let (mut wire, mut out, mut events) = (Http2::new("h"), Vec::new(), Events::default());
-        assert!(wire.takes_more(1_000));
-        let input = [
-            told(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 2]),
-            told(SETTINGS, ACK, 0, &[]),
-            told(PING, 0, 0, &[7; 8]),
-        ]
-        .concat();
-        wire.receive(&input, &mut out, &mut events).unwrap();
-        assert_eq!(frames(&out), [(SETTINGS, ACK, 0, 0), (PING, ACK, 0, 8)]);
-        assert!(wire.takes_more(1) && !wire.takes_more(2));
-        let away = told(GOAWAY, 0, 0, &[0; 8]);
-        wire.receive(&away, &mut out, &mut events).unwrap();
-        assert!(!wire.takes_more(0));
-        let failed = told(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 1]);
-        assert!(wire.receive(&failed, &mut out, &mut events).is_err());
     }
 }
