@@ -1,16 +1,13 @@
 //! The command line: a command a suite, and those that belong to all.
 
-use std::{
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::{
     baseline, gate, load, process,
     suite::{Options, Suite},
-    suites, tables,
+    suites, tables, turns,
 };
 
 /// Runs the command line; errors are printed.
@@ -126,7 +123,7 @@ fn suite_command(suite: &'static Suite) -> Command {
 fn dispatch(matches: &ArgMatches) -> Result<(), String> {
     let (name, matches) = matches.subcommand().ok_or("a command is needed")?;
     match name {
-        "all" => all(&prepared(options(matches, None)?)?),
+        "all" => turns::all(suites::ALL, &prepared(options(matches, None)?)?),
         "load" => load::run_command(&parsed(matches)?),
         "gate" => gate::run(&parsed(matches)?),
         "baseline" => baseline::run(&parsed(matches)?),
@@ -136,7 +133,7 @@ fn dispatch(matches: &ArgMatches) -> Result<(), String> {
         "probe" => probe(&words(matches)),
         suite => {
             let suite = suites::named(suite)?;
-            timed(suite, &prepared(options(matches, Some(suite))?)?)
+            turns::one(suite, &prepared(options(matches, Some(suite))?)?)
         }
     }
 }
@@ -184,35 +181,6 @@ fn prepared(options: Options) -> Result<Options, String> {
         process::before_all_others()?;
     }
     Ok(options)
-}
-
-/// Runs every suite, whatever becomes of the others; fails when one has failed.
-fn all(options: &Options) -> Result<(), String> {
-    let start = Instant::now();
-    let mut failed = Vec::new();
-    for suite in suites::ALL {
-        println!("\n=== {}: {}\n", suite.name, suite.about);
-        if let Err(error) = timed(suite, options) {
-            eprintln!("error: {}: {error}", suite.name);
-            failed.push(suite.name);
-        }
-    }
-    let took = Duration::from_secs(start.elapsed().as_secs());
-    println!("--- all: {took:?}");
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("suites that failed: {}", failed.join(", ")))
-    }
-}
-
-/// Runs a suite and says how long it took.
-fn timed(suite: &Suite, options: &Options) -> Result<(), String> {
-    let start = Instant::now();
-    let result = (suite.run)(options);
-    let took = Duration::from_secs(start.elapsed().as_secs());
-    println!("--- {}: {took:?}", suite.name);
-    result
 }
 
 fn serve(words: &[String]) -> Result<(), String> {

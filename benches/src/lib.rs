@@ -5,7 +5,7 @@
 //! | [`suite`], [`suites`] | what a suite is, and all of them |
 //! | [`hot`], [`cachegrind`], [`alloc`] | hot paths: instructions by function, allocations |
 //! | [`timing`] | interleaved rounds of microseconds in this process, by the thread's CPU time |
-//! | [`process`], [`rounds`], [`tools`] | peers in processes of their own, pinned; interleaved rounds of seconds |
+//! | [`process`], [`rounds`], [`tools`], `compile` | peers in processes of their own, pinned; interleaved rounds of seconds |
 //! | [`load`] | the load generator |
 //! | [`report`], [`plot`], [`progress`], [`stats`] | tables, JSON, SVG, bars, intervals |
 //! | [`results`], [`tables`] | committed results read back; the measured text of the documents |
@@ -16,6 +16,7 @@ mod application;
 pub mod baseline;
 pub mod cachegrind;
 mod cli;
+mod compile;
 pub mod gate;
 pub mod hot;
 pub mod load;
@@ -35,5 +36,6 @@ pub mod suites;
 pub mod tables;
 pub mod timing;
 pub mod tools;
+mod turns;
 
 pub use cli::{parses, run};

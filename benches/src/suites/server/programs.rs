@@ -9,7 +9,8 @@ use std::{
 
 use super::{HELLO, Peer};
 use crate::{
-    process::{Server, free_address, in_turn},
+    compile,
+    process::{Server, free_address},
     suite::Options,
     tools,
 };
@@ -45,13 +46,11 @@ impl Programs {
 fn build_peers(options: &Options) -> Result<PathBuf, String> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
     let target = package.join("../../target/peers");
-    println!("compiling the peers; the first time this takes minutes");
-    let mut cargo = cargo(options);
-    cargo
-        .args(["--release", "--manifest-path"])
-        .arg(package.join("Cargo.toml"))
-        .env("CARGO_TARGET_DIR", &target);
-    compile("the peers", cargo)?;
+    compile::build("the peers", &target, options, |cargo| {
+        cargo
+            .args(["--release", "--manifest-path"])
+            .arg(package.join("Cargo.toml"));
+    })?;
     Ok(target.join("release"))
 }
 
@@ -59,34 +58,13 @@ fn build_peers(options: &Options) -> Result<PathBuf, String> {
 fn build_umbrella(options: &Options) -> Result<PathBuf, String> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target = workspace.join("target/umbrella");
-    let mut cargo = cargo(options);
-    cargo
-        .args(["--profile", "production", "-p", "server"])
-        .env("CARGO_PROFILE_PRODUCTION_LTO", "fat")
-        .env("CARGO_TARGET_DIR", &target)
-        .current_dir(&workspace);
-    compile("the example server", cargo)?;
+    compile::build("the example server's crates", &target, options, |cargo| {
+        cargo
+            .args(["--profile", "production", "-p", "server"])
+            .env("CARGO_PROFILE_PRODUCTION_LTO", "fat")
+            .current_dir(&workspace);
+    })?;
     Ok(target.join("production/server"))
-}
-
-fn cargo(options: &Options) -> Command {
-    let mut cargo = if options.priority {
-        in_turn("cargo")
-    } else {
-        Command::new("cargo")
-    };
-    cargo.args(["build", "--locked", "--quiet"]);
-    cargo
-}
-
-fn compile(what: &str, mut cargo: Command) -> Result<(), String> {
-    let status = cargo
-        .status()
-        .map_err(|e| format!("cargo does not start: {e}"))?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(format!("{what} do not compile")),
-    }
 }
 
 /// Starts a server; `None` if it is not to be had here, which has been said then.

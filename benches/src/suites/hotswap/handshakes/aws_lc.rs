@@ -4,34 +4,24 @@
 use std::{path::Path, process::Command};
 
 use super::measure::{Identity, Measured};
-use crate::{process::in_turn, suite::Options};
+use crate::{compile, suite::Options};
 
 /// Compiles the program and lets it measure. Fails where that C code does not compile.
 pub(super) fn measure(
     identities: &[Identity],
-    count: usize,
+    rounds: usize,
     options: &Options,
 ) -> Result<Vec<Measured>, String> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("aws-lc");
     let target = package.join("../../target/aws-lc");
-    println!("compiling aws-lc-rs; the first time this takes minutes");
-    let mut cargo = if options.priority {
-        in_turn("cargo")
-    } else {
-        Command::new("cargo")
-    };
-    let compiled = cargo
-        .args(["build", "--locked", "--quiet", "--release"])
-        .arg("--manifest-path")
-        .arg(package.join("Cargo.toml"))
-        .env("CARGO_TARGET_DIR", &target)
-        .status()
-        .map_err(|e| format!("cargo does not start: {e}"))?;
-    if !compiled.success() {
-        return Err("its C code needs a C compiler and does not compile here".into());
-    }
+    compile::build("aws-lc-rs", &target, options, |cargo| {
+        cargo
+            .args(["--release", "--manifest-path"])
+            .arg(package.join("Cargo.toml"));
+    })
+    .map_err(|why| format!("{why}; its C code needs a C compiler"))?;
     let mut program = Command::new(target.join("release/bench-aws-lc"));
-    program.arg(count.to_string());
+    program.arg(rounds.to_string());
     for identity in identities {
         program.args([&identity.key_kind, &identity.chain, &identity.key]);
     }
@@ -48,11 +38,15 @@ pub(super) fn measure(
     lines.collect()
 }
 
-/// A name and three times, between tabs.
+/// A name and three lists of times, between tabs.
 fn parse(line: &str) -> Option<Measured> {
     let mut words = line.split('\t');
     let name = words.next()?.to_owned();
-    let micros: Vec<f64> = words.map(str::parse).collect::<Result<_, _>>().ok()?;
-    let micros = micros.try_into().ok()?;
-    Some(Measured { name, micros })
+    let list = |word: &str| -> Option<Vec<f64>> {
+        let samples = word.split(' ').map(str::parse);
+        samples.collect::<Result<_, _>>().ok()
+    };
+    let lists: Vec<Vec<f64>> = words.map(list).collect::<Option<_>>()?;
+    let samples = lists.try_into().ok()?;
+    Some(Measured { name, samples })
 }
