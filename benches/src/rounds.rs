@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     progress::Progress,
@@ -32,7 +32,7 @@ impl Sample {
 }
 
 /// All samples of one subject, in the order of the rounds.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Series {
     /// Whose.
     pub name: String,
@@ -41,6 +41,14 @@ pub struct Series {
 }
 
 impl Series {
+    /// Keeps one more sample.
+    pub fn keep(&mut self, metric: &str, value: f64) {
+        self.metrics
+            .entry(metric.to_owned())
+            .or_default()
+            .push(value);
+    }
+
     /// The samples of a metric; empty when it was not measured.
     pub fn samples(&self, metric: &str) -> &[f64] {
         self.metrics.get(metric).map_or(&[], Vec::as_slice)
@@ -58,10 +66,19 @@ impl Series {
 
     /// This subject's metric as a multiple of the reference's, round by round.
     pub fn ratio(&self, reference: &Self, metric: &str) -> Interval {
-        let pairs = self.samples(metric).iter().zip(reference.samples(metric));
-        let ratios: Vec<f64> = pairs.map(|(own, other)| own / other).collect();
-        stats::median_interval(&ratios)
+        ratio(self.samples(metric), reference.samples(metric))
     }
+
+    /// One metric as a multiple of another one, round by round.
+    pub fn ratio_within(&self, metric: &str, reference: &str) -> Interval {
+        ratio(self.samples(metric), self.samples(reference))
+    }
+}
+
+fn ratio(own: &[f64], reference: &[f64]) -> Interval {
+    let pairs = own.iter().zip(reference);
+    let ratios: Vec<f64> = pairs.map(|(own, other)| own / other).collect();
+    stats::median_interval(&ratios)
 }
 
 /// Measures all subjects in turn, `rounds` times after one warm-up that is measured and thrown away by `measure`'s
@@ -91,7 +108,7 @@ pub fn interleave<S>(
             progress.step(name);
             let sample = measure(name, subject, Some(round)).map_err(|e| format!("{name}: {e}"))?;
             for (metric, value) in sample.0 {
-                all[index].metrics.entry(metric).or_default().push(value);
+                all[index].keep(&metric, value);
             }
         }
     }

@@ -112,6 +112,27 @@ impl Outcome {
         ))
     }
 
+    /// What is kept of a load whose raw samples are too many: so many answers, and their latencies in milliseconds.
+    pub fn summary(&self) -> serde_json::Value {
+        let at = |quantile: f64| self.latency_micros(quantile) / 1e3;
+        let kept = [
+            ("p50", 0.5),
+            ("p90", 0.9),
+            ("p99", 0.99),
+            ("p99.9", 0.999),
+            ("max", 1.0),
+        ];
+        let mut summary = serde_json::json!({
+            "answered": self.answered,
+            "refused": self.refused,
+            "errors": self.error_count(),
+        });
+        for (name, quantile) in kept {
+            summary[format!("{name} ms")] = at(quantile).into();
+        }
+        summary
+    }
+
     /// Points (quantile, microseconds) for [`Plot::percentiles`](crate::plot::Plot::percentiles).
     pub fn curve(histogram: &Histogram<u64>) -> Vec<(f64, f64)> {
         histogram

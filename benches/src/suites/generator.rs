@@ -13,6 +13,7 @@ use std::{
 };
 
 use axum::{Router, routing::get};
+use serde_json::json;
 use tokio::{net::TcpListener, runtime};
 
 use crate::{
@@ -263,6 +264,11 @@ fn stalls(options: &Options, report: &mut Report) -> Result<Vec<String>, String>
         planned.service.value_at_quantile(q) as f64 / 1e6
     });
     report.table(table);
+    report.rows(&[
+        json!({ "case": "stall", "load": "closed", "seen": closed.summary() }),
+        json!({ "case": "stall", "load": "planned", "seen": planned.summary() }),
+        json!({ "case": "stall", "load": "wrk", "quantiles and ms": wrk }),
+    ])?;
     let curves = vec![
         ("closed loop".to_owned(), Outcome::curve(&closed.latency)),
         (

@@ -3,11 +3,12 @@
 
 use std::{net::SocketAddr, sync::mpsc, thread, time::Duration};
 
+use serde_json::json;
 use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
 
 use super::{clients, start};
 use crate::{
-    load::{self, Ask, Pace, Plan, Span},
+    load::{self, Ask, Outcome, Pace, Plan, Span},
     process::{Cores, on_core},
     report::{Report, Table, number},
     suite::Options,
@@ -62,50 +63,57 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<(), String> 
         ],
     );
     let seconds = options.pick(3, 8);
-    for (attack, title) in Attack::ALL.into_iter().step_by(options.pick(2, 1)) {
+    for (attack, title) in Attack::ALL.into_iter().step_by(options.pick(3, 1)) {
         for name in ["ours", "axum"]
             .into_iter()
             .filter(|name| options.wants_peer(name))
         {
             let server = start(name, &["attacked"])?;
-            let (before, _) = honest(server.address, options.pick(1, 3))?;
-            let (meanwhile, failures, left) = under(attack, server.address, seconds)?;
+            let before = honest(server.address, options.pick(1, 3))?;
+            let (meanwhile, left) = under(attack, server.address, seconds)?;
             table.row(vec![
                 title.to_owned(),
                 name.to_owned(),
-                number(before),
-                number(meanwhile),
-                failures.to_string(),
+                number(p99(&before)),
+                number(p99(&meanwhile)),
+                meanwhile.error_count().to_string(),
                 left.to_string(),
             ]);
+            report.rows(&[json!({
+                "case": "attacks", "attack": title, "server": name,
+                "before": before.summary(), "meanwhile": meanwhile.summary(), "attackers left": left,
+            })])?;
         }
     }
     report.table(table);
     Ok(())
 }
 
-/// The honest clients' p99 in milliseconds, and their failures.
-fn honest(server: SocketAddr, seconds: u64) -> Result<(f64, u64), String> {
+fn p99(outcome: &Outcome) -> f64 {
+    outcome.latency_micros(0.99) / 1e3
+}
+
+/// What the honest clients see; their failures are not the suite's.
+fn honest(server: SocketAddr, seconds: u64) -> Result<Outcome, String> {
     let plan = Plan {
         connections: 8,
         pace: Pace::Constant { per_second: 500.0 },
         span: Span::Time(Duration::from_secs(seconds)),
         ..Plan::new(server, vec![Ask::get("/").length(5)])
     };
-    let outcome = on_core(Cores::split().client, || load::run(&plan))??;
-    Ok((outcome.latency_micros(0.99) / 1e3, outcome.error_count()))
+    on_core(Cores::split().client, || load::run(&plan))?
 }
 
-fn under(attack: Attack, server: SocketAddr, seconds: u64) -> Result<(f64, u64, usize), String> {
+fn under(attack: Attack, server: SocketAddr, seconds: u64) -> Result<(Outcome, usize), String> {
     let (ready, is_ready) = mpsc::channel();
     let attackers = thread::spawn(move || clients::run(attackers(attack, server, seconds, ready)));
     let connected = is_ready.recv().map_err(|_| "the attackers did not begin")?;
     if connected < ATTACKERS {
         return Err(format!("only {connected} of {ATTACKERS} attackers"));
     }
-    let (p99, failures) = honest(server, seconds - 2)?;
+    let seen = honest(server, seconds - 2)?;
     let left = attackers.join().map_err(|_| "the attackers failed")??;
-    Ok((p99, failures, left))
+    Ok((seen, left))
 }
 
 /// Attacks for so long; how many are still connected then.

@@ -2,6 +2,7 @@
 
 use std::{process::Command, time::Duration};
 
+use serde_json::json;
 use tokio::{io::AsyncWriteExt, task::JoinSet, time::Instant};
 
 use super::{clients, server, start};
@@ -16,12 +17,14 @@ const CLIENTS: usize = 2000;
 const STAY: Duration = Duration::from_secs(2);
 
 pub(super) fn run(options: &Options, report: &mut Report) -> Result<(), String> {
+    let newcomers = options.pick(10, 50);
+    let of_newcomers = format!("newcomers meanwhile, of {newcomers}");
     let mut table = Table::new(
         "2,000 clients, 256 descriptors",
         &[
             "server",
             "answered of the burst",
-            "newcomers meanwhile, of 50",
+            &of_newcomers,
             "slowest of them ms",
             "CPU ms in 2 s of quiet",
             "answers again after ms",
@@ -32,7 +35,7 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<(), String> 
         if options.wants_peer(name)
             && let Some(server) = peer(name)?
         {
-            table.row(burst(&server)?);
+            table.row(burst(&server, newcomers, report)?);
         }
     }
     report.table(table);
@@ -55,7 +58,7 @@ fn peer(name: &str) -> Result<Option<Server>, String> {
     Server::program(name, command, address).map(Some)
 }
 
-fn burst(server: &Server) -> Result<Vec<String>, String> {
+fn burst(server: &Server, wanted: usize, report: &mut Report) -> Result<Vec<String>, String> {
     let address = server.address;
     let before = server.usage().descriptors;
     let (answered, mut newcomers, quiet, again) = clients::run(async {
@@ -78,7 +81,7 @@ fn burst(server: &Server) -> Result<Vec<String>, String> {
             }
         }
         let mut newcomers = Vec::new();
-        for _ in 0..50 {
+        for _ in 0..wanted {
             newcomers.extend(clients::visit(address, "/", Duration::from_millis(200)).await);
         }
         let cpu = server.usage().cpu;
@@ -95,13 +98,19 @@ fn burst(server: &Server) -> Result<Vec<String>, String> {
     })?;
     std::thread::sleep(Duration::from_millis(500));
     let after = server.usage().descriptors;
+    let millis = |time: &Duration| time.as_secs_f64() * 1e3;
+    report.rows(&[json!({
+        "case": "descriptors", "server": server.name, "answered": answered,
+        "newcomers ms": newcomers.iter().map(millis).collect::<Vec<_>>(),
+        "quiet CPU ms": millis(&quiet), "again ms": millis(&again), "before": before, "after": after,
+    })])?;
     Ok(vec![
         server.name.clone(),
         answered.to_string(),
         newcomers.len().to_string(),
         number(clients::millis(&mut newcomers, 1.0)),
-        number(quiet.as_secs_f64() * 1e3),
-        number(again.as_secs_f64() * 1e3),
+        number(millis(&quiet)),
+        number(millis(&again)),
         format!("{before} / {after}"),
     ])
 }

@@ -9,11 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
 use super::{clients, server::set_descriptors, start};
 use crate::{
-    load::{self, Ask, Pace, Plan, Span},
+    load::{self, Ask, Outcome, Pace, Plan, Span},
     process::{Cores, Server, Usage, announce, on_core},
     report::{Report, Table, number},
     suite::Options,
@@ -56,6 +57,10 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<(), String> 
             number(resident as f64 / held as f64 / 1024.0),
             number(cpu.as_secs_f64() * 1e6 / held as f64),
         ]);
+        report.rows(&[json!({
+            "case": "idle", "server": name, "held": held, "resident bytes": resident,
+            "CPU us": cpu.as_secs_f64() * 1e6,
+        })])?;
         if name == "ours" {
             reclaim(&pairs[0], options, report)?;
         }
@@ -176,7 +181,11 @@ fn reclaim(pair: &Pair, options: &Options, report: &mut Report) -> Result<(), St
     let before = Usage::of(pid);
     let disturbed = active(address, seconds)?;
     let took = reclaimed.join().map_err(|_| "the reclaim failed")??;
-    let cpu = Usage::of(pid).cpu - before.cpu;
+    let cpu = (Usage::of(pid).cpu - before.cpu).saturating_sub(quiet_cpu);
+    report.rows(&[json!({
+        "case": "reclaim", "closed": count, "took s": took.as_secs_f64(), "CPU ms": cpu.as_secs_f64() * 1e3,
+        "before": quiet.summary(), "meanwhile": disturbed.summary(),
+    })])?;
     let mut table = Table::new(
         format!("{count} idle connections closed beside 500 active requests a second"),
         &[
@@ -188,9 +197,9 @@ fn reclaim(pair: &Pair, options: &Options, report: &mut Report) -> Result<(), St
     );
     table.row(vec![
         number(took.as_secs_f64()),
-        number(cpu.saturating_sub(quiet_cpu).as_secs_f64() * 1e3),
-        number(quiet),
-        number(disturbed),
+        number(cpu.as_secs_f64() * 1e3),
+        number(quiet.latency_micros(0.99) / 1e3),
+        number(disturbed.latency_micros(0.99) / 1e3),
     ]);
     report.table(table);
     Ok(())
@@ -201,13 +210,12 @@ fn descriptors(pid: u32) -> io::Result<u64> {
     Ok(std::fs::metadata(format!("/proc/{pid}/fd"))?.len())
 }
 
-fn active(server: SocketAddr, seconds: u64) -> Result<f64, String> {
+fn active(server: SocketAddr, seconds: u64) -> Result<Outcome, String> {
     let plan = Plan {
         connections: 8,
         pace: Pace::Constant { per_second: 500.0 },
         span: Span::Time(Duration::from_secs(seconds)),
         ..Plan::new(server, vec![Ask::get("/").length(5)])
     };
-    let outcome = on_core(Cores::split().client, || load::run(&plan))??.checked()?;
-    Ok(outcome.latency_micros(0.99) / 1e3)
+    on_core(Cores::split().client, || load::run(&plan))??.checked()
 }

@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, thread, time::Duration};
 
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
 };
 use crate::{
     load::{self, Ask, Outcome, Pace, Plan, Span},
+    plot::{Plot, Scale},
     process::{Cores, among_others, free_address, on_core},
     report::{Report, Table, number},
     suite::Options,
@@ -44,6 +46,10 @@ pub(super) fn management(options: &Options, report: &mut Report) -> Result<(), S
         };
         on_core(Cores::split().client, || load::run(&plan))??.checked()?;
         let (asked, mut times) = checks.join().map_err(|_| "the checks failed")??;
+        let answered: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1e3).collect();
+        report.rows(&[
+            json!({ "case": "management", "asked": name, "times": asked, "answered ms": answered }),
+        ])?;
         table.row(vec![
             name.to_owned(),
             format!("{} of {asked}", times.len()),
@@ -88,6 +94,7 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<(), String> 
             "turned away",
         ],
     );
+    let mut curves = Vec::new();
     let kinds = [
         ("adaptive", "adaptive limit, CoDel queue", "ours"),
         ("tower", "ConcurrencyLimit(10) + LoadShed", "tower"),
@@ -106,8 +113,20 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<(), String> 
             number(outcome.latency_micros(0.99) / 1e3),
             format!("{:.0} %", 100.0 * outcome.refused as f64 / asked as f64),
         ]);
+        report.rows(&[json!({
+            "case": "overload", "server": title, "peak/s": peak, "good/s": good, "seen": outcome.summary(),
+        })])?;
+        curves.push(((*title).to_owned(), Outcome::curve(&outcome.latency)));
     }
     report.table(table);
+    report.plot(
+        "overload",
+        Plot::percentiles(
+            "Answers at three times the load that can be answered, from when they were due",
+            ("us", Scale::Logarithmic),
+            curves,
+        ),
+    );
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use std::{
 
 use axum::{Router, body::Body, extract::Request, response::Response, routing::get};
 use http_body::Body as _;
+use serde_json::json;
 use tower_hotswap::{Canary, Handle, HotConfig, HotSwap, Version};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -22,8 +23,9 @@ use tower_service::Service;
 use crate::{
     cachegrind::{self, Depth},
     hot::HotPath,
-    report::{Report, Table, number},
-    stats::median,
+    report::{Better, Report, Table, number},
+    rounds::Series,
+    stats::Interval,
     suite::Options,
     timing,
 };
@@ -160,9 +162,19 @@ pub(super) fn requests(report: &mut Report) -> Result<(), String> {
             number(count.instructions - bare),
             number(allocations),
         ]);
+        report.rows(&[json!({
+            "case": "request", "service": path.name,
+            "instructions": count.instructions, "allocations": allocations,
+        })])?;
     }
     report.table(table);
     let beyond = counts[1].instructions - bare;
+    report.figure(
+        "HotSwap: instructions of a request beyond the Router's",
+        Interval::exact(beyond),
+        "instructions",
+        Better::Lower,
+    );
     report.note(format!(
         "A request through HotSwap takes {beyond:.0} instructions more than through the bare Router; the goal of {GOAL:.0} is {}.",
         if beyond > GOAL { "not met" } else { "met" }
@@ -177,6 +189,8 @@ type Read = Box<dyn FnMut() + Send>;
 type Way = fn() -> [Read; 2];
 
 const READS: usize = 200_000;
+const ALONE: &str = "one thread";
+const TOGETHER: &str = "two threads";
 
 /// Looking up what is current, on one thread and on two at once.
 pub(super) fn reads(options: &Options, report: &mut Report) -> Result<(), String> {
@@ -238,26 +252,39 @@ pub(super) fn reads(options: &Options, report: &mut Report) -> Result<(), String
         }),
     ];
     let rounds = options.pick(5, 25);
-    let mut samples = vec![[Vec::new(), Vec::new()]; ways.len()];
+    let mut all: Vec<Series> = Vec::new();
+    for (name, _) in &ways {
+        all.push(Series {
+            name: (*name).to_owned(),
+            ..Series::default()
+        });
+    }
     for _ in 0..rounds {
-        for ((_, way), of_way) in ways.iter().zip(&mut samples) {
+        for ((_, way), series) in ways.iter().zip(&mut all) {
             let [mut one, other] = way();
-            of_way[0].push(time(&mut one));
-            of_way[1].push(beside(other, || time(&mut one)));
+            series.keep(ALONE, time(&mut one));
+            series.keep(TOGETHER, beside(other, || time(&mut one)));
         }
     }
-    let mut table = Table::new(
-        "looking up what is current, nanoseconds of the thread's CPU time",
-        &["way", "one thread", "two threads"],
-    );
-    for ((name, _), [alone, together]) in ways.iter().zip(&samples) {
+    let title = "looking up what is current, nanoseconds of the thread's CPU time";
+    let mut table = Table::new(title, &["way", ALONE, TOGETHER]);
+    for series in &all {
         table.row(vec![
-            (*name).to_owned(),
-            number(median(alone)),
-            number(median(together)),
+            series.name.clone(),
+            number(series.median(ALONE)),
+            number(series.median(TOGETHER)),
         ]);
     }
     report.table(table);
+    report.series(title, &all)?;
+    if let [never, read, ..] = all.as_slice() {
+        let ratio = read.ratio(never, TOGETHER);
+        let name = format!(
+            "{}: time on two threads, of a value's that never changes",
+            read.name
+        );
+        report.figure(name, ratio, "x", Better::Lower);
+    }
     Ok(())
 }
 

@@ -10,7 +10,8 @@ use tokio_rustls::rustls::crypto::ring;
 
 use self::measure::{Identity, Measured, Timing};
 use crate::{
-    report::{Report, Table, number},
+    report::{Better, Report, Table, number},
+    rounds::Series,
     suite::Options,
     timing, tools,
 };
@@ -18,36 +19,54 @@ use crate::{
 pub(super) fn run(options: &Options, report: &mut Report) -> Result<(), String> {
     let identities = identities();
     let timing = Timing {
-        count: options.pick(50, 500),
+        rounds: options.pick(3, 20),
         now: timing::now,
     };
+    let provider = Arc::new(ring::default_provider());
+    let mut all = vec![("ring", measure::measure(&provider, &identities, timing)?)];
+    match aws_lc::measure(&identities, timing.rounds, options) {
+        Ok(measured) => all.push(("aws-lc-rs", measured)),
+        Err(why) => tools::missing("aws-lc-rs", &why),
+    }
     let mut table = Table::new(
         "TLS handshakes, microseconds of the server's CPU time, and so many a second and core",
-        &[
-            "library",
-            "version and key",
-            "full",
-            "resumed by ticket",
-            "resumed from the cache",
-        ],
+        &["library", "version and key", FULL, TICKET, CACHE],
     );
-    let mut rows = |library: &str, measured: Vec<Measured>| {
-        for Measured { name, micros } in measured {
-            let cells = micros.map(|micros| format!("{} ({:.0}/s)", number(micros), 1e6 / micros));
+    for (library, measured) in all {
+        for Measured { name, samples } in measured {
+            let series = Series {
+                name: format!("{library}, {name}"),
+                metrics: METRICS
+                    .map(str::to_owned)
+                    .into_iter()
+                    .zip(samples)
+                    .collect(),
+            };
             let mut row = vec![library.to_owned(), name];
-            row.extend(cells);
+            row.extend(METRICS.map(|metric| {
+                let micros = series.median(metric);
+                format!("{} ({:.0}/s)", number(micros), 1e6 / micros)
+            }));
             table.row(row);
+            for metric in [TICKET, CACHE] {
+                report.figure(
+                    format!("{}: {metric}, of a full handshake's time", series.name),
+                    series.ratio_within(metric, FULL),
+                    "x",
+                    Better::Lower,
+                );
+            }
+            report.series("handshakes", &[series])?;
         }
-    };
-    let provider = Arc::new(ring::default_provider());
-    rows("ring", measure::measure(&provider, &identities, timing)?);
-    match aws_lc::measure(&identities, timing.count, options) {
-        Ok(measured) => rows("aws-lc-rs", measured),
-        Err(why) => tools::missing("aws-lc-rs", &why),
     }
     report.table(table);
     Ok(())
 }
+
+const FULL: &str = "full";
+const TICKET: &str = "resumed by ticket";
+const CACHE: &str = "resumed from the cache";
+const METRICS: [&str; 3] = [FULL, TICKET, CACHE];
 
 /// The keys that can be made here.
 fn identities() -> Vec<Identity> {

@@ -28,13 +28,15 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use serde_json::json;
 use tokio::{net::TcpListener, runtime};
 use tower_hotswap::{Handle, Version};
 
 use self::client::{Counts, Load};
 use crate::{
     process::{Server, announce, free_address},
-    report::{Report, Table, number},
+    report::{Better, Report, Table, number},
+    stats::Interval,
     suite::Options,
     tools,
 };
@@ -79,6 +81,7 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<Vec<String>,
         })?;
     let [swaps, undrained, alive] = ask_state(server.address)?;
     table.row(row("ours", &counts, swaps, memory));
+    keep(report, "ours", &counts, swaps, memory)?;
     report.note(format!(
         "Ours after the load: {swaps} swaps, {undrained} old generations with requests in flight, {alive} routers in memory (the history has 16)."
     ));
@@ -118,6 +121,7 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<Vec<String>,
         let _ = fs::remove_dir_all(&folder);
         let (counts, memory) = measured?;
         table.row(row(name, &counts, counts.reloads, memory));
+        keep(report, name, &counts, counts.reloads, memory)?;
     }
     report.table(table);
     Ok(faults)
@@ -136,6 +140,29 @@ fn row(name: &str, counts: &Counts, reloads: u64, (before, after): (u64, u64)) -
         mebibytes(before),
         mebibytes(after),
     ]
+}
+
+/// The counts of one server, for whoever reads them by program.
+fn keep(
+    report: &mut Report,
+    name: &str,
+    counts: &Counts,
+    reloads: u64,
+    (before, after): (u64, u64),
+) -> Result<(), String> {
+    let lost = counts.lost as f64 / reloads.max(1) as f64;
+    report.figure(
+        format!("{name}: requests lost by a swap or reload"),
+        Interval::exact(lost),
+        "requests",
+        Better::Lower,
+    );
+    report.rows(&[json!({
+        "case": "swaps", "server": name, "swaps or reloads": reloads, "answered": counts.answered,
+        "lost": counts.lost, "mixed": counts.mixed, "reopened": counts.reopened,
+        "resident bytes": [before, after],
+    })])?;
+    Ok(())
 }
 
 /// Reloads once and says how often that was.

@@ -4,12 +4,7 @@
 //! claims 92 instead of 840 ns an allocation and 3 instead of 128 collections a second at 10,000 requests at once: here
 //! 10,000 buffers of 4 KiB are held at once, and so are 64 of larger ones.
 
-use std::{
-    env,
-    hint::black_box,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::{env, hint::black_box, process::Command, time::Instant};
 
 use bytes::BufMut;
 use tower_pool::Pool;
@@ -19,7 +14,7 @@ use crate::{
     alloc,
     process::{Cores, Usage, on_core},
     report::{Better, Report, Table, number},
-    stats::{Interval, median, median_interval},
+    rounds::Series,
     suite::Options,
 };
 
@@ -32,6 +27,12 @@ const LOADS: [(usize, usize); 4] = [
 ];
 const ROUNDS: usize = 15;
 
+const FRESH: &str = "Vec::with_capacity";
+const OURS: &str = "tower-pool";
+const MICROS: &str = "us a buffer";
+const FAULTS: &str = "faults a buffer";
+const CALLS: &str = "allocator calls a buffer";
+
 pub(super) fn run(options: &Options) -> Result<(), String> {
     let mut report = Report::new("pool-burst");
     report.note(
@@ -41,25 +42,30 @@ pub(super) fn run(options: &Options) -> Result<(), String> {
     );
     let repeats = options.pick(1, 5);
     for allocator in Allocator::all() {
-        let lines = run_process(&allocator, repeats)?;
-        let mut table = Table::new(
-            format!("buffers held at once, {}", allocator.name),
-            &[
-                "buffers",
-                "us a buffer",
-                "faults a buffer",
-                "faults a second",
-                "allocator calls a second",
-            ],
-        );
-        for line in lines.lines() {
-            let cells: Vec<String> = line.split('\t').map(str::to_owned).collect();
-            match cells.as_slice() {
-                [load, faster @ ..] if faster.len() == 3 => {
-                    let name = format!("{}, {load}: times faster", allocator.name);
-                    report.figure(name, interval(faster)?, "x", Better::Higher);
-                }
-                _ => table.row(cells),
+        let loads = run_process(&allocator, repeats)?;
+        let title = format!("buffers held at once, {}", allocator.name);
+        let header = [
+            "buffers",
+            MICROS,
+            FAULTS,
+            "faults a second",
+            "allocator calls a second",
+        ];
+        let mut table = Table::new(&title, &header);
+        for (name, [fresh, ours]) in loads {
+            let faster = fresh.ratio(&ours, MICROS);
+            let figure = format!("{}, {name}: times faster", allocator.name);
+            report.figure(figure, faster, "x", Better::Higher);
+            for series in [fresh, ours] {
+                let a_second = |metric| series.median(metric) / series.median(MICROS) * 1e6;
+                table.row(vec![
+                    series.name.clone(),
+                    number(series.median(MICROS)),
+                    number(series.median(FAULTS)),
+                    number(a_second(FAULTS)),
+                    number(a_second(CALLS)),
+                ]);
+                report.series(&title, &[series])?;
             }
         }
         report.table(table);
@@ -67,8 +73,11 @@ pub(super) fn run(options: &Options) -> Result<(), String> {
     report.finish(options)
 }
 
+/// A load, and the samples of either holder.
+type Load = (String, [Series; 2]);
+
 /// Runs [`answer`] in a process with the allocator.
-fn run_process(allocator: &Allocator, repeats: usize) -> Result<String, String> {
+fn run_process(allocator: &Allocator, repeats: usize) -> Result<Vec<Load>, String> {
     let exe = env::current_exe().map_err(|e| format!("this binary's own path: {e}"))?;
     let mut command = Command::new(exe);
     command.args(["serve", "pool", "burst"]);
@@ -81,15 +90,9 @@ fn run_process(allocator: &Allocator, repeats: usize) -> Result<String, String> 
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-fn interval(cells: &[String]) -> Result<Interval, String> {
-    let numbers: Result<Vec<f64>, _> = cells.iter().map(|cell| cell.parse()).collect();
-    match numbers.map_err(|e| format!("{cells:?}: {e}"))?.as_slice() {
-        &[middle, low, high] => Ok(Interval { middle, low, high }),
-        _ => Err(format!("{cells:?} is no interval")),
-    }
+    let told = String::from_utf8_lossy(&output.stdout);
+    let load = |line| serde_json::from_str(line).map_err(|e| format!("{line}: {e}"));
+    told.lines().map(load).collect()
 }
 
 /// What holds the buffers of a round.
@@ -134,8 +137,7 @@ fn touch(spare: &mut bytes::buf::UninitSlice, size: usize) {
     black_box(spare.as_mut_ptr());
 }
 
-/// The process: measures and prints, by tabs a row of five cells for each holder, and a load with the interval of how
-/// much faster the second one is.
+/// The process: measures, and prints each load as a line of JSON.
 pub(super) fn answer() -> Result<(), String> {
     let repeats: usize = env::var("REPEATS")
         .ok()
@@ -145,45 +147,31 @@ pub(super) fn answer() -> Result<(), String> {
         .limit(1 << 30)
         .build()
         .map_err(|e| e.to_string())?;
-    let mut holders: [(&str, Box<dyn Holder>); 2] = [
-        ("Vec::with_capacity", Box::new(Fresh)),
-        ("tower-pool", Box::new(Ours(pool))),
-    ];
+    let mut holders: [Box<dyn Holder>; 2] = [Box::new(Fresh), Box::new(Ours(pool))];
     for (count, size) in LOADS {
-        let mut samples: [Vec<[f64; 3]>; 2] = Default::default();
+        let name = format!("{count} of {} KiB", size >> 10);
+        let mut both = [FRESH, OURS].map(|holder| Series {
+            name: format!("{holder}, {name}"),
+            ..Series::default()
+        });
         for _ in 0..ROUNDS * repeats {
-            for ((_, holder), samples) in holders.iter_mut().zip(&mut samples) {
+            for (holder, series) in holders.iter_mut().zip(&mut both) {
                 let faults = Usage::of(std::process::id()).minor_faults;
                 let start = Instant::now();
                 let ((), calls) = alloc::count(|| holder.round(count, size));
                 let time = start.elapsed();
                 let faults = Usage::of(std::process::id()).minor_faults - faults;
-                samples.push(sample(time, faults, calls));
+                let each = |sum: f64| sum / count as f64;
+                series.keep(MICROS, each(time.as_secs_f64() * 1e6));
+                series.keep(FAULTS, each(faults as f64));
+                series.keep(CALLS, each(calls as f64));
             }
         }
-        for ((name, _), samples) in holders.iter().zip(&samples) {
-            let column = |index: usize| {
-                let column: Vec<f64> = samples.iter().map(|sample| sample[index]).collect();
-                median(&column)
-            };
-            let (time, faults, calls) = (column(0), column(1), column(2));
-            println!(
-                "{name}, {count} of {} KiB\t{}\t{}\t{}\t{}",
-                size >> 10,
-                number(time * 1e6 / count as f64),
-                number(faults / count as f64),
-                number(faults / time),
-                number(calls / time),
-            );
-        }
-        let [fresh, ours] = &samples;
-        let faster: Vec<f64> = fresh.iter().zip(ours).map(|(f, o)| f[0] / o[0]).collect();
-        let Interval { middle, low, high } = median_interval(&faster);
-        println!("{count} of {} KiB\t{middle}\t{low}\t{high}", size >> 10);
+        let load: Load = (name, both);
+        println!(
+            "{}",
+            serde_json::to_string(&load).map_err(|e| e.to_string())?
+        );
     }
     Ok(())
-}
-
-fn sample(time: Duration, faults: u64, calls: u64) -> [f64; 3] {
-    [time.as_secs_f64(), faults as f64, calls as f64]
 }

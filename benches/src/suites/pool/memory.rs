@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::json;
+
 use super::{Allocator, http};
 use crate::{
     load::{self, Ask, Plan, Span},
@@ -42,9 +44,9 @@ struct Outcome {
 }
 
 /// Uploads to each server, one after another.
-pub(super) fn load() -> Result<Resting, String> {
+pub(super) fn load(options: &Options) -> Result<Resting, String> {
     let mut shapes = Vec::new();
-    for shape in SHAPES {
+    for shape in SHAPES.into_iter().take(options.pick(1, SHAPES.len())) {
         let ask = match shape {
             "whole" => Ask::post("/bytes", vec![b'x'; 1 << 20]),
             _ => Ask::post("/bytes", http::in_pieces(1 << 20, 256))
@@ -109,6 +111,11 @@ pub(super) fn finish(resting: Resting, options: &Options) -> Result<(), String> 
                 number(left as f64 / MIB),
                 number(back),
             ]);
+            report.rows(&[json!({
+                "case": shape, "server": server.name,
+                "answered": outcome.answered, "refused": outcome.refused,
+                "idle bytes": outcome.idle, "peak over it": outcome.peak, "left": left,
+            })])?;
             let name = format!("{shape}: {}", server.name);
             let (peak, back) = (Interval::exact(peak), Interval::exact(back));
             report.figure(

@@ -26,10 +26,12 @@ pub(crate) struct Identity {
     pub(crate) key: String,
 }
 
-/// The medians of the server's time in microseconds, by how sessions are remembered: not, in tickets, in a cache.
+/// The server's time in microseconds, by how sessions are remembered: not, in tickets, in a cache.
+///
+/// A sample is the median of the handshakes of one round; the memories take turns round by round.
 pub(crate) struct Measured {
     pub(crate) name: String,
-    pub(crate) micros: [f64; 3],
+    pub(crate) samples: [Vec<f64>; 3],
 }
 
 type Build = fn() -> HotTlsBuilder;
@@ -43,7 +45,7 @@ const MEMORIES: [(&str, Build); 3] = [
 /// How handshakes are timed.
 #[derive(Clone, Copy)]
 pub(crate) struct Timing {
-    pub(crate) count: usize,
+    pub(crate) rounds: usize,
     /// This thread's time on the processor.
     pub(crate) now: fn() -> Duration,
 }
@@ -58,68 +60,90 @@ pub(crate) fn measure(
     for identity in identities {
         for (number, version) in [("1.2", &TLS12), ("1.3", &TLS13)] {
             let name = format!("TLS {number}, {}", identity.key_kind);
-            let mut micros = [0.0; 3];
-            for ((memory, build), micros) in MEMORIES.into_iter().zip(&mut micros) {
+            let mut pairs = Vec::new();
+            for (memory, build) in MEMORIES {
                 let builder = build().provider(provider.clone());
-                let median = handshakes(provider, identity, version, builder, timing);
-                *micros = median.map_err(|e| format!("{name}, {memory}: {e}"))?;
+                let pair = Pair::new(provider, identity, version, builder, timing.now);
+                pairs.push(pair.map_err(|e| format!("{name}, {memory}: {e}"))?);
             }
-            measured.push(Measured { name, micros });
+            let mut samples = [const { Vec::new() }; 3];
+            for _ in 0..timing.rounds {
+                for ((pair, of_it), (memory, _)) in pairs.iter().zip(&mut samples).zip(MEMORIES) {
+                    let median = pair.round(timing.now);
+                    of_it.push(median.map_err(|e| format!("{name}, {memory}: {e}"))?);
+                }
+            }
+            measured.push(Measured { name, samples });
         }
     }
     Ok(measured)
 }
 
-/// The median of the server's time, in microseconds. Every handshake has to be of the kind that is measured.
-fn handshakes(
-    provider: &Arc<CryptoProvider>,
-    identity: &Identity,
-    tls_version: &'static SupportedProtocolVersion,
-    builder: HotTlsBuilder,
-    timing: Timing,
-) -> Result<f64, String> {
-    let text = |e: &dyn std::fmt::Display| e.to_string();
-    let chain = identity.chain.as_bytes();
-    let certificates = Certificates::builder().pem(chain, identity.key.as_bytes());
-    let certificates = certificates.and_then(|builder| builder.build_with(provider));
-    let version = Version::new(semver::Version::new(1, 0, 0), chain);
-    let tls = certificates.and_then(|certificates| builder.build(certificates, version));
-    let tls = tls.map_err(|e| text(&e))?;
+/// Handshakes of a round.
+const HANDSHAKES: usize = 25;
 
-    let mut roots = RootCertStore::empty();
-    let root = CertificateDer::from_pem_slice(chain).map_err(|e| text(&e))?;
-    roots.add(root).map_err(|e| text(&e))?;
-    let mut client = ClientConfig::builder_with_provider(provider.clone())
-        .with_protocol_versions(&[tls_version])
-        .map_err(|e| text(&e))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    client.alpn_protocols = vec![b"h2".to_vec()];
-    client.resumption = Resumption::store(Arc::new(ClientSessionMemoryCache::new(8)));
-    let client = Arc::new(client);
+/// A server and a client that has been there before.
+struct Pair {
+    server: HotTls,
+    client: Arc<ClientConfig>,
+    /// What every handshake has to be.
+    kind: HandshakeKind,
+}
 
-    // The first is always a full one.
-    let (_, resumes) = (
-        handshake(&tls, &client, timing.now)?,
-        tls.ticket_keys().is_some(),
-    );
-    let count = timing.count;
-    let mut times = Vec::with_capacity(count);
-    let mut kinds = Vec::with_capacity(count);
-    for _ in 0..count {
-        let (time, kind) = handshake(&tls, &client, timing.now)?;
-        times.push(time.as_nanos() as f64 / 1_000.0);
-        kinds.push(kind == HandshakeKind::Resumed);
+impl Pair {
+    fn new(
+        provider: &Arc<CryptoProvider>,
+        identity: &Identity,
+        tls_version: &'static SupportedProtocolVersion,
+        builder: HotTlsBuilder,
+        now: fn() -> Duration,
+    ) -> Result<Self, String> {
+        let text = |e: &dyn std::fmt::Display| e.to_string();
+        let chain = identity.chain.as_bytes();
+        let certificates = Certificates::builder().pem(chain, identity.key.as_bytes());
+        let certificates = certificates.and_then(|builder| builder.build_with(provider));
+        let version = Version::new(semver::Version::new(1, 0, 0), chain);
+        let server = certificates.and_then(|certificates| builder.build(certificates, version));
+        let server = server.map_err(|e| text(&e))?;
+
+        let mut roots = RootCertStore::empty();
+        let root = CertificateDer::from_pem_slice(chain).map_err(|e| text(&e))?;
+        roots.add(root).map_err(|e| text(&e))?;
+        let mut client = ClientConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&[tls_version])
+            .map_err(|e| text(&e))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        client.alpn_protocols = vec![b"h2".to_vec()];
+        client.resumption = Resumption::store(Arc::new(ClientSessionMemoryCache::new(8)));
+        let client = Arc::new(client);
+
+        // The first is always a full one, and tells nothing of the kind of the next.
+        handshake(&server, &client, now)?;
+        let (_, kind) = handshake(&server, &client, now)?;
+        if server.ticket_keys().is_some() && kind != HandshakeKind::Resumed {
+            return Err(format!("a handshake by ticket was {kind:?}"));
+        }
+        Ok(Self {
+            server,
+            client,
+            kind,
+        })
     }
-    let resumed = kinds.iter().filter(|resumed| **resumed).count();
-    if resumed != 0 && resumed != count || resumes && resumed == 0 {
-        return Err(format!("{resumed} of {count} handshakes were resumed"));
+
+    /// The median of a round, in microseconds.
+    fn round(&self, now: fn() -> Duration) -> Result<f64, String> {
+        let mut times = Vec::with_capacity(HANDSHAKES);
+        for _ in 0..HANDSHAKES {
+            let (time, kind) = handshake(&self.server, &self.client, now)?;
+            if kind != self.kind {
+                return Err(format!("a handshake was {kind:?} and not {:?}", self.kind));
+            }
+            times.push(time.as_nanos() as f64 / 1_000.0);
+        }
+        times.sort_by(f64::total_cmp);
+        Ok(times[HANDSHAKES / 2])
     }
-    times.sort_by(f64::total_cmp);
-    times
-        .get(count / 2)
-        .copied()
-        .ok_or("no handshakes were asked for".into())
 }
 
 fn handshake(
