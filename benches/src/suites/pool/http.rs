@@ -103,7 +103,8 @@ pub(super) fn run(options: &Options) -> Result<(), String> {
     let rounds = options.pick(2, 7);
     let span = Duration::from_millis(options.pick(120, 500));
     let mut summary = Summary::default();
-    for case in cases()? {
+    // A trial has some of each kind: bodies whole and in pieces, JSON both ways.
+    for case in cases()?.into_iter().step_by(options.pick(3, 1)) {
         let asked = servers
             .iter()
             .filter(|(what, _)| case.servers.contains(what));

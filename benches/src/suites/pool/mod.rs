@@ -38,7 +38,7 @@ pub(super) const SUITE: Suite = Suite::new(
 
 fn run(options: &Options) -> Result<(), String> {
     // First, so that what is left can be looked at last: the other parts take as long as it should rest.
-    let resting = options.wants_case("memory").then(memory::load);
+    let resting = options.wants_case("memory").then(|| memory::load(options));
     let resting = resting.transpose()?;
     if options.wants_case("acquire") {
         acquire::run(options)?;
