@@ -25,6 +25,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::progress::Progress;
+
 /// Which simulations to pay for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
@@ -89,6 +91,7 @@ fn in_parallel<R: Send>(
     work: impl Fn(&Probe) -> Result<R, String> + Sync,
 ) -> Result<Vec<R>, String> {
     check_installed()?;
+    let progress = Progress::new("under valgrind", probes.len());
     let jobs = thread::available_parallelism().map_or(1, usize::from);
     let next = Mutex::new(0..probes.len());
     let done = Mutex::new(BTreeMap::new());
@@ -98,6 +101,7 @@ fn in_parallel<R: Send>(
                 // A call of its own, so that the lock is not held while the probe runs.
                 let take = || next.lock().ok().and_then(|mut range| range.next());
                 while let Some(index) = take() {
+                    progress.step(&probes[index].args.join(" "));
                     let result = work(&probes[index]);
                     if let Ok(mut done) = done.lock() {
                         done.insert(index, result);

@@ -14,7 +14,10 @@ use rustix::time::{ClockId, clock_gettime};
 
 use serde::Serialize;
 
-use crate::stats::{Interval, median, median_interval};
+use crate::{
+    progress::Progress,
+    stats::{Interval, median, median_interval},
+};
 
 /// A sample lasts at least this long, so that the clock's own cost vanishes.
 const SAMPLE: Duration = Duration::from_micros(300);
@@ -50,7 +53,10 @@ pub struct Timing {
 pub fn interleave(subjects: &mut [Subject<'_>], rounds: usize, reference: usize) -> Vec<Timing> {
     let plans: Vec<Plan> = subjects.iter_mut().map(|s| Plan::of(s, rounds)).collect();
     let mut samples = vec![Vec::with_capacity(rounds); subjects.len()];
+    let progress = Progress::new("rounds", rounds);
     for round in 0..rounds {
+        // Between samples: what it draws is in none.
+        progress.step("");
         for turn in 0..subjects.len() {
             let index = (round + turn) % subjects.len();
             let plan = &plans[index];

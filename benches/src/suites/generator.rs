@@ -74,7 +74,13 @@ fn run(options: &Options) -> Result<(), String> {
         ));
         let ratio = all[0].ratio(&all[1], "requests/s");
         report.figure(format!("rate, of {other}'s"), ratio, "x", Better::Higher);
-        if (ratio.middle - 1.0).abs() > AGREEMENT {
+        // A trial has few rounds, perhaps on a machine in use: it only fails where none of them agree.
+        let apart = if options.quick {
+            ratio.low > 1.0 + AGREEMENT || ratio.high < 1.0 - AGREEMENT
+        } else {
+            (ratio.middle - 1.0).abs() > AGREEMENT
+        };
+        if apart {
             faults.push(format!(
                 "{:.3} times {other}'s rate ({:.3} to {:.3}): they should agree within {:.0} %",
                 ratio.middle,

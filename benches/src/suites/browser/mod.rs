@@ -59,7 +59,7 @@ fn run(options: &Options) -> Result<(), String> {
         "Headless Chromium with a new profile a visit; TLS by rustls, HTTP/2 by ALPN. The link: {}. Times are the page's own, by its `performance` entries.",
         link::DESCRIPTION
     ));
-    let rounds = options.pick(3, 11);
+    let rounds = options.pick(2, 11);
     if options.wants_case("urgent") {
         let all = urgent(&chromium, &mut servers, rounds)?;
         report.series("urgent", &all)?;

@@ -56,7 +56,7 @@ fn run(options: &Options) -> Result<(), String> {
             continue;
         }
         let all = on_core(Cores::split().client, || {
-            rounds::interleave(case, &mut servers, options.pick(3, 15), |_, server, _| {
+            rounds::interleave(case, &mut servers, options.pick(2, 15), |_, server, _| {
                 let outcome = load::run(&Plan {
                     protocol: Protocol::Http2,
                     connections,

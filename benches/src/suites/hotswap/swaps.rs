@@ -88,7 +88,8 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<Vec<String>,
     if counts.lost + counts.mixed + counts.reopened != 0 {
         faults.push(format!("ours: {counts:?}"));
     }
-    if swaps < wanted {
+    // How many a machine in use can make is not what a trial is for.
+    if !options.quick && swaps < wanted {
         faults.push(format!(
             "ours: {swaps} swaps of the {wanted} that were to be made"
         ));

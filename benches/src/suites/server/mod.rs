@@ -254,7 +254,7 @@ fn measure(
         }
     }
     on_core(Cores::split().client, || {
-        let rounds = options.pick(3, 9);
+        let rounds = options.pick(2, 9);
         rounds::interleave(
             case.name,
             &mut subjects,
@@ -265,7 +265,7 @@ fn measure(
                     connections: case.connections,
                     in_flight: case.in_flight,
                     warm_up: Duration::from_millis(options.pick(50, 100)),
-                    span: Span::Time(Duration::from_millis(options.pick(200, 500))),
+                    span: Span::Time(Duration::from_millis(options.pick(150, 500))),
                     pid: Some(server.pid()),
                     ..Plan::new(server.address, vec![Ask::get(case.path).length(*length)])
                 })?

@@ -48,7 +48,7 @@ fn build_peers(options: &Options) -> Result<PathBuf, String> {
     let target = package.join("../../target/peers");
     compile::build("the peers", &target, options, |cargo| {
         cargo
-            .args(["--release", "--manifest-path"])
+            .args(["--release", "--workspace", "--manifest-path"])
             .arg(package.join("Cargo.toml"));
     })?;
     Ok(target.join("release"))

@@ -120,9 +120,9 @@ fn measure(
     size: &Size,
     report: &mut Report,
 ) -> Result<Vec<Series>, String> {
-    let span = Duration::from_millis(options.pick(150, 500));
+    let span = Duration::from_millis(options.pick(100, 500));
     let all = on_core(Cores::split().client, || {
-        rounds::interleave(size.case, servers, options.pick(3, 15), |_, server, _| {
+        rounds::interleave(size.case, servers, options.pick(2, 15), |_, server, _| {
             fetch_for(server, size, span).map_err(|e| e.to_string())
         })
     })??;
