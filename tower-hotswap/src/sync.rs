@@ -13,10 +13,14 @@ pub(crate) use std::sync::{
 
 #[cfg(hotswap_loom)]
 mod counted;
+#[cfg(not(hotswap_loom))]
+mod numbers;
 mod slot;
 
 #[cfg(hotswap_loom)]
 pub(crate) use counted::{Counted, Uncounted};
+#[cfg(not(hotswap_loom))]
+pub(crate) use numbers::thread_number;
 pub(crate) use slot::Slot;
 
 /// Locks a mutex, ignoring poison: every critical section leaves its data whole.
@@ -24,27 +28,6 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-/// A number that spreads threads over shards: threads are counted in the order of their first use.
-#[cfg(not(hotswap_loom))]
-#[inline]
-pub(crate) fn thread_number() -> usize {
-    use std::cell::Cell;
-    static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(1);
-    thread_local! {
-        static NUMBER: Cell<usize> = const { Cell::new(0) };
-    }
-    #[cold]
-    fn assign(cell: &Cell<usize>) -> usize {
-        let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        cell.set(number);
-        number
-    }
-    NUMBER.with(|cell| match cell.get() {
-        0 => assign(cell),
-        number => number,
-    })
 }
 
 /// Under the model every thread uses the first shard, so that they meet there.

@@ -14,16 +14,21 @@ use std::{
     sync::{Arc, Weak},
 };
 
+use crossbeam_utils::CachePadded;
+
 use super::Armed;
 use crate::{
     store::Store,
     sync::{Slot, shards, thread_number},
 };
 
-/// A store as the threads of one processor see it. Aligned as what they count in.
+/// A store as the threads of one processor see it.
+///
+/// Threads of other processors read what never changes in it: a connection that moved clones from a service of the port
+/// where it began. So neither the slot nor the count of the `Arc` around it shares a line with that.
 #[repr(align(128))]
 pub(crate) struct Port<T> {
-    slot: Slot<Armed<T>>,
+    slot: CachePadded<Slot<Armed<T>>>,
     store: Arc<Store<T>>,
     number: usize,
     /// What is left of a thread's number is the number of its port.
@@ -36,7 +41,7 @@ impl<T> Port<T> {
         let count = shards();
         let port = |number| {
             Arc::new(Self {
-                slot: Slot::default(),
+                slot: CachePadded::default(),
                 store: store.clone(),
                 number,
                 mask: count - 1,

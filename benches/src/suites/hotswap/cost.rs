@@ -319,13 +319,15 @@ fn time(read: &mut Read) -> f64 {
 fn beside<R>(mut read: Read, work: impl FnOnce() -> R) -> R {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| {
+        let other = scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
                 read();
             }
         });
         let result = work();
         done.store(true, Ordering::Relaxed);
+        // The scope alone does not wait for what a thread does at its end: it gives its number back.
+        assert!(other.join().is_ok(), "the other thread panicked");
         result
     })
 }
