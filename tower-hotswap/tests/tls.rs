@@ -179,12 +179,15 @@ impl Client {
 
 type Build = fn() -> HotTlsBuilder;
 
-const MEMORIES: [(&str, Build); 3] = [
+const MEMORIES: [(&str, Build); 4] = [
     ("random tickets", HotTls::builder),
     ("derived tickets", || {
         HotTls::builder().tickets(TicketKeys::derived(&[7; 32]).unwrap())
     }),
     ("cache", || HotTls::builder().session_cache(64)),
+    ("cache and early data", || {
+        HotTls::builder().session_cache(64).early_data(1024)
+    }),
 ];
 
 const VERSIONS: [(&str, &SupportedProtocolVersion); 2] = [("1.2", &TLS12), ("1.3", &TLS13)];
@@ -266,7 +269,7 @@ async fn old_tickets_resume_after_a_reload_and_new_handshakes_see_the_new_certif
 }
 
 #[tokio::test]
-async fn no_session_permits_early_data() {
+async fn sessions_permit_early_data_only_if_it_was_asked_for() {
     let site = pair(&["one.example"]);
     for (memory, build) in MEMORIES {
         let tls = build().build(certificates(&[&site]), version(0)).unwrap();
@@ -280,16 +283,18 @@ async fn no_session_permits_early_data() {
         let mut config = client.config.clone();
         config.alpn_protocols = vec![b"h2".to_vec()];
         let mut next = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
-        assert!(next.early_data().is_none(), "{memory}");
+        let asked_for = memory.contains("early data");
+        assert_eq!(next.early_data().is_some(), asked_for, "{memory}");
     }
 }
 
 #[tokio::test]
 async fn forgotten_sessions_are_not_resumed() {
     let site = pair(&["one.example"]);
-    let builds: [Build; 3] = [
+    let builds: [Build; 4] = [
         HotTls::builder,
         || HotTls::builder().session_cache(64),
+        || HotTls::builder().early_data(1024),
         || HotTls::builder().no_resumption(),
     ];
     for (index, build) in builds.into_iter().enumerate() {

@@ -11,8 +11,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
-use tokio_rustls::server::TlsStream;
 use tower_flowctl::admission::{Accept, AdmittedStream, Connection, Transport};
+use tower_hotswap::tls::HotTlsStream;
 use tower_zerocopy_fs::{Metrics, ZeroCopyConfig, ZeroCopyStream};
 
 /// Accepts streams that can send files.
@@ -92,7 +92,7 @@ impl OverSocket for AdmittedStream<FileSendingStream> {
     }
 }
 
-impl<S: OverSocket> OverSocket for TlsStream<S> {
+impl<S: OverSocket> OverSocket for HotTlsStream<S> {
     fn connection(&self) -> Connection {
         self.get_ref().0.connection()
     }

@@ -69,6 +69,7 @@ impl HotTls {
             resumption: AlpnResumption::default(),
             scope: String::new(),
             tls12: true,
+            early_data: 0,
         }
     }
 
@@ -115,6 +116,9 @@ impl HotTls {
     }
 
     /// The configuration for a client: that of the first of our protocols that it offers.
+    ///
+    /// With [`early_data`](HotTlsBuilder::early_data) it is for [`accept`](Self::accept) alone: tokio-rustls's acceptors would
+    /// lose what came early.
     #[must_use]
     pub fn config(&self, client: &ClientHello<'_>) -> Arc<ServerConfig> {
         let [without, refusing] = &self.shared.others;
@@ -141,6 +145,8 @@ pub struct HotTlsBuilder {
     resumption: AlpnResumption,
     scope: String,
     tls12: bool,
+    /// How many bytes of early data a connection may begin with.
+    early_data: u32,
 }
 
 impl HotTlsBuilder {
@@ -156,7 +162,7 @@ impl HotTlsBuilder {
         self
     }
 
-    /// Remembers sessions in tickets under these keys. Default, with random ones.
+    /// Remembers sessions in tickets under these keys. Default, with random ones, unless early data is asked for.
     pub fn tickets(mut self, keys: TicketKeys) -> Self {
         self.memory = Some(Memory::Tickets(keys));
         self
@@ -193,10 +199,25 @@ impl HotTlsBuilder {
         self
     }
 
+    /// Accepts so many bytes of early data (0-RTT, RFC 8446 §2.3) on each connection; they are kept in memory until they are
+    /// read. Default: 0, none. 16 KiB hold the headers of any usual request.
+    ///
+    /// A returning client's first request is then answered one round trip earlier. Since it could be a replay, it needs
+    /// `EarlyDataMakeService` (with feature `axum`) or an [`EarlyDataLayer`](super::EarlyDataLayer), which let only
+    /// safe methods pass; without, early data waits for the handshake's end.
+    ///
+    /// Sessions are remembered in a cache, of 8,192 for each protocol unless [`session_cache`](Self::session_cache) says
+    /// otherwise: a ticket could be sent twice, a cached session is taken out. So early data is accepted by the process that
+    /// made the session, and refused by the other machines of a fleet, which make a full handshake.
+    pub fn early_data(mut self, bytes: u32) -> Self {
+        self.early_data = bytes;
+        self
+    }
+
     /// The TLS, with `certificates` as its first snapshot.
     ///
     /// # Errors
-    /// [`TlsError::NoRandomness`], [`TlsError::Config`].
+    /// [`TlsError::NoRandomness`], [`TlsError::Config`], [`TlsError::EarlyDataWithoutCache`].
     pub fn build(self, certificates: Certificates, version: Version) -> Result<HotTls, TlsError> {
         self.build_from(Handle::builder(certificates, version).build())
     }
@@ -204,11 +225,13 @@ impl HotTlsBuilder {
     /// The TLS over the certificates of a handle, which may have checks.
     ///
     /// # Errors
-    /// [`TlsError::NoRandomness`], [`TlsError::Config`].
+    /// [`TlsError::NoRandomness`], [`TlsError::Config`], [`TlsError::EarlyDataWithoutCache`].
     pub fn build_from(self, certificates: Handle<Certificates>) -> Result<HotTls, TlsError> {
-        let memory = match self.memory.clone() {
-            Some(memory) => memory,
-            None => Memory::Tickets(TicketKeys::random()?),
+        let memory = match (self.memory.clone(), self.early_data) {
+            (Some(memory @ Memory::Cache(_)), _) | (Some(memory), 0) => memory,
+            (Some(_), _) => return Err(TlsError::EarlyDataWithoutCache),
+            (None, 0) => Memory::Tickets(TicketKeys::random()?),
+            (None, _) => Memory::Cache(SESSIONS),
         };
         let mut maker = Maker {
             provider: self.provider.clone().unwrap_or_else(default_provider),
@@ -242,6 +265,9 @@ impl HotTlsBuilder {
     }
 }
 
+/// How many sessions a protocol's cache has if early data was asked for and no cache.
+const SESSIONS: usize = 8192;
+
 /// Makes configurations that differ in their protocol.
 struct Maker<'a> {
     provider: Arc<CryptoProvider>,
@@ -271,6 +297,9 @@ impl Maker<'_> {
         // Each costs as much as sealing a session, and clients rarely open several connections at once.
         config.send_tls13_tickets = 1;
         config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.max_early_data_size = self.builder.early_data;
+        // So that what came early is answered early.
+        config.send_half_rtt_data = self.builder.early_data > 0;
         match self.memory {
             Memory::Tickets(keys) => config.ticketer = keys.scoped(self.scope(protocol)),
             Memory::Cache(sessions) => config.session_storage = self.cache(*sessions),

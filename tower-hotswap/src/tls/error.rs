@@ -51,6 +51,8 @@ pub enum TlsError {
     },
     /// The system has no randomness for keys.
     NoRandomness,
+    /// Early data was asked for, and sessions that are not in a cache: a ticket could be sent twice.
+    EarlyDataWithoutCache,
     /// The cryptography does not serve what was asked for.
     Config(rustls::Error),
 }
@@ -68,6 +70,7 @@ impl fmt::Display for TlsError {
             Self::BadTicketKeys { line: 0 } => f.write_str("the list has no ticket key: give one a line, 64 hexadecimal digits each, the current one first"),
             Self::BadTicketKeys { line } => write!(f, "line {line} is no ticket key: it has to be 64 hexadecimal digits"),
             Self::NoRandomness => f.write_str("the system has no randomness to make ticket keys from"),
+            Self::EarlyDataWithoutCache => f.write_str("early data needs sessions that can be used only once: ask for `session_cache` instead of tickets or no resumption"),
             Self::Config(source) => write!(f, "the cryptography cannot serve this: {source}"),
         }
     }

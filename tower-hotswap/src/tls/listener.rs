@@ -10,11 +10,10 @@ use tokio::{
     task::{AbortHandle, JoinSet},
     time::{Instant, sleep_until, timeout},
 };
-use tokio_rustls::server::TlsStream;
 
-use super::{HandshakeInfo, HotTls};
+use super::{HandshakeInfo, HotTls, HotTlsStream};
 
-type Accepted<L> = (TlsStream<<L as Listener>::Io>, <L as Listener>::Addr);
+type Accepted<L> = (HotTlsStream<<L as Listener>::Io>, <L as Listener>::Addr);
 
 /// A listener whose connections are TLS, over any other listener.
 ///
@@ -61,7 +60,7 @@ impl<L: Listener> HotTlsListener<L> {
         }
     }
 
-    /// How long a handshake may take.
+    /// How long a handshake may take, also one that goes on while early data is served.
     #[must_use]
     pub fn handshake_timeout(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
@@ -86,7 +85,8 @@ impl<L: Listener> HotTlsListener<L> {
     {
         let (tls, limit) = (self.tls.clone(), self.time_limit);
         let handle = self.handshakes.spawn(async move {
-            let handshake = timeout(limit, tls.accept(stream));
+            let deadline = Instant::now().checked_add(limit);
+            let handshake = timeout(limit, tls.accept_until(stream, deadline));
             let stream = handshake.await.ok()?.ok()?;
             Some((stream, address))
         });
@@ -109,7 +109,7 @@ impl<L: Listener> Listener for HotTlsListener<L>
 where
     L::Addr: 'static,
 {
-    type Io = TlsStream<L::Io>;
+    type Io = HotTlsStream<L::Io>;
     type Addr = L::Addr;
 
     /// # Cancellation

@@ -20,16 +20,18 @@
 //! Resumption does not show a certificate. After a key was compromised, [`HotTls::forget_sessions`].
 //!
 //! # Early data
-//! 0-RTT (RFC 8446 §2.3) is off and cannot be turned on, so no request has to be refused by 425 (RFC 8470) either. What stands
-//! in its way:
+//! 0-RTT (RFC 8446 §2.3) is off. [`HotTlsBuilder::early_data`] turns it on: a client that comes back sends its first request with
+//! its ClientHello and has the answer one round trip earlier. Anybody who saw these bytes can send them again, so:
 //!
-//! - tokio-rustls's server hands out a stream when the handshake has ended, and by then early data has nothing left to
-//!   save. Its feature `early-data` is for clients. It would take another stream here, which lets reads see
-//!   `ServerConnection::early_data` before the client's `Finished`, and a layer that asks whether that came meanwhile.
-//! - rustls accepts early data only from sessions in a cache: with a ticketer it never does, since a ticket can be sent
-//!   twice. So it would work with [`HotTlsBuilder::session_cache`] alone, on the one machine that has the session.
+//! - A session's early data is accepted once: sessions are in a cache then, and are taken out (RFC 8446 §8.1). Other
+//!   machines do not have them, and refuse early data by a full handshake.
+//! - Requests with methods that are not safe are answered by 425 until the handshake has ended, and clients send them again
+//!   (RFC 8470 §5.2), by [`EarlyDataGuard`]: around `axum::serve`'s service by `EarlyDataMakeService`, around another one
+//!   by [`EarlyDataLayer`].
+//! - Who has no guard loses nothing but the round trip: early data waits for the handshake's end then.
 //!
-//! What it would save is one round trip of a resumed TLS 1.3 handshake, for safe methods.
+//! A replay to another process, or after a restart, finds no session. What is left is the answer to a safe request
+//! being computed for nobody.
 //!
 //! # What it saves
 //! Under TLS 1.2 a resumed handshake is an order of magnitude cheaper for the server. Under TLS 1.3 the key exchange
@@ -39,18 +41,25 @@ mod accept;
 mod certificates;
 mod config;
 mod der;
+mod early;
 mod error;
 #[cfg(feature = "axum")]
 mod listener;
 mod sessions;
+mod stream;
 mod tickets;
 
 pub use self::{
     accept::HandshakeInfo,
     certificates::{Certificates, CertificatesBuilder},
     config::{AlpnResumption, HotTls, HotTlsBuilder},
+    early::{EarlyData, EarlyDataFuture, EarlyDataGuard, EarlyDataLayer},
     error::TlsError,
+    stream::HotTlsStream,
     tickets::TicketKeys,
 };
 #[cfg(feature = "axum")]
-pub use listener::{HotTlsListener, TlsConnectInfo};
+pub use self::{
+    early::{EarlyDataMakeFuture, EarlyDataMakeService},
+    listener::{HotTlsListener, TlsConnectInfo},
+};
