@@ -67,7 +67,81 @@ pub(crate) struct Expected {
     pub(crate) memory: i64,
 }
 
+/// A client that reads, and sends a round each millisecond.
+pub(crate) fn flood(name: &'static str, rounds: u32, round: fn(u32) -> Vec<Frame>) -> Attack {
+    Attack {
+        name,
+        settings: &[],
+        first: Vec::new(),
+        round,
+        rounds,
+        pause: Duration::from_millis(1),
+        reads: true,
+        hyper: Expected {
+            end: End::Endured,
+            frames: usize::MAX,
+            memory: 256 << 10,
+        },
+        ours: None,
+    }
+}
+
 impl Attack {
+    pub(crate) fn after(mut self, first: impl IntoIterator<Item = Frame>) -> Self {
+        self.first.extend(first);
+        self
+    }
+
+    pub(crate) fn with(mut self, settings: &'static [(u16, u32)]) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    pub(crate) fn without_reading(mut self) -> Self {
+        self.reads = false;
+        self
+    }
+
+    pub(crate) fn every(mut self, pause: Duration) -> Self {
+        self.pause = pause;
+        self
+    }
+
+    /// The most bytes the connection may come to hold.
+    pub(crate) fn holding(mut self, bytes: i64) -> Self {
+        self.hyper.memory = bytes;
+        self
+    }
+
+    /// How hyper ends it.
+    pub(crate) fn stopped(mut self, end: End, frames: usize) -> Self {
+        self.hyper.end = end;
+        self.hyper.frames = frames;
+        self
+    }
+
+    /// How this crate ends it, and for what. To be called after what is said of hyper.
+    pub(crate) fn ours(mut self, reason: Reason, frames: usize) -> Self {
+        let expected = Expected {
+            end: End::GoAway(reason.code(), reason.name().to_owned()),
+            frames,
+            memory: self.hyper.memory,
+        };
+        self.ours = Some((expected, reason));
+        self
+    }
+
+    /// The same without a word, since nobody would read it, and with so many bytes at most.
+    pub(crate) fn ours_cut(mut self, reason: Reason, frames: usize, memory: i64) -> Self {
+        let expected = Expected {
+            end: End::Closed,
+            frames,
+            memory,
+        };
+        self.ours = Some((expected, reason));
+        self
+    }
+
     /// How a server is to end it, and the reason that is to be counted.
     pub(crate) fn expected(&self, server: Server) -> (&Expected, Option<Reason>) {
         match &self.ours {

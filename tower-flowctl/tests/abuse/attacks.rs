@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use tower_flowctl::http2::Reason::{self, *};
+use tower_flowctl::http2::Reason::*;
 
 use crate::{
-    attack::{Attack, End, Expected},
+    attack::{Attack, End, flood},
     raw::{Block, Frame, code, flag, setting},
 };
 
@@ -28,82 +28,6 @@ fn open(stream: u32, path: &str) -> Frame {
 const MANY: u32 = 2_000;
 /// Rounds of a flood of ten frames each.
 const TENS: u32 = 500;
-
-/// A client that reads, and sends a round each millisecond.
-fn flood(name: &'static str, rounds: u32, round: fn(u32) -> Vec<Frame>) -> Attack {
-    Attack {
-        name,
-        settings: &[],
-        first: Vec::new(),
-        round,
-        rounds,
-        pause: Duration::from_millis(1),
-        reads: true,
-        hyper: Expected {
-            end: End::Endured,
-            frames: usize::MAX,
-            memory: 256 << 10,
-        },
-        ours: None,
-    }
-}
-
-impl Attack {
-    fn after(mut self, first: impl IntoIterator<Item = Frame>) -> Self {
-        self.first.extend(first);
-        self
-    }
-
-    fn with(mut self, settings: &'static [(u16, u32)]) -> Self {
-        self.settings = settings;
-        self
-    }
-
-    fn without_reading(mut self) -> Self {
-        self.reads = false;
-        self
-    }
-
-    fn every(mut self, pause: Duration) -> Self {
-        self.pause = pause;
-        self
-    }
-
-    /// The most bytes the connection may come to hold.
-    fn holding(mut self, bytes: i64) -> Self {
-        self.hyper.memory = bytes;
-        self
-    }
-
-    /// How hyper ends it.
-    fn stopped(mut self, end: End, frames: usize) -> Self {
-        self.hyper.end = end;
-        self.hyper.frames = frames;
-        self
-    }
-
-    /// How this crate ends it, and for what. To be called after what is said of hyper.
-    fn ours(mut self, reason: Reason, frames: usize) -> Self {
-        let expected = Expected {
-            end: End::GoAway(reason.code(), reason.name().to_owned()),
-            frames,
-            memory: self.hyper.memory,
-        };
-        self.ours = Some((expected, reason));
-        self
-    }
-
-    /// The same without a word, since nobody would read it, and with so many bytes at most.
-    fn ours_cut(mut self, reason: Reason, frames: usize, memory: i64) -> Self {
-        let expected = Expected {
-            end: End::Closed,
-            frames,
-            memory,
-        };
-        self.ours = Some((expected, reason));
-        self
-    }
-}
 
 pub(crate) fn all() -> Vec<Attack> {
     [
