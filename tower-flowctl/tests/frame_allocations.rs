@@ -112,20 +112,20 @@ impl Client {
     }
 }
 
-/// Allocations for each 96 frames that are not the frames': the network in memory grows by how its ends take turns.
-const SLACK: i64 = 1;
+/// Rounds of which the one counts that allocates least. What comes and goes with time is not the frames': the buffer that
+/// h2 reads requests into is renewed every few kilobytes of them, and hyper writes a new date each second.
+const ROUNDS: usize = 12;
 
-/// How much more often a response of 128 frames allocates than one of 32.
+/// How much more often a response of 128 frames allocates than one of 32. The requests are of one length.
 async fn growth(server: Server, kind: &str, streams: u32) -> i64 {
     let mut client = Client::connect(server).await;
-    let (short, long) = (format!("/{kind}/32"), format!("/{kind}/128"));
-    // What grows once and is kept has grown after these.
-    for _ in 0..3 {
-        client.ask(&long, streams).await;
-        client.ask(&short, streams).await;
+    let (short, long) = (format!("/{kind}/032"), format!("/{kind}/128"));
+    let (mut fewest_short, mut fewest_long) = (i64::MAX, i64::MAX);
+    for _ in 0..ROUNDS {
+        fewest_long = fewest_long.min(client.ask(&long, streams).await);
+        fewest_short = fewest_short.min(client.ask(&short, streams).await);
     }
-    let short = client.ask(&short, streams).await;
-    client.ask(&long, streams).await - short
+    fewest_long - fewest_short
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,8 +142,8 @@ async fn frames_allocate_nothing_beyond_what_hyper_does() {
                 let ours = growth(server, kind, streams).await;
                 println!("{kind}, {streams} streams, {server:?}: {ours}, hyper {hyper}");
                 assert!(
-                    ours - hyper <= SLACK * i64::from(streams),
-                    "{server:?} with {streams} streams, {kind}: {ours} allocations more for 96 frames more, hyper {hyper}"
+                    ours <= hyper,
+                    "{server:?} with {streams} streams, {kind}: {ours} allocations more for 96 frames more on each, hyper {hyper}"
                 );
             }
         }
