@@ -14,8 +14,11 @@ use tokio::time::Instant;
 
 use super::frame::SMALLEST_MAX_PAYLOAD;
 
+/// The least granted at once while others wait, in bytes.
+pub(crate) const SMALLEST_PIECE: usize = 4 << 10;
+
 /// The least and the most on its way, in bytes.
-const RANGE: (usize, usize) = (4 << 10, 256 << 10);
+const RANGE: (usize, usize) = (SMALLEST_PIECE, 256 << 10);
 
 /// Before anything is known.
 const INITIAL: usize = 16 << 10;
@@ -65,7 +68,7 @@ impl Pace {
         if quarter > SMALLEST_MAX_PAYLOAD {
             quarter - quarter % SMALLEST_MAX_PAYLOAD
         } else {
-            quarter.max(RANGE.0)
+            quarter.max(SMALLEST_PIECE)
         }
     }
 

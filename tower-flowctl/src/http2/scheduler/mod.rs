@@ -15,13 +15,14 @@
 //! responses each gets a grant at least once in `GUARD · (n + 1)` grants.
 //!
 //! # What is on its way
-//! Granted bytes are in flight until the socket took them. While [`limit`](Scheduler::set_pace) bytes are, nothing is
-//! granted, so that a late urgent response has little before it. A stream whose windows are exhausted is never granted
+//! Granted bytes are in flight until the socket took them. While the smallest piece would exceed
+//! [`limit`](Scheduler::set_pace) bytes, nothing is granted, so that a late urgent response has little before it. A stream whose windows are exhausted is never granted
 //! anything, so that it cannot hold that room.
 //!
 //! Costs: O(log n) for a request or a change, O(1) for looking who is next (O(depth) in the tree); no allocation once
 //! the streams' number was reached before.
 
+mod flight;
 mod signals;
 mod waiting;
 
@@ -254,46 +255,6 @@ impl Scheduler {
         self.last_served = self.last_served.min(id);
     }
 
-    /// The peer's windows grow: a stream's, or the connection's (0).
-    pub(crate) fn window_grows(&mut self, id: u32, increment: u32) {
-        if id == 0 {
-            self.window += i64::from(increment);
-        } else if let Some(&slot) = self.index.get(&id) {
-            self.streams[slot as usize].window += i64::from(increment);
-            self.unblock(slot);
-        }
-    }
-
-    /// The peer sets what streams begin with, which changes those open, too (RFC 9113 §6.9.2).
-    pub(crate) fn set_initial_window(&mut self, size: u32) {
-        let change = i64::from(size) - self.initial_window;
-        self.initial_window = i64::from(size);
-        for slot in 0..self.streams.len() as u32 {
-            if self.streams[slot as usize].id != 0 {
-                self.streams[slot as usize].window += change;
-                self.unblock(slot);
-            }
-        }
-    }
-
-    /// How much may be in flight, and be granted at once while others wait.
-    pub(crate) fn set_pace(&mut self, limit: usize, quantum: usize) {
-        self.limit = limit;
-        self.quantum = quantum;
-    }
-
-    /// The socket took bytes of a stream's response.
-    pub(crate) fn sent(&mut self, id: u32, bytes: usize) {
-        self.window -= bytes as i64;
-        if let Some(&slot) = self.index.get(&id) {
-            let stream = &mut self.streams[slot as usize];
-            stream.window -= bytes as i64;
-            let charged = stream.in_flight.min(bytes);
-            stream.in_flight -= charged;
-            self.in_flight -= charged;
-        }
-    }
-
     /// A response has `available` bytes and asks how many it may send.
     pub(crate) fn request(&mut self, handle: Handle, available: usize) -> Answer {
         let Handle { slot, .. } = handle;
@@ -310,7 +271,7 @@ impl Scheduler {
         }
         let alone = self.occupied == 0;
         let connection = self.window - self.in_flight as i64;
-        if alone && connection > 0 && self.in_flight < self.limit {
+        if alone && connection > 0 && self.has_room() {
             if place == Place::Blocked {
                 self.leave(slot);
             }
@@ -368,7 +329,7 @@ impl Scheduler {
 
     /// Who should ask now.
     pub(crate) fn next(&self) -> Option<u32> {
-        if self.in_flight >= self.limit || self.window - self.in_flight as i64 <= 0 {
+        if !self.has_room() || self.window - self.in_flight as i64 <= 0 {
             return None;
         }
         if let Some(slot) = self.is_guarded() {
@@ -387,16 +348,6 @@ impl Scheduler {
                 .first()
                 .and_then(|id| self.index.get(&id).copied()),
         }
-    }
-
-    /// Nothing waits, and nothing is on its way.
-    pub(crate) fn is_dry(&self) -> bool {
-        self.in_flight == 0 && self.occupied == 0
-    }
-
-    /// Whether the client could let something go on that it does not: by a window, or by reading.
-    pub(crate) fn depends_on_client(&self) -> bool {
-        self.in_flight > 0 || self.blocked > 0 || self.occupied != 0
     }
 
     fn stream(&mut self, handle: Handle) -> Option<&mut Stream> {
