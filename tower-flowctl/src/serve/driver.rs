@@ -1,9 +1,10 @@
 //! A connection and its handlers as one future.
 //!
 //! The connection and each handler have wakers of their own, so that a poll runs only what was woken. What is woken
-//! while the future is polled (a handler's response wakes the connection, room on the wire wakes a body) is run
-//! in the same poll, without a way through the runtime's queues. Slots and their wakers are used again for later
-//! handlers; a handler that is done at its first poll costs one allocation, its future's.
+//! while the future is polled (a handler's response wakes the connection, the connection a body that waits its turn) is run
+//! in the same poll, without a way through the runtime's queues, until what was written makes room for large bodies: then the
+//! runtime's other tasks are next. Slots and their wakers are used again for later handlers; a handler that is done at its
+//! first poll costs one allocation, its future's.
 //!
 //! # Lost wake-ups
 //! A waker first notes who was woken, and then looks whether the future is being polled, in which case it leaves it at
@@ -225,8 +226,11 @@ impl<C: GracefulConnection> Future for Driver<C> {
                 }
             }
             this.run_connection();
+            // What the connection wrote makes room for bodies that waited. They are large; other connections have their turn
+            // before them, so that each client is kept busy by more than what is written just now.
+            let has_room = this.has_woken_handlers();
             // What the runtime stopped, having had its share, wakes itself at once.
-            if !this.has_more() || !tokio::task::coop::has_budget_remaining() {
+            if has_room || !this.has_more() || !tokio::task::coop::has_budget_remaining() {
                 break;
             }
         }
