@@ -28,7 +28,8 @@ impl<T> Builder<T> {
 
     /// How many snapshots are kept to roll back to, those in service among them; at least 1. Default: 16.
     ///
-    /// Each keeps its value in memory. The least recently used goes first, and none that is in service.
+    /// Each keeps its value in memory. The least recently used goes first, and none that is in service, nor one that was
+    /// just staged. With 1, what is current is kept alone, and there is nothing to roll back to.
     pub fn history(mut self, snapshots: usize) -> Self {
         self.history = snapshots.max(1);
         self

@@ -212,16 +212,32 @@ fn the_history_is_bounded_and_forgets_the_least_recently_used() {
 }
 
 #[test]
-fn what_is_in_service_is_never_forgotten() {
+fn a_history_of_one_has_what_is_current_alone() {
     let handle = Handle::builder(0, version("1.0.0")).history(1).build();
-    handle.swap(1, version("1.1.0")).unwrap();
-    handle
-        .canary(version("1.0.0"), Canary::percent(50.0).unwrap())
-        .unwrap();
+    let replaced = handle.swap(1, version("1.1.0")).unwrap().replaced().clone();
+    assert_eq!(handle.history().len(), 1);
+    assert!(matches!(
+        handle.rollback(&replaced),
+        Err(SwapError::Unknown { .. })
+    ));
+    assert_eq!(*handle.current().value(), 1);
+}
+
+#[tokio::test]
+async fn what_is_in_service_is_never_forgotten() {
+    let handle = Handle::builder(0, version("1.0.0")).history(1).build();
     let versions = |handle: &Handle<u32>| handle.history().len();
-    assert_eq!(versions(&handle), 2);
+    for number in ["1.1.0", "1.2.0"] {
+        handle.stage(Draft::new(version(number), 1)).await.unwrap();
+        assert_eq!(versions(&handle), 2, "the last one that is staged is kept");
+    }
+    handle
+        .canary(version("1.2.0"), Canary::percent(50.0).unwrap())
+        .unwrap();
+    handle.stage(Draft::new(version("1.3.0"), 3)).await.unwrap();
+    assert_eq!(versions(&handle), 3, "two are in service");
     handle.abort().unwrap();
-    handle.rollback(version("1.0.0")).unwrap();
+    assert_eq!(versions(&handle), 1);
     assert_eq!(*handle.current().value(), 0);
 }
 

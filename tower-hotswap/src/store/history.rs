@@ -20,17 +20,19 @@ impl<T> History<T> {
         }
     }
 
-    /// Puts a snapshot in as the most recently used, and returns what had to go.
-    pub(crate) fn insert(
-        &mut self,
-        snapshot: Arc<Snapshot<T>>,
-        in_service: impl Fn(SnapshotId) -> bool,
-    ) -> Vec<Arc<Snapshot<T>>> {
-        let id = snapshot.id;
+    /// Puts a snapshot in as the most recently used.
+    pub(crate) fn insert(&mut self, snapshot: Arc<Snapshot<T>>) {
         self.snapshots.push_back(snapshot);
+    }
+
+    /// Returns what has to go for the bound.
+    pub(crate) fn evict(
+        &mut self,
+        is_needed: impl Fn(SnapshotId) -> bool,
+    ) -> Vec<Arc<Snapshot<T>>> {
         let mut evicted = Vec::new();
         while self.snapshots.len() > self.capacity {
-            let idle = |kept: &Arc<Snapshot<T>>| kept.id != id && !in_service(kept.id);
+            let idle = |kept: &Arc<Snapshot<T>>| !is_needed(kept.id);
             let Some(oldest) = self.snapshots.iter().position(idle) else {
                 break;
             };

@@ -102,7 +102,7 @@ impl<T> Store<T> {
         let snapshot = Arc::new(first(id));
         let events = broadcast::Sender::new(EVENTS);
         let mut history = History::new(capacity);
-        history.insert(snapshot.clone(), |_| true);
+        history.insert(snapshot.clone());
         let table = Table {
             stamp: Stamp(0),
             primary: Arc::new(Generation::new(snapshot, &events)),
@@ -170,10 +170,9 @@ impl<T> Store<T> {
         let table = self.table().clone();
         table.expect(expected)?;
         let event = Event::Staged(snapshot.info().clone());
-        let evicted = writer.history.insert(snapshot, |id| table.serves(id));
+        writer.history.insert(snapshot);
         let canary = table.canary.as_ref().map(Trialled::clone);
         self.replace(writer, &table, table.primary.clone(), canary, event);
-        drop(evicted);
         Ok(())
     }
 
@@ -189,15 +188,11 @@ impl<T> Store<T> {
         if let Some(canary) = &table.canary {
             return Err(canary.running());
         }
-        let evicted = writer
-            .history
-            .insert(snapshot.clone(), |id| table.serves(id));
+        writer.history.insert(snapshot.clone());
         let event = Event::Published(snapshot.info().clone());
         let primary = Arc::new(Generation::new(snapshot, &self.events));
         let replaced = table.primary.flight().clone();
         self.replace(writer, &table, primary, None, event);
-        // Dropped without the lock: a value's end may take its time, or come back here.
-        drop(evicted);
         Ok(replaced)
     }
 
@@ -293,7 +288,8 @@ impl<T> Store<T> {
         Ok(info)
     }
 
-    /// Stores a new table, retires what is not in it any more, and tells everybody.
+    /// Stores a new table, evicts what the history has no room for, retires what is not in the table any more, and tells
+    /// everybody.
     fn replace(
         &self,
         mut writer: MutexGuard<'_, Writer<T>>,
@@ -319,6 +315,12 @@ impl<T> Store<T> {
             .filter(|generation| left(generation))
             .map(|generation| generation.flight().clone())
             .collect();
+        let staged = match &event {
+            Event::Staged(info) => Some(info.id),
+            _ => None,
+        };
+        let is_needed = |id| table.serves(id) || staged == Some(id);
+        let evicted = writer.history.evict(is_needed);
         self.stamp.store(stamp.0, Ordering::Release);
         self.table.store(Arc::new(table));
         let idle = self.empty_ports();
@@ -328,8 +330,8 @@ impl<T> Store<T> {
         // Still under the lock, so that `retired` never lacks one that has requests in flight.
         leaving.iter().for_each(Flight::retire);
         drop(writer);
-        // Without the lock, as everything of a value's.
-        drop(idle);
+        // Without the lock: a value's end may take its time, or come back here.
+        drop((idle, evicted));
         self.changes.send_if_modified(|last| {
             let newer = sequence > *last;
             *last = sequence.max(*last);
