@@ -118,7 +118,7 @@ pub use reads::BoundedReads;
 #[cfg(feature = "serve")]
 pub use reads::BoundedReadsListener;
 pub use retention::{
-    ClassDemand, DecayingDemand, Decision, Demand, Maintenance, Pressure, PressureGauge,
+    ClassDemand, DecayingDemand, Decision, Demand, HeapTrim, Maintenance, Pressure, PressureGauge,
     RetentionPolicy,
 };
 pub use stats::{ClassStats, Stats};

@@ -14,6 +14,7 @@ use axum::{
     Router,
     routing::{get, post},
 };
+use http_body_util::BodyExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
     sync::mpsc,
@@ -146,6 +147,20 @@ async fn length(
     ))
 }
 
+/// What no layer can be below: it keeps the request's head, as its inner service needs it, while it reads the body, and
+/// drops every frame.
+async fn discard(
+    request: http::Request<axum::body::Body>,
+) -> Result<http::Response<axum::body::Body>, std::convert::Infallible> {
+    let (head, mut body) = request.into_parts();
+    let mut length = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        length += frame.data_ref().map_or(0, bytes::Bytes::len);
+    }
+    drop(head);
+    Ok(http::Response::new((length % 2).to_string().into()))
+}
+
 #[tokio::test]
 async fn a_body_in_pieces_and_a_large_response_cost_at_most_two_allocations_more() {
     let pool = Pool::new();
@@ -185,6 +200,7 @@ async fn a_body_in_pieces_and_a_large_response_cost_at_most_two_allocations_more
                 "/layer",
                 PooledBodyLayer::new(bodies.clone()).layer(tower::service_fn(length)),
             )
+            .route_service("/discarded", tower::service_fn(discard))
             .merge(
                 Router::new()
                     .route(
@@ -200,9 +216,12 @@ async fn a_body_in_pieces_and_a_large_response_cost_at_most_two_allocations_more
     tokio::spawn(async move { axum::serve(Pipes(connections), app).await });
 
     let body = format!("\"{}\"", "x".repeat((64 << 10) - 2)).into_bytes();
-    // A layer keeps the request's headers while it reads the body. They lie in hyper's read buffer,
-    // so hyper needs another one: two allocations. axum's own body type then needs `Bytes`: one more.
+    // A layer keeps the request's headers while it reads the body. They lie in hyper's read buffer, so hyper needs
+    // another one: two allocations, which a layer that drops the body pays too. axum's own body type then needs `Bytes`:
+    // one more, which is that of `Bytes::from_owner` below.
+    let mut floor = f64::INFINITY;
     for (path, more) in [
+        ("/discarded", f64::INFINITY),
         ("/form", 2.0),
         ("/body", 2.0),
         ("/bytes", 2.0),
@@ -216,6 +235,18 @@ async fn a_body_in_pieces_and_a_large_response_cost_at_most_two_allocations_more
             pieces <= empty + more,
             "{path}: {pieces:.2} allocations, {empty:.2} with an empty body"
         );
+        match path {
+            "/discarded" => floor = pieces - empty,
+            "/layer" => assert!(
+                pieces - empty <= floor,
+                "{path}: above the floor {floor:.2}"
+            ),
+            "/layer-and-bytes" => assert!(
+                pieces - empty <= floor + 1.0,
+                "{path}: more than `Bytes` above the floor {floor:.2}"
+            ),
+            _ => {}
+        }
     }
     // JSON cannot be empty: the shortest text stands for the empty body.
     let empty = calls(&server, &request("/json", b"0", 1)).await;

@@ -28,5 +28,5 @@ mod maintenance;
 mod policy;
 
 pub use gauge::{Pressure, PressureGauge};
-pub use maintenance::{Decision, Maintenance};
+pub use maintenance::{Decision, HeapTrim, Maintenance};
 pub use policy::{ClassDemand, DecayingDemand, Demand, RetentionPolicy};
