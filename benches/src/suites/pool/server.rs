@@ -14,7 +14,8 @@ use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tower_pool::{
-    BodyPool, BoundedReadsListener, Maintenance, Pool, PooledBodyLayer, PooledBytes, PooledJson,
+    BodyPool, BoundedReadsListener, HeapTrim, Maintenance, Pool, PooledBodyLayer, PooledBytes,
+    PooledJson,
 };
 
 use crate::{hot::HotPath, process::announce};
@@ -150,8 +151,8 @@ fn discarding(shared: Shared) -> Router {
         .with_state(shared)
 }
 
-/// Serves until the process ends: `axum`, `extractors`, `layer`, or `budget`, which has 64 MiB and reads
-/// at most 4 KiB at once: what 400 connections read into is outside of the budget.
+/// Serves until the process ends: `axum`, `extractors`, `layer`, or `budget`, which has 64 MiB, reads at most 4 KiB at
+/// once, as what 400 connections read into is outside of the budget, and trims glibc's heap with the pool.
 pub(super) fn serve(what: &str) -> Result<(), String> {
     let bounded = what == "budget";
     let limit = if bounded { 64 << 20 } else { 256 << 20 };
@@ -181,7 +182,12 @@ pub(super) fn serve(what: &str) -> Result<(), String> {
             .await
             .map_err(|e| format!("binding to the loopback interface: {e}"))?;
         announce(listener.local_addr().map_err(|e| e.to_string())?);
-        tokio::spawn(Maintenance::new(pool).run());
+        let heap = if bounded {
+            HeapTrim::WithPool
+        } else {
+            HeapTrim::Never
+        };
+        tokio::spawn(Maintenance::new(pool).heap(heap).run());
         let listener = listener.tap_io(|stream| {
             // Best effort, the same for all.
             let _ = stream.set_nodelay(true);
