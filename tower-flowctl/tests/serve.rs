@@ -17,6 +17,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
 };
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{Notify, oneshot},
 };
@@ -133,6 +134,63 @@ async fn drains_what_is_in_flight_and_cuts_what_takes_too_long() {
             assert_eq!(pending.await.unwrap().unwrap().status(), StatusCode::OK);
         } else {
             assert!(pending.await.unwrap().is_err());
+        }
+        assert_eq!(server.await.unwrap(), expected);
+    }
+}
+
+/// Has a connection upgraded to echo what comes, and hands the test what ends it.
+async fn upgrade(request: axum::extract::Request) -> axum::response::Response {
+    tokio::spawn(async move {
+        let upgraded = hyper::upgrade::on(request).await.unwrap();
+        let (mut read, mut write) = tokio::io::split(TokioIo::new(upgraded));
+        tokio::io::copy(&mut read, &mut write).await.unwrap();
+    });
+    http::Response::builder()
+        .status(StatusCode::SWITCHING_PROTOCOLS)
+        .header("connection", "upgrade")
+        .header("upgrade", "echo")
+        .body(axum::body::Body::empty())
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_drain_waits_for_upgraded_connections_and_counts_them() {
+    for (timeout, expected) in [
+        (Duration::from_secs(30), End::Drained),
+        (Duration::ZERO, End::Cut(1)),
+    ] {
+        let (listener, address) = listen().await;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let mut server = tokio::spawn(
+            tower_flowctl::serve(listener, Router::new().route("/", get(upgrade)))
+                .drain_timeout(timeout)
+                .run_until(stopped),
+        );
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let head = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+        client.write_all(head).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            answer.push(client.read_u8().await.unwrap());
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 101 "));
+        stop.send(()).unwrap();
+        if expected == End::Drained {
+            // The listener is closed when the drain begins.
+            while TcpStream::connect(address).await.is_ok() {}
+            let echoed = async {
+                client.write_all(b"still here").await.unwrap();
+                let mut echo = [0; 10];
+                client.read_exact(&mut echo).await.unwrap();
+                assert_eq!(&echo, b"still here");
+            };
+            tokio::select! {
+                biased;
+                end = &mut server => panic!("{end:?} before the upgraded connection ended"),
+                () = echoed => {}
+            }
+            drop(client);
         }
         assert_eq!(server.await.unwrap(), expected);
     }

@@ -35,7 +35,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// How a server with a shutdown signal ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Every request in flight was answered.
+    /// Every request in flight was answered, and every upgraded connection has ended.
     Drained,
     /// The drain timeout cut off this many connections.
     Cut(usize),
@@ -265,7 +265,8 @@ impl<L: Listener, M, C> Serve<L, M, C> {
         self
     }
 
-    /// How long requests in flight may take after the shutdown signal: 30 seconds by default.
+    /// How long requests in flight and upgraded connections (WebSockets) may take after the shutdown signal: 30 seconds
+    /// by default. Nobody but their handlers can ask upgraded connections to end.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.settings.drain_timeout = timeout;
         self
@@ -289,7 +290,8 @@ where
     }
 
     /// Serves until the signal resolves; then takes no more connections, asks those there are to close, and waits
-    /// for them, but not longer than the [drain timeout](Self::drain_timeout).
+    /// for them, but not longer than the [drain timeout](Self::drain_timeout). Then it drops all but the upgraded ones,
+    /// which their handlers have.
     ///
     /// Dropping the future stops accepting, and leaves the connections to finish as they will.
     pub async fn run_until<T>(self, signal: impl Future<Output = T> + Send) -> End {
@@ -303,6 +305,7 @@ where
         } = self;
         let mut signal = pin!(signal);
         let (phase, _) = watch::channel(Phase::Serve);
+        let (open, _) = watch::channel(());
         let drain_timeout = settings.drain_timeout;
         let settings = Arc::new(settings);
         loop {
@@ -317,7 +320,9 @@ where
                 settings.windows(),
             ));
             let together = settings.pipelined == Pipelined::Together;
-            let io = PriorityStream::with_connection(io, shared.clone()).together(together);
+            let io = PriorityStream::with_connection(io, shared.clone())
+                .together(together)
+                .counted(open.subscribe());
             #[cfg(unix)]
             let io = io.socket(socket);
             let service = PriorityService::new(
@@ -335,13 +340,13 @@ where
         }
         drop(listener);
         phase.send_replace(Phase::Drain);
-        if tokio::time::timeout(drain_timeout, phase.closed())
+        if tokio::time::timeout(drain_timeout, open.closed())
             .await
             .is_ok()
         {
             return End::Drained;
         }
-        let left = phase.receiver_count();
+        let left = open.receiver_count();
         phase.send_replace(Phase::Stop);
         End::Cut(left)
     }

@@ -67,6 +67,9 @@ pub struct PriorityStream<Io> {
     /// What the client did that ends the connection.
     abuse: Option<Reason>,
     end: End,
+    /// Tells who waits for the connection to end that it has not, upgraded or not.
+    #[cfg(feature = "serve")]
+    open: Option<tokio::sync::watch::Receiver<()>>,
 }
 
 impl<Io: 'static> PriorityStream<Io> {
@@ -105,6 +108,8 @@ impl<Io: 'static> PriorityStream<Io> {
             watch: None,
             abuse: None,
             end: End::Open,
+            #[cfg(feature = "serve")]
+            open: None,
         }
     }
 }
@@ -123,6 +128,14 @@ impl<Io> PriorityStream<Io> {
     #[must_use]
     pub(crate) fn together(mut self, wanted: bool) -> Self {
         self.together = wanted.then(Together::default);
+        self
+    }
+
+    /// Keeps `open` until the stream is dropped, which after an upgrade is long after hyper is done with it.
+    #[cfg(feature = "serve")]
+    #[must_use]
+    pub(crate) fn counted(mut self, open: tokio::sync::watch::Receiver<()>) -> Self {
+        self.open = Some(open);
         self
     }
 
