@@ -35,8 +35,7 @@ use tower_hotswap::{Handle, Version};
 use self::client::{Counts, Load};
 use crate::{
     process::{Server, announce, free_address},
-    report::{Better, Report, Table, number},
-    stats::Interval,
+    report::{Report, Table, number},
     suite::Options,
     tools,
 };
@@ -151,13 +150,6 @@ fn keep(
     reloads: u64,
     (before, after): (u64, u64),
 ) -> Result<(), String> {
-    let lost = counts.lost as f64 / reloads.max(1) as f64;
-    report.figure(
-        format!("{name}: requests lost by a swap or reload"),
-        Interval::exact(lost),
-        "requests",
-        Better::Lower,
-    );
     report.rows(&[json!({
         "case": "swaps", "server": name, "swaps or reloads": reloads, "answered": counts.answered,
         "lost": counts.lost, "mixed": counts.mixed, "reopened": counts.reopened,
