@@ -74,6 +74,7 @@ pub mod reclaim;
 pub mod serve;
 
 mod unavailable;
+mod watched;
 
 #[cfg(feature = "serve")]
 pub use serve::{serve, serve_with};

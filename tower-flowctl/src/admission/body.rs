@@ -1,23 +1,30 @@
 //! Bodies that tell the connection what they are at.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{sync::Arc, task::Poll};
 
-use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::{ActiveRequest, Connection, Shared};
+use crate::watched::{Answer, watched};
 
 pin_project! {
     /// A response's body that keeps its request active until it has ended.
-    #[derive(Debug)]
     pub struct ActiveBody<B> {
         #[pin]
-        body: B,
-        request: Option<ActiveRequest>,
+        inner: B,
+        watch: UntilEnd,
+    }
+}
+
+struct UntilEnd {
+    request: Option<ActiveRequest>,
+}
+
+impl UntilEnd {
+    fn saw<D, E>(&mut self, answer: &Answer<D, E>) {
+        if matches!(answer, Poll::Ready(None)) {
+            self.request = None;
+        }
     }
 }
 
@@ -25,44 +32,23 @@ impl<B> ActiveBody<B> {
     /// Keeps `request` active until `body` has ended or is dropped.
     pub fn new(body: B, request: ActiveRequest) -> Self {
         Self {
-            body,
-            request: Some(request),
+            inner: body,
+            watch: UntilEnd {
+                request: Some(request),
+            },
         }
     }
 }
 
-impl<B: Body> Body for ActiveBody<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
-        let frame = this.body.poll_frame(cx);
-        if matches!(frame, Poll::Ready(None)) {
-            *this.request = None;
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
+watched!(ActiveBody);
 
 pin_project! {
     /// A request's body whose client is held to the rate of [`Limits::rate`](super::Limits::rate) while somebody waits
     /// for it.
     pub struct RatedBody<B> {
         #[pin]
-        body: B,
-        wait: Wait,
+        inner: B,
+        watch: Wait,
     }
 }
 
@@ -73,6 +59,10 @@ struct Wait {
 }
 
 impl Wait {
+    fn saw<D, E>(&mut self, answer: &Answer<D, E>) {
+        self.set(answer.is_pending());
+    }
+
     fn set(&mut self, waiting: bool) {
         if waiting != self.waiting {
             self.waiting = waiting;
@@ -95,8 +85,8 @@ impl<B> RatedBody<B> {
     pub fn new(body: B, connection: &Connection) -> Self {
         let connection = Arc::clone(&connection.0);
         Self {
-            body,
-            wait: Wait {
+            inner: body,
+            watch: Wait {
                 connection,
                 waiting: false,
             },
@@ -104,34 +94,4 @@ impl<B> RatedBody<B> {
     }
 }
 
-impl<B: std::fmt::Debug> std::fmt::Debug for RatedBody<B> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RatedBody")
-            .field("body", &self.body)
-            .field("waiting", &self.wait.waiting)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<B: Body> Body for RatedBody<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
-        let frame = this.body.poll_frame(cx);
-        this.wait.set(frame.is_pending());
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
+watched!(RatedBody);

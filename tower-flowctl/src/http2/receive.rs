@@ -1,18 +1,14 @@
 //! Request bodies that tell when they are read.
 
-use std::{
-    fmt,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::task::{Context, Poll};
 
 use bytes::Buf;
 use http::{Method, Request};
-use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{StreamPriority, connection::Seat};
+use crate::watched::{Answer, watched};
 
 /// Puts [`RequestBody`] around what hyper hands out; right below [`PriorityService`](super::PriorityService).
 #[derive(Clone, Debug)]
@@ -48,8 +44,9 @@ where
         } else {
             None
         };
+        let watch = Reading { upload };
         self.inner
-            .call(request.map(|inner| RequestBody { inner, upload }))
+            .call(request.map(|inner| RequestBody { inner, watch }))
     }
 }
 
@@ -75,7 +72,29 @@ pin_project! {
     pub struct RequestBody<B> {
         #[pin]
         inner: B,
-        upload: Option<Upload>,
+        watch: Reading,
+    }
+}
+
+watched!(RequestBody);
+
+struct Reading {
+    upload: Option<Upload>,
+}
+
+impl Reading {
+    fn saw<D: Buf, E>(&mut self, answer: &Answer<D, E>) {
+        let (Some(Upload { seat }), Poll::Ready(frame)) = (&self.upload, answer) else {
+            return;
+        };
+        let Some(Ok(frame)) = frame else {
+            self.upload = None;
+            return;
+        };
+        if let Some(data) = frame.data_ref() {
+            let Seat { connection, handle } = seat;
+            connection.upload(|windows| windows.read(handle.id, data.remaining()));
+        }
     }
 }
 
@@ -88,46 +107,5 @@ impl Drop for Upload {
     fn drop(&mut self) {
         let Seat { connection, handle } = &self.seat;
         connection.upload(|windows| windows.over(handle.id));
-    }
-}
-
-impl<B: Body> Body for RequestBody<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
-        let frame = ready!(this.inner.poll_frame(cx));
-        if let Some(Upload { seat }) = this.upload {
-            match &frame {
-                Some(Ok(frame)) => {
-                    if let Some(data) = frame.data_ref() {
-                        let Seat { connection, handle } = seat;
-                        connection.upload(|windows| windows.read(handle.id, data.remaining()));
-                    }
-                }
-                _ => *this.upload = None,
-            }
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
-}
-
-impl<B: fmt::Debug> fmt::Debug for RequestBody<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestBody")
-            .field("inner", &self.inner)
-            .finish_non_exhaustive()
     }
 }
