@@ -20,7 +20,7 @@ use tower_service::Service;
 
 use super::{
     Accept, ActiveBody, ActiveRequest, AdmissionListener, AdmittedStream, Connection, RatedBody,
-    Transport,
+    Shared, Transport,
 };
 
 impl<A: Accept> Listener for AdmissionListener<A> {
@@ -254,27 +254,34 @@ where
         self.service.poll_ready(cx)
     }
 
-    // Left as calls, this one and the future's cost a copy of the request and of the response.
+    // Left as calls, this one and the future's would cost copies of the request and of the response.
     #[inline(always)]
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let active = self.connection.begin();
         let version = request.version();
         if version >= Version::HTTP_2 {
             self.connection.0.set_multiplexed();
         }
-        // Bodies are exchanged in place: to move a whole request costs more than all else that is done here.
         if !request.body().is_end_stream() {
-            let body = std::mem::take(request.body_mut());
-            *request.body_mut() = Body::new(RatedBody::new(body, &self.connection));
+            hold_to_rate(&mut request, &self.connection);
         }
         let connects = request.method() == Method::CONNECT;
-        CountedFuture {
+        // Counted once its future is there: a guard that had to be dropped if this call panics would make it dearer.
+        let mut future = CountedFuture {
             response: self.service.call(request),
-            active: Some(active),
+            active: None,
             version,
             connects,
-        }
+        };
+        future.active = Some(self.connection.begin());
+        future
     }
+}
+
+/// Bodies are exchanged in place: to move a whole request costs more than all else that is done here.
+#[inline(never)]
+fn hold_to_rate(request: &mut Request, connection: &Connection) {
+    let body = std::mem::take(request.body_mut());
+    *request.body_mut() = Body::new(RatedBody::new(body, connection));
 }
 
 pin_project! {
@@ -303,31 +310,58 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut result = this.response.poll(cx);
-        if let Poll::Ready(answer) = &mut result
-            && let Some(active) = this.active.take()
-            && let Ok(response) = answer
-        {
-            finish(response, active, *this.version, *this.connects);
+        if let Poll::Ready(answer) = &mut result {
+            if let Ok(response) = answer {
+                finish(response, this.active, *this.version, *this.connects);
+            }
+            *this.active = None;
         }
         result
     }
 }
 
 /// What is to be done with a response before it leaves.
-#[inline]
-fn finish(response: &mut Response, active: ActiveRequest, version: Version, connects: bool) {
+#[inline(always)]
+fn finish(
+    response: &mut Response,
+    active: &mut Option<ActiveRequest>,
+    version: Version,
+    connects: bool,
+) {
+    let Some(ActiveRequest(connection)) = active else {
+        return;
+    };
     let status = response.status();
-    if status == StatusCode::SWITCHING_PROTOCOLS || (connects && status.is_success()) {
-        active.0.set_upgraded();
+    if status == StatusCode::SWITCHING_PROTOCOLS || connects {
+        note_upgrade(connection, status);
     }
-    let ends = active.0.is_closing() || active.0.core.is_crowded();
-    if ends && version <= Version::HTTP_11 {
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
+    if (connection.is_closing() || connection.core.is_crowded()) && version <= Version::HTTP_11 {
+        end_connection(response);
     }
     let exact = response.body().size_hint().exact();
     if exact.is_none_or(|size| size > SMALL) {
+        keep_active(response, active);
+    }
+}
+
+/// After a 101, and after a success of CONNECT.
+#[cold]
+fn note_upgrade(connection: &Shared, status: StatusCode) {
+    if status == StatusCode::SWITCHING_PROTOCOLS || status.is_success() {
+        connection.set_upgraded();
+    }
+}
+
+#[cold]
+fn end_connection(response: &mut Response) {
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+#[inline(never)]
+fn keep_active(response: &mut Response, active: &mut Option<ActiveRequest>) {
+    if let Some(active) = active.take() {
         let body = std::mem::take(response.body_mut());
         *response.body_mut() = Body::new(ActiveBody::new(body, active));
     }

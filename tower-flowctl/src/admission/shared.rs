@@ -34,6 +34,11 @@ const BLOCKED: u32 = 1 << 6;
 /// A serve loop awaits the close and brings it about, so that the stream does not.
 const HANDED: u32 = 1 << 7;
 
+/// Of `head`: the next byte is the first of a request's head.
+const AWAITED: u32 = 0;
+/// Of `head`: what comes belongs to no head, but to a request that is being answered, or to HTTP/2, or to what is not HTTP.
+const ELSEWHERE: u32 = u32::MAX;
+
 /// What a listener knows of the layers above: whether anybody there says when a handshake is done. Nobody has to, and is then not
 /// waited for.
 #[derive(Clone, Debug, Default)]
@@ -49,8 +54,8 @@ pub(crate) struct Shared {
     flags: AtomicU32,
     /// The tick of the last byte in or out, or of a request's end.
     last: AtomicU32,
-    /// The tick in which a head began to arrive, 0 for none.
-    head_since: AtomicU32,
+    /// The tick in which a head began to arrive; [`AWAITED`], [`ELSEWHERE`].
+    head: AtomicU32,
     in_flight: AtomicU32,
     /// Request bodies whose reader waits for the client.
     starving: AtomicU32,
@@ -82,7 +87,7 @@ impl Shared {
             accepted: now,
             flags: AtomicU32::new(0),
             last: AtomicU32::new(now),
-            head_since: AtomicU32::new(0),
+            head: AtomicU32::new(AWAITED),
             in_flight: AtomicU32::new(0),
             starving: AtomicU32::new(0),
             requests: AtomicU32::new(0),
@@ -103,11 +108,8 @@ impl Shared {
             .store(self.read.load(Relaxed) + bytes as u64, Relaxed);
         let now = self.core.clock.now();
         self.last.store(now, Relaxed);
-        if self.in_flight.load(Relaxed) == 0
-            && self.head_since.load(Relaxed) == 0
-            && !self.has(MULTIPLEXED)
-        {
-            self.head_since.store(now, Relaxed);
+        if self.head.load(Relaxed) == AWAITED {
+            self.head.store(now, Relaxed);
         }
     }
 
@@ -116,9 +118,16 @@ impl Shared {
         self.written
             .store(self.written.load(Relaxed) + bytes as u64, Relaxed);
         self.last.store(self.core.clock.now(), Relaxed);
-        if self.has(BLOCKED) {
-            self.flags.fetch_and(!BLOCKED, Relaxed);
-        }
+    }
+
+    /// Whether a write has to look closer: it ends the wait for room, or shall fail.
+    #[inline]
+    pub(crate) fn is_blocked_or_reset(&self) -> bool {
+        self.has(BLOCKED | RESET)
+    }
+
+    pub(crate) fn on_room(&self) {
+        self.flags.fetch_and(!BLOCKED, Relaxed);
     }
 
     pub(crate) fn on_blocked(&self) {
@@ -132,7 +141,7 @@ impl Shared {
     #[inline]
     pub(crate) fn begin(&self) {
         self.in_flight.fetch_add(1, Relaxed);
-        self.head_since.store(0, Relaxed);
+        self.head.store(ELSEWHERE, Relaxed);
         self.requests
             .store(self.requests.load(Relaxed).wrapping_add(1), Relaxed);
     }
@@ -140,9 +149,13 @@ impl Shared {
     #[inline]
     pub(crate) fn end(&self) {
         self.last.store(self.core.clock.now(), Relaxed);
-        self.in_flight.fetch_sub(1, Relaxed);
+        let others = self.in_flight.fetch_sub(1, Relaxed) - 1;
+        let flags = self.flags.load(Relaxed);
+        if others == 0 && flags & (MULTIPLEXED | UPGRADED) == 0 {
+            self.head.store(AWAITED, Relaxed);
+        }
         // The response may already be with the socket, and nothing else would have the stream look again.
-        if self.has(CLOSE) {
+        if flags & CLOSE != 0 {
             self.reader.wake();
         }
     }
@@ -161,7 +174,7 @@ impl Shared {
         }
         self.last.store(self.core.clock.now(), Relaxed);
         // The first head is waited for from here on.
-        self.head_since.store(self.core.clock.now(), Relaxed);
+        self.head.store(self.core.clock.now(), Relaxed);
         self.flags.fetch_or(ESTABLISHED | COUNTED, Relaxed);
     }
 
@@ -169,11 +182,16 @@ impl Shared {
     pub(crate) fn set_multiplexed(&self) {
         if !self.has(MULTIPLEXED) {
             self.flags.fetch_or(MULTIPLEXED, Relaxed);
+            // The deadline for a first head that is waited for stays.
+            if self.head.load(Relaxed) == AWAITED {
+                self.head.store(ELSEWHERE, Relaxed);
+            }
         }
     }
 
     pub(crate) fn set_upgraded(&self) {
         self.flags.fetch_or(UPGRADED, Relaxed);
+        self.head.store(ELSEWHERE, Relaxed);
     }
 
     // What others ask of it.
@@ -247,7 +265,7 @@ impl Shared {
         flags & COUNTED == 0
             || flags & (UPGRADED | BLOCKED) != 0
             || self.in_flight.load(Relaxed) != 0
-            || (self.head_since.load(Relaxed) != 0 && self.read.load(Relaxed) != 0)
+            || (self.head_since().is_some() && self.read.load(Relaxed) != 0)
     }
 
     /// Whether its handshake is known to be under way: somebody says of this listener's connections when theirs are done, or it has
@@ -278,8 +296,8 @@ impl Shared {
 
     /// The tick since which a head is waited for, if one is.
     pub(crate) fn head_since(&self) -> Option<u32> {
-        match self.head_since.load(Relaxed) {
-            0 => None,
+        match self.head.load(Relaxed) {
+            AWAITED | ELSEWHERE => None,
             tick => Some(tick),
         }
     }

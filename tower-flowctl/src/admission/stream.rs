@@ -90,8 +90,9 @@ fn keep(cell: &AtomicWaker, kept: &mut Option<Waker>, cx: &Context<'_>) {
     *kept = Some(cx.waker().clone());
 }
 
+// What is done at every read and write is a handful of instructions, fewer than a call takes; whatever is rarer is a call.
 impl<S: Transport> AsyncRead for AdmittedStream<S> {
-    #[inline]
+    #[inline(always)]
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -150,16 +151,16 @@ impl<S: Transport> AdmittedStream<S> {
         Poll::Pending
     }
 
-    #[inline]
-    fn after_write(
+    /// The connection waits for room, or did until now, or is to end.
+    #[cold]
+    fn look_at_write(
         &mut self,
         cx: &Context<'_>,
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         let shared = self.place.shared();
         match written {
-            Poll::Ready(Ok(count)) => shared.on_write(count),
-            Poll::Ready(Err(_)) => {}
+            Poll::Ready(_) => shared.on_room(),
             Poll::Pending => {
                 shared.on_blocked();
                 if !is_kept(&self.writer, cx) {
@@ -170,31 +171,46 @@ impl<S: Transport> AdmittedStream<S> {
         }
         written
     }
+
+    #[inline(always)]
+    fn write_by(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let looks = self.shared().is_blocked_or_reset();
+        if looks {
+            self.check_reset()?;
+        }
+        let written = write(Pin::new(&mut self.io), cx);
+        if let Poll::Ready(Ok(count)) = written {
+            self.place.shared().on_write(count);
+        }
+        if looks || written.is_pending() {
+            return self.look_at_write(cx, written);
+        }
+        written
+    }
 }
 
 impl<S: Transport> AsyncWrite for AdmittedStream<S> {
-    #[inline]
+    #[inline(always)]
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        this.check_reset()?;
-        let written = Pin::new(&mut this.io).poll_write(cx, buf);
-        this.after_write(cx, written)
+        self.get_mut().write_by(cx, |io, cx| io.poll_write(cx, buf))
     }
 
-    #[inline]
+    #[inline(always)]
     fn poll_write_vectored(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        this.check_reset()?;
-        let written = Pin::new(&mut this.io).poll_write_vectored(cx, bufs);
-        this.after_write(cx, written)
+        self.get_mut()
+            .write_by(cx, |io, cx| io.poll_write_vectored(cx, bufs))
     }
 
     #[inline]
@@ -202,7 +218,7 @@ impl<S: Transport> AsyncWrite for AdmittedStream<S> {
         self.io.is_write_vectored()
     }
 
-    #[inline]
+    #[inline(always)]
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().io).poll_flush(cx)
     }
