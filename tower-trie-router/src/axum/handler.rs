@@ -17,7 +17,7 @@ use axum::{
 use tower_service::Service;
 
 use super::sees;
-use crate::router::{Answer, BoxAnswer, Endpoint, Oneshot, Route, Sees};
+use crate::router::{Answer, BoxAnswer, Endpoint, Route, Sees, call_once};
 
 /// A route with axum's bodies: what a layer given to a [`TrieRouter`](crate::TrieRouter) wraps.
 pub(crate) type Erased = Route<Body, Body>;
@@ -182,12 +182,9 @@ where
     V::Future: Send + 'static,
 {
     fn call(&self, request: Request) -> Answer<Body> {
-        let call = Oneshot::new(self.0.clone(), request);
-        Answer::Later(Box::pin(async move {
-            match call.await {
-                Ok(response) => response.into_response(),
-                Err(error) => match error.into() {},
-            }
-        }))
+        call_once(self.0.clone(), request, |answer| match answer {
+            Ok(response) => response.into_response(),
+            Err(error) => match error.into() {},
+        })
     }
 }

@@ -219,7 +219,8 @@ impl<B, R: Default> Frozen<B, R> {
         let allow = Finish::Allow(leaf.allow.clone());
         match own {
             Some(route) => {
-                let request = self.annotate(Sees::ALL, request, found, Some(leaf));
+                let mut request = request;
+                self.annotate(Sees::ALL, &mut request, found, Some(leaf));
                 RouteFuture::new(route.endpoint.call(request), allow, self.explain)
             }
             None => RouteFuture::new(Answer::Now(Some(status(code))), allow, None),
@@ -231,12 +232,12 @@ impl<B, R: Default> Frozen<B, R> {
         &self,
         route: &Route<B, R>,
         sees: Sees,
-        request: Request<B>,
+        mut request: Request<B>,
         found: Found,
         leaf: Option<&Leaf<B, R>>,
     ) -> RouteFuture<R> {
         let finish = Finish::of(request.method());
-        let request = self.annotate(sees, request, found, leaf);
+        self.annotate(sees, &mut request, found, leaf);
         RouteFuture::new(route.endpoint.call(request), finish, self.explain)
     }
 
@@ -245,10 +246,10 @@ impl<B, R: Default> Frozen<B, R> {
     fn annotate(
         &self,
         sees: Sees,
-        mut request: Request<B>,
+        request: &mut Request<B>,
         found: Found,
         leaf: Option<&Leaf<B, R>>,
-    ) -> Request<B> {
+    ) {
         if sees.route_match {
             let has_params = leaf.is_none_or(|leaf| leaf.has_params);
             let target = request.uri().path_and_query();
@@ -279,7 +280,6 @@ impl<B, R: Default> Frozen<B, R> {
         {
             annotate.annotate(request.extensions_mut());
         }
-        request
     }
 
     /// A request no pattern is there for: `OPTIONS *`, the fallback, or nothing.

@@ -6,7 +6,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use http::{Request, Response};
@@ -127,27 +127,71 @@ where
     R: Send + 'static,
 {
     fn call(&self, request: Request<B>) -> Answer<R> {
-        let call = Oneshot::new(self.0.clone(), request);
-        Answer::Later(Box::pin(async move {
-            match call.await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            }
-        }))
+        call_once(self.0.clone(), request, |answer| match answer {
+            Ok(response) => response,
+            Err(never) => match never {},
+        })
+    }
+}
+
+/// Calls a service that is thrown away afterwards.
+///
+/// Nearly every service is ready at once, and is called here: then the request does not go into the box, to be taken out of it
+/// by the first poll. One that is not ready, which is asked without a waker, is asked again by the future.
+#[inline]
+pub(crate) fn call_once<S, Q, R, M>(mut service: S, request: Q, map: M) -> Answer<R>
+where
+    S: Service<Q> + Send + 'static,
+    S::Future: Send + 'static,
+    Q: Send + 'static,
+    M: Fn(Result<S::Response, S::Error>) -> Response<R> + Send + 'static,
+{
+    match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(())) => {
+            let call = service.call(request);
+            Answer::Later(Box::pin(Mapped { call, map }))
+        }
+        Poll::Ready(Err(error)) => Answer::Now(Some(map(Err(error)))),
+        Poll::Pending => {
+            let call = Oneshot::new(service, request);
+            Answer::Later(Box::pin(Mapped { call, map }))
+        }
+    }
+}
+
+pin_project! {
+    /// A call, and what is made of its result. An async block would move the call once more.
+    struct Mapped<F, M> {
+        #[pin]
+        call: F,
+        map: M,
+    }
+}
+
+impl<F, M, T> Future for Mapped<F, M>
+where
+    F: Future,
+    M: Fn(F::Output) -> T,
+{
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let this = self.project();
+        this.call.poll(cx).map(this.map)
     }
 }
 
 pin_project! {
     /// Drives a service to readiness and calls it once.
     #[project = OneshotProjection]
-    pub(crate) enum Oneshot<S: Service<Q>, Q> {
+    enum Oneshot<S: Service<Q>, Q> {
         Waiting { service: S, request: Option<Q> },
         Called { #[pin] future: S::Future },
     }
 }
 
 impl<S: Service<Q>, Q> Oneshot<S, Q> {
-    pub(crate) fn new(service: S, request: Q) -> Self {
+    fn new(service: S, request: Q) -> Self {
         Self::Waiting {
             service,
             request: Some(request),

@@ -42,7 +42,7 @@ pub use self::service::RouterService;
 pub(crate) use self::{
     dispatch::{StatusEndpoint, status},
     draft::{Draft, Entry, Kind},
-    endpoint::{Answer, BoxAnswer, Endpoint, Oneshot, Sees},
+    endpoint::{Answer, BoxAnswer, Endpoint, Sees, call_once},
     frozen::{Annotate, Frozen, Hooks},
     methods::MethodTable,
     prefix::segments,
