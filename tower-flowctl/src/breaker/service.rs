@@ -7,7 +7,6 @@ use std::{
 
 use http::Request;
 use pin_project_lite::pin_project;
-use tokio::time::Instant;
 use tower_service::Service;
 
 use super::{Breaker, Degrade, Refuse, Shed, route::Route};
@@ -55,7 +54,7 @@ where
         let Some(route) = self.route(&request) else {
             return BreakerFuture::passed(self.inner.call(request), None);
         };
-        let begun = Instant::now();
+        let begun = self.breaker.now();
         if !self.breaker.admits(&route, begun) && self.shed.takes(request.headers()) {
             route.count_degraded();
             let retry_after = self.breaker.retry_after(&route, begun);
@@ -78,13 +77,18 @@ where
 struct Timer {
     breaker: Breaker,
     route: Arc<Route>,
-    begun: Instant,
+    /// By the breaker's clock.
+    begun: u64,
     answered: bool,
 }
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        if self.answered || self.route.is_above_baseline(self.begun.elapsed()) {
+        if self.answered
+            || self
+                .route
+                .is_above_baseline(self.breaker.elapsed(self.begun))
+        {
             self.breaker.record(&self.route, self.begun);
         }
     }

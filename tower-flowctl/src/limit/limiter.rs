@@ -242,8 +242,9 @@ impl Limiter {
     }
 
     /// A request has ended.
-    fn leave(&self, latency: Duration, end: End) {
+    fn leave(&self, begun: Instant, end: End) {
         let now = Instant::now();
+        let latency = now.saturating_duration_since(begun);
         let mut state = self.state();
         if end == End::Whole || state.limit.is_above_base(latency) {
             state.observe(now, latency);
@@ -365,7 +366,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.limiter.leave(self.begun.elapsed(), self.end);
+        self.limiter.leave(self.begun, self.end);
     }
 }
 
