@@ -58,6 +58,18 @@ impl<B> PriorityBody<B> {
             }),
         }
     }
+
+    /// The body inside, where nothing holds it back: over HTTP/1, and under a service further out that schedules it
+    /// already, as the serve loop of this crate does. There this wrapper does nothing, and need not be boxed.
+    ///
+    /// # Errors
+    /// This body itself, when it waits for its turn here.
+    pub fn into_inner(self) -> Result<B, Self> {
+        match self.gate {
+            None => Ok(self.inner),
+            Some(_) => Err(self),
+        }
+    }
 }
 
 impl<B: Body<Data = Bytes>> Body for PriorityBody<B> {

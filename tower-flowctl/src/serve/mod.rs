@@ -22,6 +22,7 @@ mod driver;
 mod executor;
 mod http1;
 mod server;
+mod service;
 mod tuning;
 
 pub use self::{

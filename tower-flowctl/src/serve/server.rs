@@ -16,7 +16,6 @@ use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto::Builder,
-    service::TowerToHyperService,
 };
 use tokio::sync::watch;
 use tower_service::Service;
@@ -28,9 +27,12 @@ use crate::http2::{
 #[cfg(unix)]
 use crate::http2::{SocketOf, of_tokio};
 
-use super::{Exec, HalfClosed, Http2Tuning, Pipelined, driver::Driver, executor::Executor};
+use super::{
+    Exec, HalfClosed, Http2Tuning, Pipelined, driver::Driver, executor::Executor,
+    service::CallAtOnce,
+};
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How a server with a shutdown signal ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -377,7 +379,7 @@ async fn connection<Io, S, B>(
     }
     settings.hyper().apply(&mut builder);
     let connection = builder
-        .serve_connection_with_upgrades(TokioIo::new(io), TowerToHyperService::new(service))
+        .serve_connection_with_upgrades(TokioIo::new(io), CallAtOnce(service))
         .into_owned();
     let mut driver = Driver::new(connection, executor);
     let mut asked = pin!(async {
