@@ -5,9 +5,9 @@
 //!                     TLS port ──► zero-copy stream ─► admission ─► TLS ─► hyper
 //!                     admin ─────► zero-copy stream ─► admission, a class of its own ─► hyper, on the main thread
 //!                      ┌────────────────────────────────────────────────────┘ Request
-//!  request_plane      context ─► observe (id, figures, access log, span) ─► priority ─► security headers ─► problems ─► panics ─► host
+//!  request_plane      context ─► observe (id, figures, access log, span) ─► priority ─► guard (host, panics, errors, headers)
 //!                      ┌──────────────────────────────────────────────────────────────────────────────────────┘
-//!  router              trie router ─┬─ pages                timeout ─► breaker ─► adaptive limit
+//!  router              trie router ─┬─ pages                deadline ─► breaker ─► adaptive limit
 //!                                   ├─ /api/v1              the same ─► pooled bodies ─► handlers ─► pooled JSON
 //!                                   ├─ /uploads             pooled buffers ─► disk
 //!                                   ├─ /site                zero-copy files
@@ -25,23 +25,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fmt, io, net};
 
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::serve::Listener;
-use http::StatusCode;
-use tower::util::{MapRequestLayer, option_layer};
 use tower::{Service, ServiceBuilder};
 use tower_flowctl::admission::{Admission, Class, ConfigError, ProxyProtocol};
 use tower_flowctl::breaker::{BaselineError, Baselines, Breaker, Shed, Trigger};
 use tower_flowctl::descriptors::DescriptorGuard;
-use tower_flowctl::http2::{PriorityLayer, PriorityOverride};
+use tower_flowctl::http2::{PriorityBody, PriorityLayer, PriorityOverride};
 use tower_flowctl::limit::{AdaptiveLimitLayer, Limiter};
 use tower_hotswap::tls::{HotTls, HotTlsListener};
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::timeout::TimeoutLayer;
-use tower_http::validate_request::ValidateRequestHeaderLayer;
-use tower_pool::context::ContextLayer;
 use tower_pool::{BodyPool, PooledBodyLayer};
 use tower_trie_router::routing::{any, get};
 use tower_trie_router::{BuildError, TrieRouter, TrieService};
@@ -50,11 +45,13 @@ use tower_zerocopy_fs::{ServeFiles, Windows};
 use crate::accept::{FileSendingSocket, OverSocket};
 use crate::app::App;
 use crate::config::Config;
-use crate::facts::{Facts, note_route};
+use crate::deadline::DeadlineLayer;
+use crate::facts::NoteRouteLayer;
+use crate::guard::GuardLayer;
 use crate::observe::{AccessLogger, ObserveLayer};
 use crate::pages::RouteList;
 use crate::tls::TlsError;
-use crate::{api, headers, host, live, pages, problem, proxy, uploads};
+use crate::{api, headers, live, pages, problem, proxy, uploads};
 
 /// What the connections call: a service that always answers.
 pub(crate) trait RequestPlane:
@@ -85,26 +82,28 @@ pub(crate) fn request_plane(app: App) -> Result<impl RequestPlane, AssemblyError
     let tracer = app.tracer.clone();
     let router = router(app)?;
     let observe = ObserveLayer {
-        counters: traffic.counters(router.routes().map(|route| route.pattern())),
+        unmatched: traffic.unmatched(),
         traffic,
         log: AccessLogger::new(config.access_log, config.access_log_sample),
         tracer,
     };
     let rules = config.priority_rules.is_on().then(|| {
+        // The connection schedules the body already; what comes out of this layer need not be boxed again.
+        let unwrap = |body: PriorityBody<Body>| match body.into_inner() {
+            Ok(inner) => inner,
+            Err(waits) => Body::new(waits),
+        };
         ServiceBuilder::new()
-            .map_response(IntoResponse::into_response)
+            .map_response(move |response: http::Response<_>| response.map(unwrap))
             .layer(priority_rules())
             .into_inner()
     });
     let layers = ServiceBuilder::new()
-        .layer(ContextLayer::<Facts>::new())
         .layer(observe)
         .option_layer(rules)
-        .map_response(headers::security(config.security_headers))
-        .map_response(problem::describe)
-        .map_response(IntoResponse::into_response)
-        .layer(CatchPanicLayer::custom(problem::from_panic))
-        .layer(ValidateRequestHeaderLayer::custom(host::one));
+        .layer(GuardLayer {
+            security_headers: config.security_headers,
+        });
     Ok(layers.service(router))
 }
 
@@ -131,8 +130,6 @@ fn router(app: App) -> Result<TrieService, AssemblyError> {
     let site = app
         .folder
         .service(folder, config.zero_copy, || files(&app, folder))?;
-    let timeout =
-        TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, config.request_timeout);
     let limit = config.adaptive_limit.is_on();
     let limit = limit.then(|| AdaptiveLimitLayer::new(app.limiter.clone()));
     let breaker = config.breaker.is_on().then(|| {
@@ -141,12 +138,18 @@ fn router(app: App) -> Result<TrieService, AssemblyError> {
             .layer_by_matched_path()
             .shed(Shed::FromUrgency(3))
     });
-    let router = TrieRouter::new()
+    let noted = NoteRouteLayer(app.traffic.clone());
+    // One stack for a route: each further layer of a router is a box and a copy of the request.
+    let limited = ServiceBuilder::new()
+        .layer(noted.clone())
+        .layer(DeadlineLayer(config.request_timeout))
+        .option_layer(breaker)
+        .option_layer(limit);
+    let answers_soon = TrieRouter::new()
         .nest("/api/v1", bounded(api::routes(), &app))
         .merge(pages::routes())
-        .layer(option_layer(limit))
-        .route_layer(option_layer(breaker))
-        .layer(timeout)
+        .route_layer(limited);
+    let takes_its_time = TrieRouter::new()
         .merge(uploads::routes())
         .nest_service(
             "/site",
@@ -157,7 +160,9 @@ fn router(app: App) -> Result<TrieService, AssemblyError> {
         .route("/proxy/{*path}", any(proxy::forward))
         .route("/events", get(live::events))
         .route("/echo", any(live::echo))
-        .route_layer(MapRequestLayer::new(note_route))
+        .route_layer(noted);
+    let router = answers_soon
+        .merge(takes_its_time)
         .with_state(app)
         .try_build()?;
     list.get_or_init(|| RouteList::of(&router));

@@ -2,26 +2,87 @@
 //!
 //! A field here costs no allocation and no look-up by type, which an `http::Extensions` entry does.
 
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+
+use http::Request;
+use tower::{Layer, Service};
 use tower_pool::context::{self, Reset};
 use tower_trie_router::RouteMatch;
+
+use crate::observe::{RouteTraffic, Traffic};
+use crate::serve::Peer;
 
 /// Facts about the request being answered.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
-    /// What the router matched; `None` until then, and where no route did.
-    pub(crate) route: Option<RouteMatch>,
+    /// Who asks; `None` for what does not come from a connection.
+    pub(crate) peer: Option<Peer>,
+    /// The figures of the route that the router matched; `None` until then, and where no route did.
+    pub(crate) route: Option<Arc<RouteTraffic>>,
 }
 
 impl Reset for Facts {
     fn reset(&mut self) {
-        self.route = None;
+        *self = Facts::default();
     }
 }
 
+/// Who is at the other end of the connection of the request that this task works on.
+pub(crate) fn peer() -> Option<Peer> {
+    context::update(|facts: &mut Facts| facts.peer)
+        .ok()
+        .flatten()
+}
+
 /// Notes the matched route. A layer of every route: what is outside of the router cannot see it otherwise.
-pub(crate) fn note_route<B>(request: http::Request<B>) -> http::Request<B> {
-    let route = request.extensions().get::<RouteMatch>().cloned();
-    // Without the context layer nobody asks.
-    let _ = context::update(|facts: &mut Facts| facts.route = route);
-    request
+#[derive(Debug, Clone)]
+pub(crate) struct NoteRouteLayer(pub(crate) Arc<Traffic>);
+
+impl<S> Layer<S> for NoteRouteLayer {
+    type Service = NoteRoute<S>;
+
+    fn layer(&self, inner: S) -> NoteRoute<S> {
+        NoteRoute {
+            inner,
+            traffic: self.0.clone(),
+            found: Arc::default(),
+        }
+    }
+}
+
+/// The service of [`NoteRouteLayer`].
+#[derive(Debug, Clone)]
+pub(crate) struct NoteRoute<S> {
+    inner: S,
+    traffic: Arc<Traffic>,
+    /// What the first request found. A layer is put around each route apart, so that it is the others', too.
+    found: Arc<OnceLock<Arc<RouteTraffic>>>,
+}
+
+impl<S, B> Service<Request<B>> for NoteRoute<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> S::Future {
+        if let Some(matched) = request.extensions().get::<RouteMatch>() {
+            let pattern = matched.pattern();
+            let found = self.found.get_or_init(|| self.traffic.route(pattern));
+            let route = match found.pattern() == pattern {
+                true => found.clone(),
+                false => self.traffic.route(pattern),
+            };
+            // Without the context layer nobody asks.
+            let _ = context::update(|facts: &mut Facts| facts.route = Some(route));
+        }
+        self.inner.call(request)
+    }
 }

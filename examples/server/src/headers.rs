@@ -1,15 +1,12 @@
 //! Headers that tell browsers to do nothing that was not asked for.
 
-use axum::response::Response;
 use http::header::{
     CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use http::{HeaderName, HeaderValue};
-
-use crate::config::Switch;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Set where a handler has not set its own.
-const HEADERS: [(HeaderName, HeaderValue); 4] = [
+static HEADERS: [(HeaderName, HeaderValue); 4] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -21,20 +18,21 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
     ),
 ];
 
-/// The mapping that sets them, or one that does nothing.
-pub(crate) fn security(wanted: Switch) -> impl Fn(Response) -> Response + Clone {
-    move |mut response| {
-        if wanted.is_on() {
-            for (name, value) in &HEADERS {
-                response
-                    .headers_mut()
-                    .entry(name)
-                    .or_insert_with(|| value.clone());
-            }
+/// Sets them.
+pub(crate) fn secure(headers: &mut HeaderMap) {
+    // Few responses have one of them, and few have many headers: to look through their names is less than a look-up for each.
+    let has = |name: &HeaderName| headers.keys().any(|known| known == name);
+    let own = HEADERS.each_ref().map(|(name, _)| has(name));
+    headers.reserve(HEADERS.len() + LATER);
+    for ((name, value), own) in HEADERS.iter().zip(own) {
+        if !own {
+            headers.insert(name, value.clone());
         }
-        response
     }
 }
+
+/// How many headers come after these: the request's id.
+const LATER: usize = 1;
 
 /// Lets the pages of a site have scripts and styles of their own, as rustdoc's have.
 pub(crate) fn for_site<B>(mut response: http::Response<B>) -> http::Response<B> {
@@ -44,4 +42,19 @@ pub(crate) fn for_site<B>(mut response: http::Response<B>) -> http::Response<B> 
         .headers_mut()
         .insert(CONTENT_SECURITY_POLICY, policy);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_handler_set_stays() {
+        let mut headers = HeaderMap::new();
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
+        secure(&mut headers);
+        assert_eq!(headers.len(), HEADERS.len());
+        assert_eq!(headers[X_FRAME_OPTIONS], "SAMEORIGIN");
+        assert_eq!(headers[X_CONTENT_TYPE_OPTIONS], "nosniff");
+    }
 }

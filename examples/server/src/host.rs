@@ -1,24 +1,19 @@
 //! A request names one host, which hyper leaves to its user: with none, or with two, what is in front of this server and
 //! what is behind its proxy may each think of another (RFC 9112 §3.2).
 
-use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::HOST;
-use http::{StatusCode, Version};
+use http::{Request, StatusCode, Version};
 
 use crate::problem::Problem;
 
 /// 400 for a request of HTTP/1.1 without a host, and for any with two. HTTP/2 names it in `:authority`.
-#[expect(
-    clippy::result_large_err,
-    reason = "the layer wants the response itself"
-)]
-pub(crate) fn one(request: &mut Request) -> Result<(), Response> {
+pub(crate) fn refuse<B>(request: &Request<B>) -> Option<Response> {
     let mut named = request.headers().get_all(HOST).iter();
     let detail = match (named.next(), named.next()) {
         (_, Some(_)) => "the request names several hosts",
         (None, _) if request.version() == Version::HTTP_11 => "the request names no host",
-        _ => return Ok(()),
+        _ => return None,
     };
-    Err(Problem::new(StatusCode::BAD_REQUEST, detail).into_response())
+    Some(Problem::new(StatusCode::BAD_REQUEST, detail).into_response())
 }

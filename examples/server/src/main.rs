@@ -11,8 +11,10 @@ mod app; // what handlers share
 mod assembly; // the layers: request plane and connection plane
 mod banner; // what is printed at the start
 mod config; // flags, environment, file, defaults
+mod deadline; // 408 for what takes too long
 mod facts; // the typed context of a request
 mod folder; // the static files of all generations
+mod guard; // what holds for every request
 mod headers; // security headers
 mod host; // one host a request
 mod listen; // sockets, bound or handed over

@@ -116,13 +116,19 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Gives every error response that is not a problem yet the body of one; its other headers (`Allow`) stay.
-pub(crate) fn describe(response: Response) -> Response {
+/// Whether a response is an error that [`describe`] would give another body.
+pub(crate) fn is_undescribed(response: &Response) -> bool {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
-    if !is_error || response.headers().get(CONTENT_TYPE) == Some(&MEDIA_TYPE) {
+    is_error && response.headers().get(CONTENT_TYPE) != Some(&MEDIA_TYPE)
+}
+
+/// Gives every error response that is not a problem yet the body of one; its other headers (`Allow`) stay.
+pub(crate) fn describe(response: Response) -> Response {
+    if !is_undescribed(&response) {
         return response;
     }
+    let status = response.status();
     let detail = match status {
         StatusCode::NOT_FOUND => {
             "nothing is served at this path; GET /_routes lists what is".to_owned()

@@ -24,8 +24,8 @@ use tokio::net::TcpStream;
 use tower_pool::{Manage, ObjectPool, ObjectStats, PooledObject};
 
 use crate::app::App;
+use crate::facts;
 use crate::problem::Problem;
-use crate::serve::Peer;
 
 /// How this server calls itself in `Via`, where it recognises its own requests.
 const PSEUDONYM: &str = "tower-example";
@@ -207,7 +207,7 @@ fn prepare(request: &mut Request, authority: &HeaderValue) -> Result<(), Problem
     *request.uri_mut() = Uri::try_from(path)
         .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "what follows /proxy is not a path"))?;
     let version = request.version();
-    let peer = request.extensions().get::<Peer>().copied();
+    let peer = facts::peer();
     let headers = request.headers_mut();
     remove_hop_by_hop(headers);
     join_cookies(headers);

@@ -10,14 +10,16 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::serve::Listener;
 use http::Request;
-use tower::Service;
+use tower::{Layer, Service};
 use tower_flowctl::admission::Counted;
 use tower_flowctl::http2::{Http2Config, Http2Metrics, ReceiveBudget};
 use tower_flowctl::serve::{self, End, Http2Tuning, Pipelined};
+use tower_pool::context::{self, ContextLayer};
 
 use crate::accept::OverSocket;
 use crate::assembly::RequestPlane;
 use crate::config::{Config, HalfClosed};
+use crate::facts::Facts;
 use crate::shutdown::Shutdown;
 
 /// One of the ports.
@@ -40,7 +42,7 @@ impl Port {
     }
 }
 
-/// Who is at the other end of a request's connection; an extension of every request.
+/// Who is at the other end of a request's connection; known to all that works on a request by [`Facts`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
@@ -104,6 +106,7 @@ where
         ref connections,
         ..
     } = serving;
+    let facts = ContextLayer::<Facts>::new();
     let make = |io: &L::Io, address: &SocketAddr| {
         let named = WithPeer {
             service: service.clone(),
@@ -113,7 +116,7 @@ where
             },
             _open: Arc::new(connections.enter(port)),
         };
-        AnyBody(Counted::new(named, io.connection()))
+        AnyBody(Counted::new(facts.layer(named), io.connection()))
     };
     let server = tower_flowctl::serve_with(listener, make);
     #[cfg(unix)]
@@ -167,7 +170,11 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> S::Future {
-        self.0.call(request.map(Body::new))
+        // To box a body that has nothing to say costs more than to ask.
+        self.0.call(request.map(|body| match body.is_end_stream() {
+            true => Body::empty(),
+            false => Body::new(body),
+        }))
     }
 }
 
@@ -189,8 +196,9 @@ impl<S: Service<Request<Body>>> Service<Request<Body>> for WithPeer<S> {
         self.service.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> S::Future {
-        request.extensions_mut().insert(self.peer);
+    fn call(&mut self, request: Request<Body>) -> S::Future {
+        // Outside of the context nobody asks.
+        let _ = context::update(|facts: &mut Facts| facts.peer = Some(self.peer));
         self.service.call(request)
     }
 }

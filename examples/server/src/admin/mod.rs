@@ -26,6 +26,7 @@ use self::metrics::Format;
 pub(crate) use self::token::Token;
 use crate::app::App;
 use crate::assembly::RequestPlane;
+use crate::facts;
 use crate::pages;
 use crate::problem::{self, Problem};
 use crate::reload::{Reloaded, Reloader};
@@ -93,7 +94,7 @@ pub(crate) fn router<S: RequestPlane>(
 
 /// Tells axum's extractors, and the snapshots' routes, who asks.
 fn tell_peer(mut request: Request) -> Request {
-    if let Some(Peer { address, .. }) = request.extensions().get().copied() {
+    if let Some(Peer { address, .. }) = facts::peer() {
         request.extensions_mut().insert(ConnectInfo(address));
     }
     request

@@ -15,15 +15,16 @@ use tower_pool::context;
 use super::access_log::{AccessLogger, Line};
 use super::otlp::{Span, Tracer};
 use super::request_id::{self, REQUEST_ID};
-use super::traffic::{Counters, Traffic};
-use crate::facts::Facts;
+use super::traffic::{RouteTraffic, Traffic};
+use crate::facts::{self, Facts};
 use crate::serve::Peer;
 
 /// Counts, times and logs requests, and gives each an id.
 #[derive(Debug, Clone)]
 pub(crate) struct ObserveLayer {
     pub(crate) traffic: Arc<Traffic>,
-    pub(crate) counters: Counters,
+    /// Where requests without a route are counted.
+    pub(crate) unmatched: Arc<RouteTraffic>,
     pub(crate) log: AccessLogger,
     pub(crate) tracer: Option<Tracer>,
 }
@@ -61,7 +62,7 @@ where
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
         let id = request_id::of(request.headers());
-        let peer = request.extensions().get::<Peer>().copied();
+        let peer = facts::peer();
         let line = self.layer.log.wanted().then(|| Line::of(&request));
         let tracer = self.layer.tracer.as_ref();
         let span = tracer
@@ -122,11 +123,11 @@ where
         let route = context::update(|facts: &mut Facts| facts.route.take())
             .ok()
             .flatten();
-        let pattern = route.as_ref().map(tower_trie_router::RouteMatch::pattern);
-        let counters = seen.layer.counters.of(pattern);
+        let counters = route.as_deref().unwrap_or(&seen.layer.unmatched);
         counters.record(status, elapsed);
         if let (Some(tracer), Some(span)) = (&seen.layer.tracer, seen.span.take()) {
             counters.note(span.trace(), elapsed);
+            let pattern = route.as_ref().map(|route| route.pattern());
             tracer.end(span, pattern, status, elapsed);
         }
         if let Some(line) = seen.line.take() {
@@ -135,7 +136,9 @@ where
                 .log
                 .write(line, seen.peer, status, bytes, elapsed, &seen.id);
         }
-        response.headers_mut().insert(REQUEST_ID, seen.id.clone());
+        // To clone it would make it a shared one first.
+        let id = std::mem::replace(&mut seen.id, HeaderValue::from_static(""));
+        response.headers_mut().insert(REQUEST_ID, id);
         Poll::Ready(Ok(response))
     }
 }

@@ -13,4 +13,4 @@ pub(crate) use self::access_log::AccessLogger;
 pub(crate) use self::exemplars::Exemplar;
 pub(crate) use self::layer::ObserveLayer;
 pub(crate) use self::otlp::Tracer;
-pub(crate) use self::traffic::{BUCKETS, Counts, Traffic, octave, upper_bound};
+pub(crate) use self::traffic::{BUCKETS, Counts, RouteTraffic, Traffic, octave, upper_bound};

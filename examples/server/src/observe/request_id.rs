@@ -36,24 +36,55 @@ pub(super) fn fresh_span() -> String {
 
 static PROCESS: LazyLock<u64> =
     LazyLock::new(|| RandomState::new().hash_one(std::process::id()) | 1);
+/// As it begins every id.
+static PROCESS_DIGITS: LazyLock<[u8; 16]> = LazyLock::new(|| hex(*PROCESS));
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// A random number of this process, then one that counts, both as 16 hex digits. Together they are also
 /// a valid trace id (W3C Trace Context), since neither half is zero.
 fn fresh() -> HeaderValue {
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut digits = [0; 32];
-    for (half, value) in digits.chunks_exact_mut(16).zip([*PROCESS, number]) {
-        for (place, digit) in half.iter_mut().enumerate() {
-            *digit = b"0123456789abcdef"[(value >> (60 - 4 * place) & 15) as usize];
-        }
-    }
+    digits[..16].copy_from_slice(&*PROCESS_DIGITS);
+    digits[16..].copy_from_slice(&hex(NEXT.fetch_add(1, Ordering::Relaxed)));
     HeaderValue::from_bytes(&digits).expect("hex digits make a header value")
+}
+
+/// The 16 digits of a number.
+fn hex(number: u64) -> [u8; 16] {
+    // All eight at once: each nibble gets a byte of its own.
+    let spread = |half: u32| {
+        let mut wide = u64::from(half);
+        wide = (wide | wide << 16) & 0x0000_FFFF_0000_FFFF;
+        wide = (wide | wide << 8) & 0x00FF_00FF_00FF_00FF;
+        wide = (wide | wide << 4) & 0x0F0F_0F0F_0F0F_0F0F;
+        // Those above nine are letters: 39 lie between '9' and 'a' in ASCII.
+        let above = ((wide + 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
+        (wide + 0x3030_3030_3030_3030 + above * 39).to_be_bytes()
+    };
+    let mut digits = [0; 16];
+    digits[..8].copy_from_slice(&spread((number >> 32) as u32));
+    digits[8..].copy_from_slice(&spread(number as u32));
+    digits
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_are_the_number_in_hexadecimal() {
+        for number in [
+            0,
+            1,
+            9,
+            10,
+            0x0123_4567_89AB_CDEF,
+            u64::MAX,
+            0xF0A0_0000_0000_0B0C,
+        ] {
+            assert_eq!(hex(number), *format!("{number:016x}").as_bytes());
+        }
+    }
 
     #[test]
     fn ids_differ_and_are_trace_ids() {

@@ -3,7 +3,7 @@
 //! A histogram is a row of counters with four to an octave, from 16 µs to 16 s: one addition a request, no
 //! memory that grows between scrapes, and enough for percentiles that are right within a fifth.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -50,6 +50,7 @@ pub(crate) fn octave(bucket: usize) -> usize {
 /// The requests of one route.
 #[derive(Debug)]
 pub(crate) struct RouteTraffic {
+    pattern: String,
     durations: [AtomicU64; BUCKETS],
     micros: AtomicU64,
     /// By the first digit of the status, from 1xx on.
@@ -59,13 +60,19 @@ pub(crate) struct RouteTraffic {
 }
 
 impl RouteTraffic {
-    fn new() -> Self {
+    fn new(pattern: &str) -> Self {
         RouteTraffic {
+            pattern: pattern.to_owned(),
             durations: [const { AtomicU64::new(0) }; BUCKETS],
             micros: AtomicU64::new(0),
             statuses: [const { AtomicU64::new(0) }; 5],
             exemplars: Exemplars::default(),
         }
+    }
+
+    /// The route's pattern; [`UNMATCHED`] for requests without a route.
+    pub(crate) fn pattern(&self) -> &str {
+        &self.pattern
     }
 
     pub(super) fn record(&self, status: StatusCode, elapsed: Duration) {
@@ -157,31 +164,21 @@ pub(crate) struct Traffic {
     routes: Mutex<BTreeMap<String, Arc<RouteTraffic>>>,
 }
 
-/// The counters of a router's routes, found without a lock.
-#[derive(Debug, Clone)]
-pub(crate) struct Counters {
-    by_pattern: Arc<HashMap<String, Arc<RouteTraffic>>>,
-    unmatched: Arc<RouteTraffic>,
-}
-
 impl Traffic {
-    /// The counters for these routes; a route that was known before goes on with its own.
-    pub(crate) fn counters<'a>(&self, patterns: impl Iterator<Item = &'a str>) -> Counters {
+    /// The counters of a route. One that was known before, if only to an earlier generation, goes on with its own.
+    pub(crate) fn route(&self, pattern: &str) -> Arc<RouteTraffic> {
         let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut find = |pattern: &str| {
-            let route = routes.entry(pattern.to_owned());
-            route
-                .or_insert_with(|| Arc::new(RouteTraffic::new()))
-                .clone()
-        };
-        Counters {
-            unmatched: find(UNMATCHED),
-            by_pattern: Arc::new(
-                patterns
-                    .map(|pattern| (pattern.to_owned(), find(pattern)))
-                    .collect(),
-            ),
+        if let Some(route) = routes.get(pattern) {
+            return route.clone();
         }
+        let route = Arc::new(RouteTraffic::new(pattern));
+        routes.insert(pattern.to_owned(), route.clone());
+        route
+    }
+
+    /// The counters of requests without a route.
+    pub(crate) fn unmatched(&self) -> Arc<RouteTraffic> {
+        self.route(UNMATCHED)
     }
 
     /// The counters of every route that answered something, by pattern.
@@ -198,14 +195,6 @@ impl Traffic {
         let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         let route = routes.get(pattern);
         route.map_or_else(Vec::new, |route| route.exemplars.all())
-    }
-}
-
-impl Counters {
-    pub(super) fn of(&self, pattern: Option<&str>) -> &RouteTraffic {
-        pattern
-            .and_then(|pattern| self.by_pattern.get(pattern))
-            .unwrap_or(&self.unmatched)
     }
 }
 
@@ -231,7 +220,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_right_within_a_bucket() {
-        let route = RouteTraffic::new();
+        let route = RouteTraffic::new("/");
         for millis in 1..=100 {
             route.record(StatusCode::OK, Duration::from_millis(millis));
         }
