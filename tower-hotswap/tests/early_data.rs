@@ -410,7 +410,14 @@ async fn early_data_is_off_by_default_and_refused_then() {
 
 /// Makes a session by a stream in memory.
 async fn first_visit_in_memory(tls: &HotTls, config: &Arc<ClientConfig>) {
-    let (near, far) = duplex(64 << 10);
+    first_visit_by(duplex(64 << 10), tls, config).await;
+}
+
+async fn first_visit_by(
+    (near, far): (DuplexStream, DuplexStream),
+    tls: &HotTls,
+    config: &Arc<ClientConfig>,
+) {
     let mut client = Client::new(config, near);
     let accept = async {
         let mut stream = tls.accept(far).await.unwrap();
@@ -422,6 +429,7 @@ async fn first_visit_in_memory(tls: &HotTls, config: &Arc<ClientConfig>) {
     let visit = async {
         client.handshake().await;
         client.until(".").await;
+        while client.receive().await {}
     };
     tokio::join!(accept, visit);
 }
@@ -518,6 +526,37 @@ async fn without_a_guard_early_data_waits_for_the_end_of_the_handshake() {
         }
         assert_eq!(bytes, if taken { &b"late"[..] } else { b"earlylate" });
         assert!(early.is_none_or(|early| !early.is_pending()));
+    }
+}
+
+#[tokio::test]
+async fn a_socket_that_takes_little_at_a_time_gets_everything() {
+    for size in [97, 5000] {
+        let (tls, config) = pair(early(), "http/1.1");
+        first_visit_by(duplex(size), &tls, &config).await;
+        let (near, far) = duplex(size);
+        let serve = async {
+            let mut stream = tls.accept(far).await.unwrap();
+            let early = stream.early_data().expect("early data");
+            let mut asked = [0; 1000];
+            stream.read_exact(&mut asked).await.unwrap();
+            assert!(early.is_pending());
+            stream.write_all(&[b'x'; 100_000]).await.unwrap();
+            stream.write_all(b"end").await.unwrap();
+            stream.flush().await.unwrap();
+            let mut late = [0; 4];
+            stream.read_exact(&mut late).await.unwrap();
+            assert_eq!(&late, b"late");
+            assert!(!early.is_pending());
+            stream.shutdown().await.unwrap();
+        };
+        let ask = async {
+            let mut client = Client::begin(&config, near, &[b'?'; 1000]).await;
+            assert_eq!(client.until("end").await.len(), 100_003, "size {size}");
+            client.say(b"late").await;
+            while client.receive().await {}
+        };
+        tokio::join!(serve, ask);
     }
 }
 
