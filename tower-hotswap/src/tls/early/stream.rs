@@ -162,18 +162,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> EarlyStream<IO> {
         Poll::Ready(Ok(()))
     }
 
-    /// Encrypts by `write` and sends what of it can be sent.
+    /// Encrypts by `write`, once all before is sent, and sends what of it can be sent. Were it encrypted as rustls's buffer gets
+    /// room, a slow client would get records of a few bytes.
     fn poll_encrypt(
         &mut self,
         cx: &mut Context<'_>,
-        write: impl Fn(&mut ServerConnection) -> io::Result<usize>,
+        write: impl FnOnce(&mut ServerConnection) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        let mut written = write(&mut self.connection)?;
-        if written == 0 {
-            // As much is encrypted as may wait for the client.
-            ready!(self.poll_write_tls(cx))?;
-            written = write(&mut self.connection)?;
-        }
+        ready!(self.poll_write_tls(cx))?;
+        let written = write(&mut self.connection)?;
         let _: Poll<()> = self.poll_write_tls(cx)?;
         Poll::Ready(Ok(written))
     }
