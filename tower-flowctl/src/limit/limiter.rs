@@ -94,7 +94,8 @@ struct State {
 
 /// Latencies since the limit was last adjusted.
 struct Window {
-    begun: Instant,
+    /// When it has lasted long enough. To compare moments is cheaper than to tell how far they are apart.
+    ends: Instant,
     count: u32,
     sum: Duration,
     most_in_flight: u32,
@@ -107,7 +108,7 @@ const WINDOW_REQUESTS: u32 = 10;
 impl Window {
     fn new(begun: Instant) -> Self {
         Self {
-            begun,
+            ends: begun + WINDOW,
             count: 0,
             sum: Duration::ZERO,
             most_in_flight: 0,
@@ -317,7 +318,7 @@ impl State {
         let window = &mut self.window;
         window.count += 1;
         window.sum += latency;
-        if window.count >= WINDOW_REQUESTS && now - window.begun >= WINDOW {
+        if window.count >= WINDOW_REQUESTS && now >= window.ends {
             self.limit
                 .window_ended(window.sum / window.count, window.most_in_flight);
             self.window = Window::new(now);
