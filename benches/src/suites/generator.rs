@@ -1,6 +1,6 @@
 //! The load generator itself: beside wrk over HTTP/1.1 and h2load over HTTP/2, and what a stalling server does to each.
 //!
-//! Rates must agree within 5 %, or the suite fails: the same server, the same connections, requests under way and
+//! Rates must agree within 5 %, or the suite fails (a trial only says so): the same server, the same connections, requests under way and
 //! span, in interleaved rounds, server and load on a core each. Then the server stands still for 200 ms in every
 //! second: a closed loop, as wrk has it, meets each stall with one request a connection; a plan of requests made
 //! beforehand meets it with all that were due, and only its percentiles tell what users would have waited.
@@ -74,20 +74,20 @@ fn run(options: &Options) -> Result<(), String> {
         ));
         let ratio = all[0].ratio(&all[1], "requests/s");
         report.figure(format!("rate, of {other}'s"), ratio, "x", Better::Higher);
-        // A trial has few rounds, perhaps on a machine in use: it only fails where none of them agree.
-        let apart = if options.quick {
-            ratio.low > 1.0 + AGREEMENT || ratio.high < 1.0 - AGREEMENT
-        } else {
-            (ratio.middle - 1.0).abs() > AGREEMENT
-        };
-        if apart {
-            faults.push(format!(
+        if (ratio.middle - 1.0).abs() > AGREEMENT {
+            let fault = format!(
                 "{:.3} times {other}'s rate ({:.3} to {:.3}): they should agree within {:.0} %",
                 ratio.middle,
                 ratio.low,
                 ratio.high,
                 AGREEMENT * 100.0
-            ));
+            );
+            // A trial has few rounds, perhaps on a machine in use, which slows one of them more than the other.
+            if options.quick {
+                println!("ATTENTION: {fault}");
+            } else {
+                faults.push(fault);
+            }
         }
     }
     drop(server);
