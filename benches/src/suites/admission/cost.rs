@@ -1,5 +1,5 @@
-//! The cost when nothing is wrong: the same request through `axum::serve`, plain and admitted, over a pipe in memory, so that
-//! nothing but user space is counted.
+//! The cost when nothing is wrong: the same request through `axum::serve`, plain and admitted, and admitted through
+//! tower-flowctl's `serve`, over a pipe in memory, so that nothing but user space is counted.
 
 use std::{
     future::Future,
@@ -7,13 +7,14 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
 };
 
-use axum::{Router, routing::get, serve::Listener};
+use axum::{Router, body::Body, extract::Request, routing::get, serve::Listener};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     runtime::{Builder, Runtime},
     sync::mpsc::{Receiver, channel},
 };
-use tower_flowctl::admission::{Accept, Admission, CountRequests};
+use tower::ServiceBuilder;
+use tower_flowctl::admission::{Accept, Admission, AdmittedStream, CountRequests, Counted};
 
 use crate::hot::{HotPath, Pass};
 
@@ -33,7 +34,25 @@ pub(super) fn hot_paths() -> Result<Vec<HotPath>, String> {
             axum::serve(listener, CountRequests::new(app)).await
         })
     });
-    Ok(vec![plain, admitted])
+    let served = HotPath::new("a request, admitted and served", REQUESTS, || {
+        pass(|pipes, app| async {
+            let admission = Admission::builder()
+                .build()
+                .expect("the defaults are valid");
+            let make = move |io: &AdmittedStream<DuplexStream>, _: &SocketAddr| {
+                ServiceBuilder::new()
+                    .map_request(|request: Request<_>| request.map(Body::new))
+                    .service(Counted::new(app.clone(), io.connection()))
+            };
+            tower_flowctl::serve_with(admission.listener(Pipes(pipes)), make)
+                // Admission has a deadline for heads itself.
+                .header_timeout(None)
+                .run()
+                .await;
+            Ok(())
+        })
+    });
+    Ok(vec![plain, admitted, served])
 }
 
 /// Listens for pipes.
