@@ -1,7 +1,9 @@
 //! A tower service as hyper's.
 //!
-//! As hyper-util's `TowerToHyperService`, but a service that is ready, as nearly all are at once, is called at once: then the
-//! request is not put into the future, to be taken out of it by the first poll.
+//! As hyper-util's `TowerToHyperService`, but over HTTP/1 a service that is ready, as nearly all are at once, is called at once:
+//! then the request is not put into the future, to be taken out of it by the first poll. HTTP/2 requests are called by the
+//! first poll always, since that happens where [`Exec`](super::Exec) has it happen: a call that panics ends its own stream,
+//! and one that computes keeps its own task busy, where it has one.
 
 use std::{
     future::Future,
@@ -9,6 +11,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use http::{Request, Version};
 use hyper_util::service::{TowerToHyperService, TowerToHyperServiceFuture};
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -18,17 +21,20 @@ use super::server::BoxError;
 /// See the module.
 pub(super) struct CallAtOnce<S>(pub(super) S);
 
-impl<S, Q> hyper::service::Service<Q> for CallAtOnce<S>
+impl<S, B> hyper::service::Service<Request<B>> for CallAtOnce<S>
 where
-    S: Service<Q, Error: Into<BoxError>> + Clone,
+    S: Service<Request<B>, Error: Into<BoxError>> + Clone,
 {
     type Response = S::Response;
     type Error = BoxError;
-    type Future = CallFuture<S, Q>;
+    type Future = CallFuture<S, Request<B>>;
 
     #[inline]
-    fn call(&self, request: Q) -> Self::Future {
+    fn call(&self, request: Request<B>) -> Self::Future {
         let mut service = self.0.clone();
+        if request.version() == Version::HTTP_2 {
+            return CallFuture::later(service, request);
+        }
         // Asked without a waker; one that is not ready is asked again by the future.
         match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => CallFuture::Called {
@@ -37,11 +43,7 @@ where
             Poll::Ready(Err(error)) => CallFuture::Failed {
                 error: Some(error.into()),
             },
-            Poll::Pending => {
-                let later = TowerToHyperService::new(service);
-                let future = Box::pin(hyper::service::Service::call(&later, request));
-                CallFuture::Later { future }
-            }
+            Poll::Pending => CallFuture::later(service, request),
         }
     }
 }
@@ -50,9 +52,20 @@ pin_project! {
     #[project = CallProjection]
     pub(super) enum CallFuture<S: Service<Q>, Q> {
         Called { #[pin] future: S::Future },
-        // Boxed, so that the others need no room for a request.
-        Later { future: Pin<Box<TowerToHyperServiceFuture<S, Q>>> },
+        Later { #[pin] future: TowerToHyperServiceFuture<S, Q> },
         Failed { error: Option<BoxError> },
+    }
+}
+
+impl<S, Q> CallFuture<S, Q>
+where
+    S: Service<Q> + Clone,
+{
+    fn later(service: S, request: Q) -> Self {
+        let service = TowerToHyperService::new(service);
+        Self::Later {
+            future: hyper::service::Service::call(&service, request),
+        }
     }
 }
 
@@ -66,7 +79,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
             CallProjection::Called { future } => future.poll(cx).map_err(Into::into),
-            CallProjection::Later { future } => future.as_mut().poll(cx).map_err(Into::into),
+            CallProjection::Later { future } => future.poll(cx).map_err(Into::into),
             CallProjection::Failed { error } => {
                 Poll::Ready(Err(error.take().expect("polled after it ended")))
             }
@@ -86,18 +99,19 @@ mod tests {
         },
     };
 
+    use http::Response;
     use hyper::service::Service as _;
 
     use super::*;
 
-    /// Gives back what it is called with, once it is told to be ready.
+    /// Gives back the number it is called with, once it is told to be ready.
     #[derive(Clone, Default)]
     struct Echo(Arc<AtomicBool>);
 
-    impl Service<u32> for Echo {
-        type Response = u32;
+    impl Service<Request<u32>> for Echo {
+        type Response = Response<u32>;
         type Error = Infallible;
-        type Future = Ready<Result<u32, Infallible>>;
+        type Future = Ready<Result<Response<u32>, Infallible>>;
 
         fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
             match self.0.load(Relaxed) {
@@ -106,9 +120,16 @@ mod tests {
             }
         }
 
-        fn call(&mut self, number: u32) -> Self::Future {
+        fn call(&mut self, request: Request<u32>) -> Self::Future {
             assert!(self.0.load(Relaxed), "called before it was ready");
-            ready(Ok(number))
+            ready(Ok(Response::new(request.into_body())))
+        }
+    }
+
+    fn number(polled: Poll<Result<Response<u32>, BoxError>>) -> Option<u32> {
+        match polled {
+            Poll::Ready(response) => Some(response.unwrap().into_body()),
+            Poll::Pending => None,
         }
     }
 
@@ -117,12 +138,23 @@ mod tests {
         let echo = Echo::default();
         let service = CallAtOnce(echo.clone());
         let mut cx = Context::from_waker(Waker::noop());
-        let mut early = pin!(service.call(1));
-        assert!(early.as_mut().poll(&mut cx).is_pending());
+        let mut early = pin!(service.call(Request::new(1)));
+        assert_eq!(number(early.as_mut().poll(&mut cx)), None);
         echo.0.store(true, Relaxed);
-        assert!(matches!(early.poll(&mut cx), Poll::Ready(Ok(1))));
-        let at_once = service.call(2);
+        assert_eq!(number(early.poll(&mut cx)), Some(1));
+        let at_once = service.call(Request::new(2));
         assert!(matches!(at_once, CallFuture::Called { .. }));
-        assert!(matches!(pin!(at_once).poll(&mut cx), Poll::Ready(Ok(2))));
+        assert_eq!(number(pin!(at_once).poll(&mut cx)), Some(2));
+    }
+
+    #[test]
+    fn http2_is_called_by_the_first_poll() {
+        let service = CallAtOnce(Echo(Arc::new(AtomicBool::new(true))));
+        let mut request = Request::new(3);
+        *request.version_mut() = Version::HTTP_2;
+        let later = service.call(request);
+        assert!(matches!(later, CallFuture::Later { .. }));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert_eq!(number(pin!(later).poll(&mut cx)), Some(3));
     }
 }
