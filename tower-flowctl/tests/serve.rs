@@ -178,7 +178,9 @@ async fn a_drain_waits_for_upgraded_connections_and_counts_them() {
         stop.send(()).unwrap();
         if expected == End::Drained {
             // The listener is closed when the drain begins.
-            while TcpStream::connect(address).await.is_ok() {}
+            let closed = async { while TcpStream::connect(address).await.is_ok() {} };
+            let patience = Duration::from_secs(60);
+            tokio::time::timeout(patience, closed).await.unwrap();
             let echoed = async {
                 client.write_all(b"still here").await.unwrap();
                 let mut echo = [0; 10];

@@ -14,7 +14,8 @@ use super::{Breaker, Degrade, Refuse, Shed, route::Route};
 /// The service of [`BreakerLayer`](super::BreakerLayer).
 ///
 /// The time until the inner future is ready is the request's latency: until the response's head, without the time that its body
-/// takes. If the future is dropped before, the time until then counts if it is longer than the baseline. The service is ready when the inner service and the one that answers in its place are.
+/// takes. If the future is dropped before, the time until then counts if it is longer than the baseline. The service is ready
+/// when the inner service and the one that answers in its place are.
 #[derive(Clone, Debug)]
 pub struct BreakerService<S, D = Refuse> {
     pub(super) inner: S,

@@ -2,8 +2,8 @@
 //!
 //! The connection and each handler have wakers of their own, so that a poll runs only what was woken. What is woken
 //! while the future is polled (a handler's response wakes the connection, the connection a body that waits its turn) is run
-//! in the same poll, without a way through the runtime's queues, until what was written makes room for large bodies: then the
-//! runtime's other tasks are next. Slots and their wakers are used again for later handlers; a handler that is done at its
+//! in the same poll, without a way through the runtime's queues, until the connection itself wakes handlers, by room for large
+//! bodies or by what it read for them: then the runtime's other tasks are next. Slots and their wakers are used again for later handlers; a handler that is done at its
 //! first poll costs one allocation, its future's.
 //!
 //! # Lost wake-ups
@@ -226,11 +226,11 @@ impl<C: GracefulConnection> Future for Driver<C> {
                 }
             }
             this.run_connection();
-            // What the connection wrote makes room for bodies that waited. They are large; other connections have their turn
-            // before them, so that each client is kept busy by more than what is written just now.
-            let has_room = this.has_woken_handlers();
+            // Mostly bodies for which writing made room, or handlers whose requests' bodies came. Both are large; other
+            // connections have their turn before them, so that each client is kept busy by more than what was written just now.
+            let woke_handlers = this.has_woken_handlers();
             // What the runtime stopped, having had its share, wakes itself at once.
-            if has_room || !this.has_more() || !tokio::task::coop::has_budget_remaining() {
+            if woke_handlers || !this.has_more() || !tokio::task::coop::has_budget_remaining() {
                 break;
             }
         }

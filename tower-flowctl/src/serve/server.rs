@@ -39,7 +39,7 @@ pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub enum End {
     /// Every request in flight was answered, and every upgraded connection has ended.
     Drained,
-    /// The drain timeout cut off this many connections.
+    /// This many connections were open still at the drain timeout. All but the upgraded ones were dropped.
     Cut(usize),
 }
 

@@ -16,8 +16,8 @@
 //!
 //! # What is on its way
 //! Granted bytes are in flight until the socket took them. While the smallest piece would exceed
-//! [`limit`](Scheduler::set_pace) bytes, nothing is granted, so that a late urgent response has little before it. A stream whose windows are exhausted is never granted
-//! anything, so that it cannot hold that room.
+//! [`limit`](Scheduler::set_pace) bytes, nothing is granted, so that a late urgent response has little before it. A stream
+//! whose windows are exhausted is never granted anything, so that it cannot hold that room.
 //!
 //! Costs: O(log n) for a request or a change, O(1) for looking who is next (O(depth) in the tree); no allocation once
 //! the streams' number was reached before.
