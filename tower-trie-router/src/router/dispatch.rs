@@ -205,7 +205,12 @@ impl<B, R: Default> Frozen<B, R> {
     }
 
     #[inline]
-    fn call_leaf(&self, leaf: &Leaf<B, R>, request: Request<B>, found: Found) -> RouteFuture<R> {
+    fn call_leaf(
+        &self,
+        leaf: &Leaf<B, R>,
+        mut request: Request<B>,
+        found: Found,
+    ) -> RouteFuture<R> {
         let code = leaf.code(request.method());
         if code < OPTIONS_REPLY {
             let slot = leaf.slot(code);
@@ -219,7 +224,6 @@ impl<B, R: Default> Frozen<B, R> {
         let allow = Finish::Allow(leaf.allow.clone());
         match own {
             Some(route) => {
-                let mut request = request;
                 self.annotate(Sees::ALL, &mut request, found, Some(leaf));
                 RouteFuture::new(route.endpoint.call(request), allow, self.explain)
             }

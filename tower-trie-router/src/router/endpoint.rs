@@ -96,8 +96,8 @@ impl<B, R> fmt::Debug for Route<B, R> {
     }
 }
 
-/// Always ready: a service behind the route is cloned for each request, and the clone is driven
-/// to readiness inside the future.
+/// Always ready: a service behind the route is cloned for each request. A clone that is ready is called
+/// at once; one that is not is driven to readiness inside the future.
 impl<B, R: Body + Default> Service<Request<B>> for Route<B, R> {
     type Response = Response<R>;
     type Error = Infallible;

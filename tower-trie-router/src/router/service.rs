@@ -20,8 +20,10 @@ use super::{
 
 /// A built router: a [`Service`] whose clone is one reference count.
 ///
-/// Always ready: the services behind its routes are cloned for each request, and the clone is
-/// driven to readiness inside the future. Put limits in front of the router, or in a layer of a
+/// Always ready: the services behind its routes are cloned for each request. A clone that is ready is
+/// called within [`call`](Service::call); one that is not is driven to readiness inside the future. So what a
+/// layer in front does to the future alone (instrumenting it, a task-local's scope) is around the futures of the
+/// services behind, and not always around their calls. Put limits in front of the router, or in a layer of a
 /// route, not in the hope of the router's back-pressure.
 pub struct RouterService<B, R> {
     pub(crate) frozen: Arc<Frozen<B, R>>,
