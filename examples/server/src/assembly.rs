@@ -1,11 +1,11 @@
 //! How the server is put together, in two planes.
 //!
 //! ```text
-//!  connection_plane   TCP port ──► zero-copy stream ─► admission ────────► hyper (HTTP/1.1, HTTP/2)
-//!                     TLS port ──► zero-copy stream ─► admission ─► TLS ─► hyper
-//!                     admin ─────► zero-copy stream ─► admission, a class of its own ─► hyper, on the main thread
+//!  connection_plane   TCP port ──► zero-copy stream ─► admission ────────► hyper (HTTP/1.1, HTTP/2) ─► context
+//!                     TLS port ──► zero-copy stream ─► admission ─► TLS ─► hyper ─► context
+//!                     admin ─────► zero-copy stream ─► admission, a class of its own ─► hyper ─► context, on the main thread
 //!                      ┌────────────────────────────────────────────────────┘ Request
-//!  request_plane      context ─► observe (id, figures, access log, span) ─► priority ─► guard (host, panics, errors, headers)
+//!  request_plane      observe (id, figures, access log, span) ─► priority ─► guard (host, panics, errors, headers)
 //!                      ┌──────────────────────────────────────────────────────────────────────────────────────┘
 //!  router              trie router ─┬─ pages                deadline ─► breaker ─► adaptive limit
 //!                                   ├─ /api/v1              the same ─► pooled bodies ─► handlers ─► pooled JSON
@@ -15,7 +15,8 @@
 //!                                   └─ /events, /echo       server-sent events, WebSocket
 //! ```
 //!
-//! What wraps connections goes into [`connection_plane`], what wraps requests into [`request_plane`], and
+//! What wraps connections goes into [`connection_plane`], what wraps requests into [`request_plane`], which needs the context
+//! that [`serve`](crate::serve::serve) puts around it and fills in with the client's address; and
 //! nothing else in this program knows how many layers there are.
 
 use std::convert::Infallible;

@@ -1,7 +1,8 @@
 //! 408 for a request that is not answered in time.
 //!
 //! As tower-http's `TimeoutLayer`, but the timer is set when an answer does not come at once. Most come at once, and a timer in
-//! tokio's wheel is a lock and, when it is the next to ring, a system call that wakes whoever sleeps until then.
+//! tokio's wheel is a lock and, when it is the next to ring, a system call that wakes whoever sleeps until then. So the time counts
+//! from where the request first waits for something; what it computes before, no timer could interrupt.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

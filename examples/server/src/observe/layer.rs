@@ -68,11 +68,13 @@ where
         let span = tracer
             .map(|_| Tracer::begin(request.headers(), request.method(), request.uri().path()));
         self.layer.traffic.in_flight.fetch_add(1, Ordering::Relaxed);
+        // What the call itself takes counts.
+        let started = Instant::now();
         ObserveFuture {
             inner: self.inner.call(request),
             seen: Seen {
                 layer: self.layer.clone(),
-                started: Instant::now(),
+                started,
                 id,
                 peer,
                 line,
