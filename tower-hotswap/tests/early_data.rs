@@ -31,6 +31,7 @@ use tokio::{
 };
 use tokio_rustls::rustls::{
     ClientConfig, ClientConnection, HandshakeKind, RootCertStore,
+    client::Resumption,
     crypto::ring,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
@@ -77,6 +78,13 @@ fn pair(builder: HotTlsBuilder, protocol: &str) -> (HotTls, Arc<ClientConfig>) {
 
 fn early() -> HotTlsBuilder {
     HotTls::builder().early_data(LIMIT)
+}
+
+/// A client that makes full handshakes.
+fn without_sessions(config: &ClientConfig) -> Arc<ClientConfig> {
+    let mut config = config.clone();
+    config.resumption = Resumption::disabled();
+    Arc::new(config)
 }
 
 /// A connection that sends only when it is told to.
@@ -421,7 +429,7 @@ async fn first_visit_by(
     let mut client = Client::new(config, near);
     let accept = async {
         let mut stream = tls.accept(far).await.unwrap();
-        assert!(stream.early_data().is_none());
+        assert!(stream.take_early_data().is_none());
         assert!(!HandshakeInfo::of(&stream).is_early);
         stream.write_all(b".").await.unwrap();
         stream.shutdown().await.unwrap();
@@ -461,7 +469,7 @@ async fn a_replayed_first_flight_is_not_accepted() {
         match tls.accept(far).await {
             Ok(mut stream) => {
                 accepted += 1;
-                let early = stream.early_data().expect("early data");
+                let early = stream.take_early_data().expect("early data");
                 let mut bytes = [0; 4];
                 stream.read_exact(&mut bytes).await.unwrap();
                 assert_eq!(&bytes, b"once");
@@ -510,7 +518,7 @@ async fn without_a_guard_early_data_waits_for_the_end_of_the_handshake() {
         let mut stream = tls.accept(far).await.unwrap();
         assert!(HandshakeInfo::of(&stream).is_early);
         assert_eq!(reads_at_once(&mut stream).await, None, "nobody asks");
-        let early = taken.then(|| stream.early_data().unwrap());
+        let early = taken.then(|| stream.take_early_data().unwrap());
         let wanted = taken.then(|| b"early".to_vec());
         assert_eq!(reads_at_once(&mut stream).await, wanted);
         let mut client = Client {
@@ -537,7 +545,7 @@ async fn a_socket_that_takes_little_at_a_time_gets_everything() {
         let (near, far) = duplex(size);
         let serve = async {
             let mut stream = tls.accept(far).await.unwrap();
-            let early = stream.early_data().expect("early data");
+            let early = stream.take_early_data().expect("early data");
             let mut asked = [0; 1000];
             stream.read_exact(&mut asked).await.unwrap();
             assert!(early.is_pending());
@@ -557,6 +565,48 @@ async fn a_socket_that_takes_little_at_a_time_gets_everything() {
             while client.receive().await {}
         };
         tokio::join!(serve, ask);
+    }
+}
+
+#[tokio::test]
+async fn halves_in_two_tasks_both_go_on() {
+    for comes_back in [false, true] {
+        let (tls, config) = pair(early(), "http/1.1");
+        first_visit_in_memory(&tls, &config).await;
+        // Takes less than the server's first flight.
+        let (near, far) = duplex(1000);
+        let serve = async {
+            let stream = tls.accept(far).await.unwrap();
+            assert_eq!(stream.take_early_data().is_some(), comes_back);
+            let (mut reader, mut writer) = tokio::io::split(stream);
+            let read = tokio::spawn(async move {
+                let mut all = Vec::new();
+                reader.read_to_end(&mut all).await.map(|_| all)
+            });
+            let write = tokio::spawn(async move {
+                writer.write_all(&[b'x'; 100_000]).await.unwrap();
+                writer.write_all(b"end").await.unwrap();
+                writer.shutdown().await.unwrap();
+            });
+            write.await.unwrap();
+            let read = read.await.unwrap().unwrap();
+            assert!(read.ends_with(b"late"), "{read:?}");
+        };
+        let ask = async {
+            let mut client = match comes_back {
+                true => Client::begin(&config, near, b"early").await,
+                false => Client::new(&without_sessions(&config), near),
+            };
+            client.handshake().await;
+            assert_eq!(client.until("end").await.len(), 100_003);
+            client.say(b"late").await;
+            client.connection.send_close_notify();
+            client.send().await;
+            while client.receive().await {}
+        };
+        let both = async { tokio::join!(serve, ask) };
+        let both = tokio::time::timeout(Duration::from_secs(60), both).await;
+        both.expect("one half sleeps for ever");
     }
 }
 
@@ -594,6 +644,21 @@ async fn who_never_ends_the_handshake_is_closed_by_its_time_limit() {
     assert_eq!(start.elapsed(), Duration::ZERO);
     while client.receive().await {}
     assert_eq!(start.elapsed().as_secs(), 10, "the listener's default");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_listener_the_rest_of_a_handshake_has_ten_seconds() {
+    let (tls, config) = pair(early(), "http/1.1");
+    first_visit_in_memory(&tls, &config).await;
+    let (connection, flight) = first_flight(&config, b"early");
+    let (mut near, far) = duplex(64 << 10);
+    near.write_all(&flight).await.unwrap();
+    let mut stream = tls.accept(far).await.unwrap();
+    let start = Instant::now();
+    let error = stream.shutdown().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert_eq!(start.elapsed().as_secs(), 10);
+    drop(connection);
 }
 
 #[tokio::test]

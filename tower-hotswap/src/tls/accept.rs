@@ -15,13 +15,13 @@ use super::{HotTls, HotTlsStream, early::EarlyStream};
 
 impl HotTls {
     /// Makes the handshake with the client of a stream. If early data is accepted, this ends before the handshake does, which
-    /// goes on when the stream is read.
+    /// goes on when the stream is read and fails if it takes ten seconds more.
     ///
     /// # Errors
     /// Those of the stream, and of rustls as [`io::ErrorKind::InvalidData`].
     ///
     /// # Cancellation
-    /// Dropping the future closes the stream. There is no time limit in here.
+    /// Dropping the future closes the stream. Until it ends there is no time limit.
     pub async fn accept<IO>(&self, stream: IO) -> io::Result<HotTlsStream<IO>>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
@@ -29,7 +29,7 @@ impl HotTls {
         self.accept_until(stream, None).await
     }
 
-    /// The same, where what goes on later has to end by the deadline.
+    /// The same, where what goes on later has to end by the deadline in place of those ten seconds.
     pub(super) async fn accept_until<IO>(
         &self,
         stream: IO,

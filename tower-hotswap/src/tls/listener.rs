@@ -67,7 +67,7 @@ impl<L: Listener> HotTlsListener<L> {
         self
     }
 
-    /// How many handshakes may be under way; at least 1.
+    /// How many handshakes may be under way; at least 1. One that goes on while early data is served does not count.
     #[must_use]
     pub fn handshake_limit(mut self, handshakes: usize) -> Self {
         self.limit = handshakes.max(1);

@@ -48,7 +48,7 @@ impl<IO> HotTlsStream<IO> {
     ///
     /// None if no early data was accepted on this connection.
     #[must_use]
-    pub fn early_data(&self) -> Option<EarlyData> {
+    pub fn take_early_data(&self) -> Option<EarlyData> {
         match &self.0 {
             Kind::Established(_) => None,
             Kind::Early(stream) => stream.take_early_data(),

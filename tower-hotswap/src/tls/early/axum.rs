@@ -54,7 +54,7 @@ where
 
     fn call(&mut self, stream: IncomingStream<'a, L>) -> Self::Future {
         EarlyDataMakeFuture {
-            layer: EarlyDataLayer::of_connection(stream.io().early_data()),
+            layer: EarlyDataLayer::of_connection(stream.io().take_early_data()),
             inner: self.0.call(stream),
         }
     }

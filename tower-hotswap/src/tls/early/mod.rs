@@ -31,7 +31,7 @@ pub(super) use self::stream::EarlyStream;
 
 /// What a connection that began with early data knows of its handshake. A clone is the same.
 ///
-/// Whoever takes it from [`HotTlsStream::early_data`](super::HotTlsStream::early_data) gets early data from the stream at once,
+/// Whoever takes it from [`HotTlsStream::take_early_data`](super::HotTlsStream::take_early_data) gets early data from the stream at once,
 /// and is the one who has to keep what is not safe from being done twice: [`EarlyDataLayer::of_connection`] does.
 #[derive(Debug, Clone)]
 pub struct EarlyData(Arc<Phase>);

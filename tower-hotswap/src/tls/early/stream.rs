@@ -4,13 +4,14 @@ use std::{
     fmt, io,
     io::{IoSlice, Read, Write},
     pin::Pin,
-    sync::{Arc, atomic::Ordering},
-    task::{Context, Poll, ready},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    task::{Context, Poll, Wake, Waker, ready},
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
-    time::{Instant, Sleep, sleep_until},
+    time::{Instant, Sleep, sleep, sleep_until},
 };
 use tokio_rustls::{
     StartHandshake,
@@ -18,6 +19,9 @@ use tokio_rustls::{
 };
 
 use super::{EarlyData, Phase};
+
+/// What is left of a handshake after early data was accepted, where the caller has set no deadline.
+const REST: Duration = Duration::from_secs(10);
 
 /// A connection of a configuration that accepts early data, from its ClientHello on.
 ///
@@ -28,8 +32,10 @@ pub(in crate::tls) struct EarlyStream<IO> {
     connection: ServerConnection,
     /// There, if early data was accepted.
     early: Option<EarlyData>,
-    /// The handshake goes on, or something of it is still to be read or sent.
+    /// The handshake goes on, or something of it is still to be read or sent. Until then reading writes, and shutting down
+    /// reads, so that either side's task may be the one whose waker the stream below keeps.
     beginning: bool,
+    halves: Arc<Halves>,
     /// When the handshake has to have ended.
     deadline: Option<Pin<Box<Sleep>>>,
     /// The end was announced to the client.
@@ -37,7 +43,8 @@ pub(in crate::tls) struct EarlyStream<IO> {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> EarlyStream<IO> {
-    /// Goes on with a handshake until it ends, or early data is accepted; what is left then has to end by the deadline.
+    /// Goes on with a handshake until it ends, or early data is accepted; what is left then has to end by the deadline, or
+    /// within [`REST`] without one.
     pub(in crate::tls) async fn accept(
         start: StartHandshake<IO>,
         config: Arc<ServerConfig>,
@@ -62,10 +69,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> EarlyStream<IO> {
             connection,
             early: early.then(|| EarlyData(Arc::new(Phase::default()))),
             beginning: true,
+            halves: Arc::default(),
             deadline: deadline.map(|deadline| Box::pin(sleep_until(deadline))),
             closed: false,
         };
         std::future::poll_fn(|cx| stream.poll_accept(cx)).await?;
+        if stream.connection.is_handshaking() && stream.deadline.is_none() {
+            stream.deadline = Some(Box::pin(sleep(REST)));
+        }
         Ok(stream)
     }
 
@@ -162,6 +173,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> EarlyStream<IO> {
         Poll::Ready(Ok(()))
     }
 
+    /// A waker to poll the stream below by in place of the caller's, if it is not enough to wake that one.
+    fn waker(&self, half: Half, cx: &Context<'_>) -> Option<Waker> {
+        self.beginning.then(|| self.halves.waker(half, cx.waker()))
+    }
+
     /// Encrypts by `write`, once all before is sent, and sends what of it can be sent. Were it encrypted as rustls's buffer gets
     /// room, a slow client would get records of a few bytes.
     fn poll_encrypt(
@@ -169,6 +185,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> EarlyStream<IO> {
         cx: &mut Context<'_>,
         write: impl FnOnce(&mut ServerConnection) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
+        let waker = self.waker(Half::Write, cx);
+        let cx = &mut Context::from_waker(waker.as_ref().unwrap_or(cx.waker()));
         ready!(self.poll_write_tls(cx))?;
         let written = write(&mut self.connection)?;
         let _: Poll<()> = self.poll_write_tls(cx)?;
@@ -204,6 +222,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for EarlyStream<IO> {
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
+        let waker = this.waker(Half::Read, cx);
+        let cx = &mut Context::from_waker(waker.as_ref().unwrap_or(cx.waker()));
         loop {
             if this.beginning && this.read_early(cx, buf)? > 0 {
                 return Poll::Ready(Ok(()));
@@ -247,13 +267,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for EarlyStream<IO> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_send(cx)
+        let this = self.get_mut();
+        let waker = this.waker(Half::Write, cx);
+        let cx = &mut Context::from_waker(waker.as_ref().unwrap_or(cx.waker()));
+        this.poll_send(cx)
     }
 
     /// Waits for the end of the handshake first: the system would meet a `Finished` that comes later with a reset, which can
     /// overtake the answer, and the client would get no ticket.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let waker = this.waker(Half::Write, cx);
+        let cx = &mut Context::from_waker(waker.as_ref().unwrap_or(cx.waker()));
         if !this.closed {
             ready!(this.poll_send(cx))?;
             while this.connection.is_handshaking() {
@@ -274,6 +299,40 @@ impl<IO: fmt::Debug> fmt::Debug for EarlyStream<IO> {
             .field("early", &self.early)
             .field("handshaking", &self.connection.is_handshaking())
             .finish_non_exhaustive()
+    }
+}
+
+/// The tasks of the two halves of a stream, which may be different ones. A stream keeps one waker for each direction, so that
+/// the later poll would put the other task out of it; as a waker this wakes both.
+#[derive(Debug, Default)]
+struct Halves(Mutex<[Option<Waker>; 2]>);
+
+#[derive(Debug, Clone, Copy)]
+enum Half {
+    Read,
+    Write,
+}
+
+impl Halves {
+    /// The waker of both, after the one of `half` is this.
+    fn waker(self: &Arc<Self>, half: Half, own: &Waker) -> Waker {
+        let mut wakers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut wakers[half as usize] {
+            Some(known) => known.clone_from(own),
+            unknown => *unknown = Some(own.clone()),
+        }
+        Waker::from(Arc::clone(self))
+    }
+}
+
+impl Wake for Halves {
+    fn wake(self: Arc<Self>) {
+        let wakers = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        wakers.into_iter().flatten().for_each(Waker::wake);
     }
 }
 
