@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use http::{HeaderName, HeaderValue, request::Parts};
 
-use crate::{Automatic, ContentHash, SwapError, sync::thread_number};
+use crate::{Automatic, ContentHash, SwapError};
 
 type KeyFunction = dyn Fn(&Parts) -> Option<u64> + Send + Sync;
 
@@ -168,15 +168,20 @@ fn finalize(mut hash: u64) -> u64 {
     hash ^ (hash >> 33)
 }
 
-/// Spread evenly, not secret: a counter in each thread, finalized.
+/// Spread evenly, not secret: a counter in each thread, finalized. Each thread begins elsewhere, also one that comes after
+/// another has ended, so that the first requests of many short threads are spread like those of one.
 fn random() -> u64 {
-    use std::cell::Cell;
+    use std::{
+        cell::Cell,
+        sync::atomic::{AtomicU64, Ordering},
+    };
+    static THREADS: AtomicU64 = AtomicU64::new(1);
     thread_local! {
         static STATE: Cell<u64> = const { Cell::new(0) };
     }
     STATE.with(|state| {
         let next = match state.get() {
-            0 => finalize(thread_number() as u64 + 1),
+            0 => finalize(THREADS.fetch_add(1, Ordering::Relaxed)),
             last => last.wrapping_add(0x9e37_79b9_7f4a_7c15),
         };
         state.set(next);
@@ -187,6 +192,14 @@ fn random() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn threads_that_come_and_go_are_spread_like_one_that_stays() {
+        let below = |percent: u64| move |number: &u64| number % 100 < percent;
+        let threads = (0..1000).map(|_| std::thread::spawn(random).join().unwrap());
+        let taken = threads.filter(below(10)).count();
+        assert!((60..150).contains(&taken), "{taken} of 1000 at 10 %");
+    }
 
     fn taken(canary: &Canary, keys: impl Iterator<Item = String>) -> usize {
         let content = ContentHash::of(b"canary");
