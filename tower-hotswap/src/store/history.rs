@@ -5,7 +5,8 @@ use std::{collections::VecDeque, sync::Arc};
 use crate::{Selector, Snapshot, SnapshotId, SwapError};
 
 /// A bounded list in the order of use, the least recently used first. Publishing, rolling back to a snapshot and
-/// making it a canary are uses. Snapshots in service are never evicted, even if that exceeds the bound.
+/// making it a canary are uses. Snapshots in service, and the one that was just staged, are never evicted, even if that
+/// exceeds the bound.
 #[derive(Debug)]
 pub(crate) struct History<T> {
     snapshots: VecDeque<Arc<Snapshot<T>>>,

@@ -330,13 +330,13 @@ impl<T> Store<T> {
         // Still under the lock, so that `retired` never lacks one that has requests in flight.
         leaving.iter().for_each(Flight::retire);
         drop(writer);
-        // Without the lock: a value's end may take its time, or come back here.
-        drop((idle, evicted));
         self.changes.send_if_modified(|last| {
             let newer = sequence > *last;
             *last = sequence.max(*last);
             newer
         });
+        // Without the lock, and when all know: a value's end may take its time, panic, or come back here.
+        drop((idle, evicted));
     }
 
     /// The clones that services gave back, which are of an earlier table now.

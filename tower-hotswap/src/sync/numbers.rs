@@ -1,7 +1,7 @@
 //! Numbers of threads, by which they spread over shards and ports.
 //!
 //! A thread takes the least number that no living thread has, and gives it back at its end. So as long as no more threads
-//! live than there are processors, no two of them meet, however many came and went before.
+//! live than there are shards, one for each processor and 64 at most, no two of them meet, however many came and went before.
 
 use std::{
     cell::Cell,
