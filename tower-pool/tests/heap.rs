@@ -8,11 +8,12 @@ use tower_pool::{HeapTrim, Maintenance, Pool, PressureGauge};
 const MIB: usize = 1 << 20;
 const TICK: Duration = Duration::from_secs(5);
 
-/// The pages of this process that are in memory, in bytes.
+/// What of this process is in memory, in bytes (proc_pid_status(5)).
 fn resident() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
-    pages * 4096
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1));
+    kib.unwrap().parse::<usize>().unwrap() << 10
 }
 
 /// Leaves about 32 MiB of the allocator's free, with something that stays at every 4 MiB and at the end.

@@ -89,7 +89,7 @@ impl<T: Send + 'static, M: Manage<T>> ObjectPoolBuilder<T, M> {
         self
     }
 
-    /// The most idle objects that each thread has at hand, of at most 16 and a quarter of
+    /// The most idle objects that each thread has at hand, of at most 32 and a quarter of
     /// [`idle_ceiling`](Self::idle_ceiling): found fastest, but by other threads only when the limit is
     /// reached. For things that are cheap to make; not for connections.
     pub fn at_hand(mut self, objects: usize) -> Self {

@@ -1,7 +1,7 @@
 //! The C library's heap.
 
 /// Asks the C library to give the pages of its heap that nothing lies in back to the kernel, wherever in the heap
-/// they are; says whether any were. Only glibc can, by malloc_trim(3).
+/// they are; says whether it found any, which may have been given back before. Only glibc can, by malloc_trim(3).
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) fn release_free_pages() -> bool {
     unsafe extern "C" {

@@ -45,7 +45,8 @@ pub enum HeapTrim {
     /// When trimming the pool has come to rest, and before for each eighth of the pool's limit that was trimmed.
     ///
     /// It takes the thread that ticks about half a millisecond for each MiB that is given back, and little when there
-    /// is nothing; threads that allocate meanwhile may wait. Nothing is done where the C library is not glibc.
+    /// is nothing; threads that allocate meanwhile may wait. With hundreds of MiB, tick from a thread that may block, and
+    /// not from a runtime's worker. Nothing is done where the C library is not glibc.
     WithPool,
 }
 
@@ -62,7 +63,7 @@ pub struct Decision {
     pub keep: Vec<usize>,
     /// Bytes given back to the kernel.
     pub trimmed: usize,
-    /// Whether the C library's heap was trimmed and gave anything back; see [`HeapTrim`].
+    /// Whether the C library's heap was trimmed and had free pages; see [`HeapTrim`].
     pub heap_trimmed: bool,
 }
 
