@@ -74,6 +74,7 @@ pub mod reclaim;
 pub mod serve;
 
 mod unavailable;
+#[cfg(any(feature = "admission", feature = "serve"))]
 mod watched;
 
 #[cfg(feature = "serve")]
