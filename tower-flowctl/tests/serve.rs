@@ -118,11 +118,12 @@ async fn drains_what_is_in_flight_and_cuts_what_takes_too_long() {
             }),
         );
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(
-            tower_flowctl::serve(listener, app)
-                .drain_timeout(timeout)
-                .run_until(stopped),
-        );
+        let server = tower_flowctl::serve(listener, app)
+            .drain_timeout(timeout)
+            .run_until(stopped);
+        let seen = gate.clone();
+        // What handlers held is given back when the server's future ends, and not some time later.
+        let server = tokio::spawn(async move { (server.await, Arc::strong_count(&seen)) });
         let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new())
             .http2_only(true)
             .build_http();
@@ -135,7 +136,7 @@ async fn drains_what_is_in_flight_and_cuts_what_takes_too_long() {
         } else {
             assert!(pending.await.unwrap().is_err());
         }
-        assert_eq!(server.await.unwrap(), expected);
+        assert_eq!(server.await.unwrap(), (expected, 2));
     }
 }
 

@@ -43,6 +43,9 @@ pub enum End {
     Cut(usize),
 }
 
+/// How long connections that are cut off may take to go: one whose handler computes sees it when that awaits.
+const TO_STOP: Duration = Duration::from_secs(1);
+
 /// What every connection is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
@@ -293,7 +296,7 @@ where
 
     /// Serves until the signal resolves; then takes no more connections, asks those there are to close, and waits
     /// for them, but not longer than the [drain timeout](Self::drain_timeout). Then it drops all but the upgraded ones,
-    /// which their handlers have.
+    /// which their handlers have, and waits until they are gone, up to a second for handlers that compute.
     ///
     /// Dropping the future stops accepting, and leaves the connections to finish as they will.
     pub async fn run_until<T>(self, signal: impl Future<Output = T> + Send) -> End {
@@ -350,6 +353,8 @@ where
         }
         let left = open.receiver_count();
         phase.send_replace(Phase::Stop);
+        // So that what they held is given back when this returns.
+        let _ = tokio::time::timeout(TO_STOP, phase.closed()).await;
         End::Cut(left)
     }
 }
