@@ -3,8 +3,8 @@
 //! The connection and each handler have wakers of their own, so that a poll runs only what was woken. What is woken
 //! while the future is polled (a handler's response wakes the connection, the connection a body that waits its turn) is run
 //! in the same poll, without a way through the runtime's queues, until the connection itself wakes handlers, by room for large
-//! bodies or by what it read for them: then the runtime's other tasks are next. Slots and their wakers are used again for later handlers; a handler that is done at its
-//! first poll costs one allocation, its future's.
+//! bodies or by what it read for them: then the runtime's other tasks are next. Slots and their wakers are used again for
+//! later handlers; a handler that is done at its first poll costs one allocation, its future's.
 //!
 //! # Lost wake-ups
 //! A waker first notes who was woken, and then looks whether the future is being polled, in which case it leaves it at
