@@ -114,9 +114,7 @@ where
                 }
             }
         };
-        if problem::is_undescribed(&response) {
-            response = problem::describe(response);
-        }
+        problem::describe(&mut response);
         if this.layer.security_headers.is_on() {
             headers::secure(response.headers_mut());
         }

@@ -116,19 +116,13 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Whether a response is an error that [`describe`] would give another body.
-pub(crate) fn is_undescribed(response: &Response) -> bool {
+/// Gives every error response that is not a problem yet the body of one; its other headers (`Allow`) stay.
+pub(crate) fn describe(response: &mut Response) {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
-    is_error && response.headers().get(CONTENT_TYPE) != Some(&MEDIA_TYPE)
-}
-
-/// Gives every error response that is not a problem yet the body of one; its other headers (`Allow`) stay.
-pub(crate) fn describe(response: Response) -> Response {
-    if !is_undescribed(&response) {
-        return response;
+    if !is_error || response.headers().get(CONTENT_TYPE) == Some(&MEDIA_TYPE) {
+        return;
     }
-    let status = response.status();
     let detail = match status {
         StatusCode::NOT_FOUND => {
             "nothing is served at this path; GET /_routes lists what is".to_owned()
@@ -144,10 +138,10 @@ pub(crate) fn describe(response: Response) -> Response {
         StatusCode::REQUEST_TIMEOUT => "the request was not complete in time".to_owned(),
         _ => String::new(),
     };
-    let (mut parts, _) = response.into_parts();
-    parts.headers.insert(CONTENT_TYPE, MEDIA_TYPE);
-    parts.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(parts, Body::from(Problem::new(status, detail).body()))
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, MEDIA_TYPE);
+    headers.remove(CONTENT_LENGTH);
+    *response.body_mut() = Body::from(Problem::new(status, detail).body());
 }
 
 /// The answer to a request whose handler panicked; the panic is logged, not shown.
@@ -186,13 +180,13 @@ mod tests {
 
     #[test]
     fn foreign_errors_are_described_and_keep_their_headers() {
-        let response = (
+        let mut described = (
             StatusCode::METHOD_NOT_ALLOWED,
             [(http::header::ALLOW, "GET,HEAD")],
             "no",
         )
             .into_response();
-        let described = describe(response);
+        describe(&mut described);
         assert_eq!(described.headers()[CONTENT_TYPE], MEDIA_TYPE);
         assert_eq!(described.headers()[http::header::ALLOW], "GET,HEAD");
         assert!(!described.headers().contains_key(CONTENT_LENGTH));
@@ -200,9 +194,18 @@ mod tests {
 
     #[test]
     fn successes_and_problems_pass_untouched() {
-        let success = describe("hello".into_response());
+        let mut success = "hello".into_response();
+        describe(&mut success);
         assert_eq!(success.headers()[CONTENT_TYPE], "text/plain; charset=utf-8");
-        let problem = describe(Problem::missing("book", 7).into_response());
+        let (told, mut problem) = (
+            Problem::missing("book", 7).body(),
+            Problem::missing("book", 7).into_response(),
+        );
+        describe(&mut problem);
         assert_eq!(problem.status(), StatusCode::NOT_FOUND);
+        assert_eq!(
+            http_body::Body::size_hint(problem.body()).exact(),
+            Some(told.len() as u64)
+        );
     }
 }

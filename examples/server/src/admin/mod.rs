@@ -86,8 +86,9 @@ pub(crate) fn router<S: RequestPlane>(
         .merge(changes)
         .merge(snapshots)
         .fallback(nothing)
-        .layer(middleware::map_response(async |response| {
-            problem::describe(response)
+        .layer(middleware::map_response(async |mut response| {
+            problem::describe(&mut response);
+            response
         }))
         .layer(MapRequestLayer::new(tell_peer))
 }
