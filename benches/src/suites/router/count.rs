@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{chosen_sets, peers, probe_of, size};
+use super::{chosen_sets, peers, probe_of, size, title};
 use crate::{
     cachegrind::{self, Counts, Depth, Probe},
     peers::{Mode, Peer},
@@ -51,14 +51,8 @@ fn count_set(set: &Set, peers: &[Peer], size: Size) -> Result<Vec<CountRow>, Str
 }
 
 fn count_table(set: &Set, rows: &[CountRow]) -> Table {
-    let title = format!(
-        "{}: {} routes, {} look-ups",
-        set.name,
-        set.patterns.len(),
-        set.lookups.len()
-    );
     let mut table = Table::new(
-        title,
+        title(set),
         &[
             "router",
             "find instr",

@@ -67,6 +67,12 @@ fn chosen_sets(options: &Options) -> Result<Vec<Set>, String> {
         .collect()
 }
 
+/// What the tables of a set are headed by.
+fn title(set: &Set) -> String {
+    let (routes, lookups) = (set.patterns.len(), set.lookups.len());
+    format!("{}: {routes} routes, {lookups} look-ups", set.name)
+}
+
 fn run(options: &Options) -> Result<(), String> {
     if options.has("cachegrind") {
         count::run(options)

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{chosen_sets, peers};
+use super::{chosen_sets, peers, title};
 use crate::{
     alloc,
     peers::{Built, Mode, OURS, Peer, REFERENCE},
@@ -182,14 +182,8 @@ pub(crate) fn lookups<'a>(built: &'a dyn Built, mode: Mode, paths: &'a [&'a str]
 }
 
 fn time_table(set: &Set, rows: &[TimeRow]) -> Table {
-    let title = format!(
-        "{}: {} routes, {} look-ups",
-        set.name,
-        set.patterns.len(),
-        set.lookups.len()
-    );
     let mut table = Table::new(
-        title,
+        title(set),
         &[
             "router",
             "find ns",
