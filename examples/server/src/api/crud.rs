@@ -54,7 +54,7 @@ pub(super) fn list_where<R: Resource>(
     };
     let (rows, total) = app
         .store
-        .read(|shop| page.cut(R::table(shop).iter().filter(passes)));
+        .read(|shop| page.cut(R::table(shop).iter().filter(passes), Clone::clone));
     Ok(page.respond(&rows, total, &query))
 }
 

@@ -56,7 +56,7 @@ pub(super) fn list_where(
     };
     let (rows, total) = app
         .store
-        .read(|shop| page.cut(shop.orders.iter().filter(passes)));
+        .read(|shop| page.cut(shop.orders.iter().filter(passes), Clone::clone));
     Ok(page.respond(&rows, total, &query))
 }
 
@@ -96,17 +96,16 @@ pub(super) async fn place(
 
 /// Checks a basket against the shelves: 422 for what can never be ordered, 409 for what is short now.
 fn fill(shop: &Shop, basket: &Basket) -> Result<Order, Problem> {
+    // First of all, since what follows looks at every line.
+    if !(1..=MAX_LINES).contains(&basket.lines.len()) {
+        let detail = format!("must be 1 to {MAX_LINES} lines");
+        return Err(Problem::invalid(vec![Fault::new("lines", detail)]));
+    }
     let mut faults = Vec::new();
     if shop.customers.get(basket.customer_id).is_none() {
         faults.push(Fault::new(
             "customer_id",
             format!("there is no customer {}", basket.customer_id),
-        ));
-    }
-    if !(1..=MAX_LINES).contains(&basket.lines.len()) {
-        faults.push(Fault::new(
-            "lines",
-            format!("must be 1 to {MAX_LINES} lines"),
         ));
     }
     let mut lines: Vec<Line> = Vec::new();

@@ -49,14 +49,15 @@ impl Page {
     }
 
     /// Copies the page's rows and counts all of them.
-    pub(super) fn cut<'a, T: Clone + 'a>(
+    pub(super) fn cut<R, T>(
         self,
-        rows: impl Iterator<Item = &'a T>,
+        rows: impl Iterator<Item = R>,
+        copy: impl Fn(R) -> T,
     ) -> (Vec<T>, usize) {
         let (mut items, mut total) = (Vec::new(), 0);
         for row in rows {
             if total >= self.offset && items.len() < self.limit {
-                items.push(row.clone());
+                items.push(copy(row));
             }
             total += 1;
         }

@@ -15,10 +15,10 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::store::Shop;
 
-#[derive(Debug, Clone, Serialize)]
-struct Hit {
+#[derive(Debug, Serialize)]
+struct Hit<'a> {
     kind: &'static str,
-    text: String,
+    text: &'a str,
     href: String,
 }
 
@@ -38,33 +38,34 @@ pub(super) async fn search(
             "say what to look for: ?q=baskerville",
         ));
     };
-    let hits = app.store.read(|shop| hits(shop, wanted));
-    let (items, total) = page.cut(hits.iter());
-    Ok(page.respond(&items, total, &query))
+    // Only the hits of the page are copied.
+    Ok(app.store.read(|shop| {
+        let (items, total) = page.cut(hits(shop, wanted), Hit::from);
+        page.respond(&items, total, &query)
+    }))
 }
 
-fn hits(shop: &Shop, wanted: &str) -> Vec<Hit> {
-    let hit = |kind, table: &str, id: u64, text: &str| {
+/// A row that contains the text: its kind, its table, its id, and the text.
+type Found<'a> = (&'static str, &'static str, u64, &'a str);
+
+impl<'a> From<Found<'a>> for Hit<'a> {
+    fn from((kind, table, id, text): Found<'a>) -> Self {
         let href = format!("/api/v1/{table}/{id}");
-        contains(text, wanted).then(|| Hit {
-            kind,
-            text: text.to_owned(),
-            href,
-        })
-    };
-    let authors = shop
-        .authors
-        .iter()
-        .filter_map(|row| hit("author", "authors", row.id, &row.fields.name));
-    let books = shop
-        .books
-        .iter()
-        .filter_map(|row| hit("book", "books", row.id, &row.fields.title));
-    let reviews = shop
-        .reviews
-        .iter()
-        .filter_map(|row| hit("review", "reviews", row.id, &row.fields.text));
-    authors.chain(books).chain(reviews).collect()
+        Hit { kind, text, href }
+    }
+}
+
+fn hits<'a>(shop: &'a Shop, wanted: &str) -> impl Iterator<Item = Found<'a>> {
+    let authors = shop.authors.iter();
+    let authors = authors.map(|row| ("author", "authors", row.id, &*row.fields.name));
+    let books = shop.books.iter();
+    let books = books.map(|row| ("book", "books", row.id, &*row.fields.title));
+    let reviews = shop.reviews.iter();
+    let reviews = reviews.map(|row| ("review", "reviews", row.id, &*row.fields.text));
+    authors
+        .chain(books)
+        .chain(reviews)
+        .filter(|(_, _, _, text)| contains(text, wanted))
 }
 
 /// `GET /api/v1/stats`
