@@ -25,7 +25,7 @@ use crate::serve::{Connections, Port, Serving};
 use crate::shutdown::Shutdown;
 use crate::site;
 use crate::store::{KeeperError, Store};
-use crate::uploads::Shelf;
+use crate::uploads::{Shelf, at_once};
 
 /// What lives as long as the process.
 #[derive(Debug)]
@@ -87,6 +87,7 @@ impl Shared {
             .as_deref()
             .unwrap_or(scratch.path())
             .join("uploads");
+        let at_once = at_once(config.body_budget);
         let files = Arc::new(Metrics::default());
         let pool = Pool::builder()
             .limit(config.body_budget)
@@ -102,7 +103,7 @@ impl Shared {
             breaker: assembly::breaker(&limiter),
             limiter,
             store,
-            uploads: Arc::new(Shelf::open(&uploads, files.clone())?),
+            uploads: Arc::new(Shelf::open(&uploads, at_once, files.clone())?),
             pool,
             files,
             folder: Folder::default(),

@@ -23,6 +23,7 @@ use tower::ServiceExt;
 use tower_trie_router::routing::post;
 use tower_trie_router::{Path, TrieRouter};
 
+pub(crate) use self::receive::at_once;
 pub(crate) use self::shelf::Shelf;
 use crate::app::App;
 use crate::problem::Problem;
@@ -134,7 +135,7 @@ async fn read(
     mut request: Request,
 ) -> Result<Response, Problem> {
     let (offset, length) = app.uploads.progress(&id)?;
-    if offset < length {
+    if !app.uploads.is_whole(&id) {
         let detail = format!("{offset} of its {length} bytes are here; send the rest by PATCH");
         return Err(Problem::conflict(detail));
     }

@@ -16,28 +16,35 @@ use crate::problem::Problem;
 
 /// What is written to the disk at once.
 const PIECE: usize = 256 * 1024;
+
+/// How many uploads are received at a time: as many as half of the pool has buffers for.
+pub(crate) fn at_once(budget: usize) -> usize {
+    (budget / 2 / PIECE).max(1)
+}
+
 /// How long a sender may say nothing.
 const SILENCE: Duration = Duration::from_secs(30);
-/// How long an upload waits for a buffer.
+/// How long an upload waits for its turn and its buffer.
 const BUDGET_WAIT: Duration = Duration::from_secs(5);
 
 /// Appends a body to an upload, and returns how much of it is here then. What arrived before an error stays.
 pub(super) async fn append(app: &App, id: &str, from: u64, body: Body) -> Result<u64, Problem> {
-    let busy = app.uploads.begin(id, from)?;
-    let buffer = app.pool.acquire_timeout(PIECE, BUDGET_WAIT).await;
-    let buffer = buffer.map_err(|_| {
-        Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too many uploads are being received; try again",
-        )
-        .retry_after(1)
-    })?;
+    let busy = app.uploads.begin(id, from, app.config.upload_quota)?;
+    let room = async {
+        let slot = app.uploads.slot().await;
+        app.pool.acquire(PIECE).await.map(|buffer| (slot, buffer))
+    };
+    let Ok(Ok((_slot, buffer))) = tokio::time::timeout(BUDGET_WAIT, room).await else {
+        let detail = "too many uploads are being received; try again";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1));
+    };
     let file = busy.open()?;
     let writer = Writer { file, buffer, busy };
     let (writer, received) = receive(writer, body).await?;
     let writer = writer.flush().await?;
-    received?;
-    blocking(move || writer.busy.finish(writer.file)).await
+    // Also when the body broke off: it may have done so behind the last byte of the file.
+    let offset = blocking(move || writer.busy.finish(writer.file)).await?;
+    received.map(|()| offset)
 }
 
 /// An open upload. It moves to the blocking threads and back as one, so that nobody else can open the upload

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tower_zerocopy_fs::{Disposition, Metrics, ServeFiles};
 use uuid::Uuid;
 
@@ -15,6 +17,8 @@ use crate::problem::Problem;
 
 /// When nothing came for so long, an upload that is not whole may be removed.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long the room for bytes that are announced is kept for whoever announced them. After that, others may take it.
+const RESERVED: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone)]
 struct Upload {
@@ -23,8 +27,29 @@ struct Upload {
     /// Bytes there will be.
     length: u64,
     changed: SystemTime,
-    /// Whether a request writes it.
+    /// Whether a request writes it, or its end is being put on the disk.
     busy: bool,
+    /// Whether it bears its final name.
+    whole: bool,
+}
+
+impl Upload {
+    fn idle(&self) -> Duration {
+        self.changed.elapsed().unwrap_or_default()
+    }
+
+    /// Bytes of the quota.
+    fn room(&self) -> u64 {
+        if self.busy || self.idle() < RESERVED {
+            self.length
+        } else {
+            self.offset
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.offset == self.length
+    }
 }
 
 /// Every upload, whole or not.
@@ -32,6 +57,8 @@ struct Upload {
 pub(crate) struct Shelf {
     folder: PathBuf,
     uploads: Mutex<HashMap<String, Upload>>,
+    /// One for each upload that is received, so that they leave other requests their part of the pool.
+    slots: Semaphore,
     files: ServeFiles,
 }
 
@@ -45,11 +72,11 @@ pub(crate) struct ShelfFigures {
 }
 
 impl Shelf {
-    /// Opens the folder and takes stock of what is in it.
+    /// Opens the folder and takes stock of what is in it. `at_once` uploads are received at a time.
     ///
     /// # Errors
     /// When it cannot be made or read.
-    pub(crate) fn open(folder: &Path, metrics: Arc<Metrics>) -> io::Result<Self> {
+    pub(crate) fn open(folder: &Path, at_once: usize, metrics: Arc<Metrics>) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let mut uploads = HashMap::new();
         for entry in fs::read_dir(folder)? {
@@ -68,12 +95,18 @@ impl Shelf {
                 fs::remove_file(entry.path())?;
                 continue;
             };
-            let upload = Upload {
+            let mut upload = Upload {
                 offset: metadata.len(),
                 length,
                 changed: metadata.modified().unwrap_or_else(|_| SystemTime::now()),
                 busy: false,
+                whole: !name.ends_with(".part"),
             };
+            // The process ended between the last byte and the name.
+            if upload.is_complete() && !upload.whole {
+                name_whole(folder, id)?;
+                upload.whole = true;
+            }
             uploads.insert(id.to_owned(), upload);
         }
         let files = ServeFiles::try_new(folder)?
@@ -85,6 +118,7 @@ impl Shelf {
         Ok(Shelf {
             folder: folder.to_owned(),
             uploads: Mutex::new(uploads),
+            slots: Semaphore::new(at_once),
             files,
         })
     }
@@ -94,12 +128,14 @@ impl Shelf {
         &self.files
     }
 
+    /// Waits until one upload more may be received.
+    pub(super) async fn slot(&self) -> SemaphorePermit<'_> {
+        self.slots.acquire().await.expect("they are never closed")
+    }
+
     pub(crate) fn figures(&self) -> ShelfFigures {
         let uploads = self.lock();
-        let whole = uploads
-            .values()
-            .filter(|upload| upload.offset == upload.length)
-            .count();
+        let whole = uploads.values().filter(|upload| upload.whole).count();
         ShelfFigures {
             whole,
             partial: uploads.len() - whole,
@@ -116,21 +152,16 @@ impl Shelf {
             length,
             changed: SystemTime::now(),
             busy: false,
+            whole: false,
         };
         {
             // Reserved under the lock, so that two cannot take the same room.
             let mut uploads = self.lock();
-            let taken: u64 = uploads.values().map(|upload| upload.length).sum();
-            if taken.saturating_add(length) > quota {
-                let detail =
-                    format!("uploads may take {quota} bytes together, and {taken} are taken");
-                return Err(Problem::new(StatusCode::INSUFFICIENT_STORAGE, detail));
-            }
+            let taken: u64 = uploads.values().map(Upload::room).sum();
+            check_room(taken, length, quota)?;
             uploads.insert(id.clone(), upload);
         }
-        let made = fs::write(self.folder.join(format!("{id}.length")), length.to_string())
-            .and_then(|()| File::create(self.part(&id)).map(|_| ()));
-        if let Err(error) = made {
+        if let Err(error) = announce(&self.folder, &id, length) {
             self.lock().remove(&id);
             return Err(disk(error));
         }
@@ -147,10 +178,25 @@ impl Shelf {
         Ok((upload.offset, upload.length))
     }
 
-    /// Takes the right to write an upload, from where it ends.
-    pub(super) fn begin(self: &Arc<Self>, id: &str, from: u64) -> Result<Busy, Problem> {
+    /// Whether all of it is here and can be read.
+    pub(super) fn is_whole(&self, id: &str) -> bool {
+        self.lock().get(id).is_some_and(|upload| upload.whole)
+    }
+
+    /// Takes the right to write an upload, from where it ends. Its room is kept again from now on, if there is any.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        id: &str,
+        from: u64,
+        quota: u64,
+    ) -> Result<Busy, Problem> {
         let mut uploads = self.lock();
+        let others = uploads.iter().filter(|(other, _)| *other != id);
+        let taken: u64 = others.map(|(_, upload)| upload.room()).sum();
         let upload = uploads.get_mut(id).ok_or_else(|| missing(id))?;
+        if upload.whole {
+            return Err(Problem::conflict(format!("upload {id} is whole")));
+        }
         if upload.busy {
             let detail = format!("upload {id} is being received by another request");
             return Err(Problem::new(StatusCode::LOCKED, detail));
@@ -158,6 +204,9 @@ impl Shelf {
         if upload.offset != from {
             let detail = format!("upload {id} goes on at {}, not at {from}", upload.offset);
             return Err(Problem::conflict(detail));
+        }
+        if upload.room() < upload.length {
+            check_room(taken, upload.length, quota)?;
         }
         upload.busy = true;
         Ok(Busy {
@@ -188,10 +237,8 @@ impl Shelf {
     }
 
     fn remove_abandoned(&self) {
-        let is_abandoned = |upload: &Upload| {
-            let idle = upload.changed.elapsed().unwrap_or_default();
-            upload.offset < upload.length && !upload.busy && idle > ABANDONED
-        };
+        let is_abandoned =
+            |upload: &Upload| !upload.whole && !upload.busy && upload.idle() > ABANDONED;
         let uploads = self.lock().clone();
         for (id, _) in uploads.iter().filter(|(_, upload)| is_abandoned(upload)) {
             if let Err(error) = self.remove(id) {
@@ -200,13 +247,24 @@ impl Shelf {
         }
     }
 
+    /// Gives an upload of which every byte is here its final name.
     fn make_whole(&self, id: &str) -> io::Result<()> {
-        fs::rename(self.part(id), self.folder.join(id))?;
-        fs::remove_file(self.folder.join(format!("{id}.length")))
+        name_whole(&self.folder, id)?;
+        if let Some(upload) = self.lock().get_mut(id) {
+            upload.whole = true;
+        }
+        Ok(())
+    }
+
+    /// Gives the right to write back.
+    fn end(&self, id: &str) {
+        if let Some(upload) = self.lock().get_mut(id) {
+            upload.busy = false;
+        }
     }
 
     fn part(&self, id: &str) -> PathBuf {
-        self.folder.join(format!("{id}.part"))
+        part(&self.folder, id)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Upload>> {
@@ -223,16 +281,7 @@ pub(super) struct Busy {
 impl Busy {
     pub(super) fn open(&self) -> Result<File, Problem> {
         let path = self.shelf.part(&self.id);
-        OpenOptions::new()
-            .append(true)
-            .open(path)
-            .map_err(|error| match error.kind() {
-                // It is whole, and there is nothing left to write.
-                io::ErrorKind::NotFound => {
-                    Problem::conflict(format!("upload {} is whole", self.id))
-                }
-                _ => disk(error),
-            })
+        OpenOptions::new().append(true).open(path).map_err(disk)
     }
 
     /// Bytes that are still to come.
@@ -280,14 +329,66 @@ impl Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        if let Some(upload) = self.shelf.lock().get_mut(&self.id) {
-            upload.busy = false;
+        let (shelf, id) = (self.shelf.clone(), std::mem::take(&mut self.id));
+        let is_left = {
+            let uploads = shelf.lock();
+            let upload = uploads.get(&id);
+            upload.is_some_and(|upload| upload.is_complete() && !upload.whole)
+        };
+        // A request that is gone after the last byte: nobody would send more, so nobody would give it its name.
+        let end = move || {
+            if is_left && let Err(error) = shelf.make_whole(&id) {
+                tracing::error!(%error, id, "an upload is complete, but not whole until the next start");
+            }
+            shelf.end(&id);
+        };
+        match Handle::try_current() {
+            Ok(runtime) if is_left => drop(runtime.spawn_blocking(end)),
+            _ => end(),
         }
     }
 }
 
+fn check_room(taken: u64, length: u64, quota: u64) -> Result<(), Problem> {
+    if taken.saturating_add(length) <= quota {
+        return Ok(());
+    }
+    let detail = format!("uploads may take {quota} bytes together, and {taken} are taken");
+    Err(Problem::new(StatusCode::INSUFFICIENT_STORAGE, detail))
+}
+
+fn part(folder: &Path, id: &str) -> PathBuf {
+    folder.join(format!("{id}.part"))
+}
+
+fn length(folder: &Path, id: &str) -> PathBuf {
+    folder.join(format!("{id}.length"))
+}
+
+/// Puts on the disk that there will be an upload, and of how many bytes.
+fn announce(folder: &Path, id: &str, bytes: u64) -> io::Result<()> {
+    let mut file = File::create(length(folder, id))?;
+    write!(file, "{bytes}")?;
+    file.sync_all()?;
+    File::create(part(folder, id))?;
+    sync_names(folder)
+}
+
+/// Puts the bytes on the disk, and then the name that says that they are all there.
+fn name_whole(folder: &Path, id: &str) -> io::Result<()> {
+    File::open(part(folder, id))?.sync_data()?;
+    fs::rename(part(folder, id), folder.join(id))?;
+    fs::remove_file(length(folder, id))?;
+    sync_names(folder)
+}
+
+/// Puts the names in a folder on the disk (fsync(2): a file's own sync does not).
+fn sync_names(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
 fn announced(folder: &Path, id: &str) -> Option<u64> {
-    let text = fs::read_to_string(folder.join(format!("{id}.length"))).ok()?;
+    let text = fs::read_to_string(length(folder, id)).ok()?;
     text.parse().ok()
 }
 

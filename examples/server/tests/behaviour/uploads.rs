@@ -249,3 +249,80 @@ async fn an_upload_that_the_drain_cuts_off_goes_on_in_the_next_process() {
     let read = client.get(&path).await;
     assert!(read.body.as_bytes() == whole, "what came back differs");
 }
+
+/// A request whose file is all there, but whose body never ends.
+fn breaks_off_behind_the_last_byte(server: &Server, path: &str) {
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    let head = format!(
+        "PATCH {path} HTTP/1.1\r\nHost: x\r\nUpload-Offset: 0\r\nContent-Type: {PIECE}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(b"5\r\nhello\r\n").unwrap();
+}
+
+#[tokio::test]
+async fn an_upload_is_whole_though_its_body_broke_off_behind_the_last_byte() {
+    let server = Server::start(&[]);
+    let client = Client::http1(server.address);
+    let path = create(&client, &server, 5)
+        .await
+        .header("location")
+        .to_owned();
+    breaks_off_behind_the_last_byte(&server, &path);
+    loop {
+        let read = client.get(&path).await;
+        if read.status == 200 {
+            assert_eq!(read.body, "hello");
+            break;
+        }
+        // Nothing of it is here yet, or it was cut off with its bytes still in the buffer.
+        assert_eq!(read.status, 409, "{}", read.body);
+        append(&client, &server, &path, 0, b"hello").await;
+    }
+}
+
+#[tokio::test]
+async fn a_complete_part_is_whole_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--data", folder.path().to_str().unwrap()];
+    let mut server = Server::start(&arguments);
+    server.kill();
+    drop(server);
+    // What a process leaves that ends between the last byte and the name.
+    let uploads = folder.path().join("uploads");
+    std::fs::write(uploads.join("0123456789abcdef.part"), "hello").unwrap();
+    std::fs::write(uploads.join("0123456789abcdef.length"), "5").unwrap();
+    let server = Server::start(&arguments);
+    let client = Client::http1(server.address);
+    let read = client.get("/uploads/0123456789abcdef").await;
+    assert_eq!((read.status.as_u16(), read.body.as_str()), (200, "hello"));
+    assert_eq!(std::fs::read_dir(&uploads).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn uploads_leave_other_requests_half_of_the_pool() {
+    // Buffers for eight pieces, so four uploads are received at a time.
+    let server = Server::start(&["--body-budget", "2MiB", "--body-limit", "1MiB"]);
+    let client = Client::http1(server.address);
+    let mut senders = Vec::new();
+    for _ in 0..8 {
+        let path = create(&client, &server, 10)
+            .await
+            .header("location")
+            .to_owned();
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        let head = format!(
+            "PATCH {path} HTTP/1.1\r\nHost: x\r\nUpload-Offset: 0\r\nContent-Type: {PIECE}\r\nContent-Length: 10\r\n\r\nhello"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        // One that is being received is locked; until it is, it goes on at another offset.
+        while append(&client, &server, &path, 7, b"").await.status != 423 {}
+        senders.push(stream);
+    }
+    for _ in 0..20 {
+        let made = client
+            .post("/api/v1/authors", serde_json::json!({"name": "Ann"}))
+            .await;
+        assert_eq!(made.status, 201, "{}", made.body);
+    }
+}

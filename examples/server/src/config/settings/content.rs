@@ -34,7 +34,7 @@ pub(crate) const UPLOAD_QUOTA: Setting = Setting::live(
     "upload-quota",
     "BYTES",
     "4GiB",
-    "The most that all uploads take; more is answered by 507",
+    "The most that all uploads take; more is answered by 507.\nWhat is announced counts for a minute, then only what has arrived",
 );
 
 pub(crate) const PROXY_UPSTREAM: Setting = Setting::live(
