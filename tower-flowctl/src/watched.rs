@@ -1,7 +1,7 @@
 //! Bodies that pass on what they are given, and tell somebody of it.
 
 /// Makes `$body`, a `pin_project` of `inner` and `watch`, the body that `inner` is. What `inner` is asked for frames comes
-/// by, as it is, in `watch.saw`.
+/// by, as it is, in `watch.saw`, with a question for whether that was the last.
 macro_rules! watched {
     ($body:ident) => {
         impl<B: http_body::Body> http_body::Body for $body<B> {
@@ -12,9 +12,9 @@ macro_rules! watched {
                 self: std::pin::Pin<&mut Self>,
                 cx: &mut std::task::Context<'_>,
             ) -> std::task::Poll<Option<Result<http_body::Frame<B::Data>, B::Error>>> {
-                let this = self.project();
-                let frame = this.inner.poll_frame(cx);
-                this.watch.saw(&frame);
+                let mut this = self.project();
+                let frame = this.inner.as_mut().poll_frame(cx);
+                this.watch.saw(&frame, || this.inner.is_end_stream());
                 frame
             }
 

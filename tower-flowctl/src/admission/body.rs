@@ -21,7 +21,7 @@ struct UntilEnd {
 }
 
 impl UntilEnd {
-    fn saw<D, E>(&mut self, answer: &Answer<D, E>) {
+    fn saw<D, E>(&mut self, answer: &Answer<D, E>, _: impl FnOnce() -> bool) {
         if matches!(answer, Poll::Ready(None)) {
             self.request = None;
         }
@@ -44,7 +44,7 @@ watched!(ActiveBody);
 
 pin_project! {
     /// A request's body whose client is held to the rate of [`Limits::rate`](super::Limits::rate) while somebody waits
-    /// for it.
+    /// for it. One that is dropped before its end has the connection linger when it ends.
     pub struct RatedBody<B> {
         #[pin]
         inner: B,
@@ -56,11 +56,18 @@ pin_project! {
 struct Wait {
     connection: Arc<Shared>,
     waiting: bool,
+    /// Nothing more will come.
+    ended: bool,
 }
 
 impl Wait {
-    fn saw<D, E>(&mut self, answer: &Answer<D, E>) {
+    fn saw<D, E>(&mut self, answer: &Answer<D, E>, is_last: impl FnOnce() -> bool) {
         self.set(answer.is_pending());
+        self.ended = match answer {
+            Poll::Pending => false,
+            Poll::Ready(Some(Ok(_))) => is_last(),
+            Poll::Ready(_) => true,
+        };
     }
 
     fn set(&mut self, waiting: bool) {
@@ -77,6 +84,9 @@ impl Wait {
 impl Drop for Wait {
     fn drop(&mut self) {
         self.set(false);
+        if !self.ended {
+            self.connection.leave_unread();
+        }
     }
 }
 
@@ -89,6 +99,7 @@ impl<B> RatedBody<B> {
             watch: Wait {
                 connection,
                 waiting: false,
+                ended: false,
             },
         }
     }

@@ -40,6 +40,11 @@ pub struct Limits {
     /// After a graceful close was asked of an idle connection, how long until it is reset. Default 500 ms: a peer that
     /// is gone never answers.
     pub close_grace: Duration,
+    /// How long an HTTP/1 connection that ends with a request's body unread takes in and drops what its client still sends, if
+    /// that does not close. Without, the kernel resets the connection, and the client may lose the response: the 413, say, that
+    /// answers a body which is too long (RFC 9112, section 9.6; nginx's `lingering_close`). Never while descriptors are short.
+    /// Zero is not at all. Default 2 s.
+    pub linger: Duration,
     /// Under pressure, how long a connection must have been silent to be closed: this long at the beginning, and ever
     /// less as the pressure grows. Default 30 s.
     pub reclaim_after: Duration,
@@ -76,6 +81,7 @@ impl Default for Limits {
             grace: Duration::from_secs(5),
             unsent: Some(128 << 10),
             close_grace: Duration::from_millis(500),
+            linger: Duration::from_secs(2),
             reclaim_after: Duration::from_secs(30),
             at_limit: AtLimit::Unavailable,
         }
@@ -161,6 +167,12 @@ impl Limits {
     /// Sets [`close_grace`](Self::close_grace).
     pub fn close_grace(mut self, grace: Duration) -> Self {
         self.close_grace = grace;
+        self
+    }
+
+    /// Sets [`linger`](Self::linger).
+    pub fn linger(mut self, patience: Duration) -> Self {
+        self.linger = patience;
         self
     }
 

@@ -39,6 +39,9 @@ const AWAITED: u32 = 0;
 /// Of `head`: what comes belongs to no head, but to a request that is being answered, or to HTTP/2, or to what is not HTTP.
 const ELSEWHERE: u32 = u32::MAX;
 
+/// Of `unread`: a count of requests that no connection comes to.
+const NEVER: u32 = u32::MAX;
+
 /// What a listener knows of the layers above: whether anybody there says when a handshake is done. Nobody has to, and is then not
 /// waited for.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +63,8 @@ pub(crate) struct Shared {
     /// Request bodies whose reader waits for the client.
     starving: AtomicU32,
     requests: AtomicU32,
+    /// How many requests there had been when a body was dropped before its end; none yet is [`NEVER`].
+    unread: AtomicU32,
     /// The reason for a close or reset: a `Cut`.
     reason: AtomicU8,
     read: AtomicU64,
@@ -91,6 +96,7 @@ impl Shared {
             in_flight: AtomicU32::new(0),
             starving: AtomicU32::new(0),
             requests: AtomicU32::new(0),
+            unread: AtomicU32::new(NEVER),
             reason: AtomicU8::new(0),
             read: AtomicU64::new(0),
             written: AtomicU64::new(0),
@@ -158,6 +164,17 @@ impl Shared {
         if flags & CLOSE != 0 {
             self.reader.wake();
         }
+    }
+
+    /// The body of the newest request was dropped, and its client sends the rest of it.
+    #[cold]
+    pub(crate) fn leave_unread(&self) {
+        self.unread.store(self.requests.load(Relaxed), Relaxed);
+    }
+
+    /// Whether the client is likely to send what nobody reads: the rest of the last request's body.
+    pub(crate) fn is_unread(&self) -> bool {
+        !self.has(MULTIPLEXED) && self.unread.load(Relaxed) == self.requests.load(Relaxed)
     }
 
     pub(crate) fn starve(&self) {

@@ -1,12 +1,18 @@
 use std::{
-    fmt, io,
+    fmt,
+    future::Future,
+    io,
+    mem::MaybeUninit,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use futures_util::task::AtomicWaker;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep},
+};
 
 use super::{Connection, Limits, Shared, Transport, core::Place};
 
@@ -17,8 +23,17 @@ pub struct AdmittedStream<S: Transport> {
     prefix: Option<Prefix>,
     reader: Option<Waker>,
     writer: Option<Waker>,
+    /// Since the transport was shut down.
+    linger: Option<Linger>,
     // After `io`, so that its place is free once the descriptor is.
     place: Place,
+}
+
+/// A client that is still sending a request's body when the response has been written: a descriptor that is closed with bytes
+/// unread, or that bytes come for after the close, is reset by the kernel, and the reset can overtake the response (RFC 9112,
+/// section 9.6). So what comes is read and dropped until the client has closed, or for as long as this.
+struct Linger {
+    until: Pin<Box<Sleep>>,
 }
 
 struct Prefix {
@@ -39,6 +54,7 @@ impl<S: Transport> AdmittedStream<S> {
             }),
             reader: None,
             writer: None,
+            linger: None,
             place,
         }
     }
@@ -193,6 +209,26 @@ impl<S: Transport> AdmittedStream<S> {
     }
 }
 
+impl<S: Transport> AdmittedStream<S> {
+    /// Reads and drops what comes, until the client has closed, the time is over, or the connection is reset.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let shared = self.place.shared();
+        keep(&shared.reader, &mut self.reader, cx);
+        let is_over = |linger: &mut Linger| linger.until.as_mut().poll(cx).is_ready();
+        if shared.is_reset() || self.linger.as_mut().is_none_or(is_over) {
+            return Poll::Ready(());
+        }
+        let mut scrap = [MaybeUninit::uninit(); 8 << 10];
+        loop {
+            let mut buf = ReadBuf::uninit(&mut scrap);
+            let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf));
+            if read.is_err() || buf.filled().is_empty() {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
 impl<S: Transport> AsyncWrite for AdmittedStream<S> {
     #[inline(always)]
     fn poll_write(
@@ -224,7 +260,19 @@ impl<S: Transport> AsyncWrite for AdmittedStream<S> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+        let this = self.get_mut();
+        if this.linger.is_none() {
+            ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
+            let shared = this.place.shared();
+            if !shared.is_unread() || shared.core.is_crowded() {
+                return Poll::Ready(Ok(()));
+            }
+            let patience = shared.core.limits.load().linger;
+            this.linger = Some(Linger {
+                until: Box::pin(sleep(patience)),
+            });
+        }
+        this.poll_linger(cx).map(Ok)
     }
 }
 

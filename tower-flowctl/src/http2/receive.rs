@@ -83,7 +83,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn saw<D: Buf, E>(&mut self, answer: &Answer<D, E>) {
+    fn saw<D: Buf, E>(&mut self, answer: &Answer<D, E>, _: impl FnOnce() -> bool) {
         let (Some(Upload { seat }), Poll::Ready(frame)) = (&self.upload, answer) else {
             return;
         };
