@@ -7,9 +7,10 @@
 //! later handlers; a handler that is done at its first poll costs one allocation, its future's.
 //!
 //! # Lost wake-ups
-//! A waker first notes who was woken, and then looks whether the future is being polled, in which case it leaves it at
-//! that. The future first notes that it is not polled any more, and then looks whether anybody was woken. One of both
-//! sees the other: for handlers by the lock around the list, for the connection since all four are sequentially consistent.
+//! Who was woken and whether the future is being polled are bits of one word. A waker sets its bit, and leaves it at that if the
+//! future was being polled then; the future takes back that it is polled, and goes on if anybody's bit was set then. One of both
+//! comes first and is seen by the other. A handler is in the list before its bit is set, and the bit is
+//! cleared before the list is read, so that a bit may be set for nothing, but no handler is in the list without it.
 
 use std::{
     future::Future,
@@ -17,7 +18,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU8, Ordering::SeqCst},
     },
     task::{Context, Poll, Wake, Waker},
 };
@@ -38,17 +39,33 @@ const ROUNDS: usize = 16;
 struct Shared {
     /// The task that all runs in.
     task: AtomicWaker,
-    polled: AtomicBool,
-    connection: AtomicBool,
+    /// Any of the three below. One word, as each look at another costs what a look at a lock does.
+    news: AtomicU8,
     /// Slots of handlers that were woken.
     handlers: Mutex<Vec<u32>>,
 }
 
+/// The future is being polled, and looks at the rest before it ends.
+const POLLED: u8 = 1;
+/// The connection was woken.
+const CONNECTION: u8 = 2;
+/// Handlers were woken.
+const HANDLERS: u8 = 4;
+
 impl Shared {
-    fn notify(&self) {
-        if !self.polled.load(SeqCst) {
+    fn notify(&self, whom: u8) {
+        if self.news.fetch_or(whom, SeqCst) & POLLED == 0 {
             self.task.wake();
         }
+    }
+
+    fn has(&self, whom: u8) -> bool {
+        self.news.load(SeqCst) & whom != 0
+    }
+
+    /// Whether they were woken; from here on they were not.
+    fn take(&self, whom: u8) -> bool {
+        self.has(whom) && self.news.fetch_and(!whom, SeqCst) & whom != 0
     }
 }
 
@@ -60,8 +77,7 @@ impl Wake for ConnectionWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.0.connection.store(true, SeqCst);
-        self.0.notify();
+        self.0.notify(CONNECTION);
     }
 }
 
@@ -80,7 +96,7 @@ impl Wake for HandlerWaker {
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.woken.swap(true, SeqCst) {
             lock(&self.shared.handlers).push(self.slot);
-            self.shared.notify();
+            self.shared.notify(HANDLERS);
         }
     }
 }
@@ -111,8 +127,7 @@ impl<C: GracefulConnection> Driver<C> {
     pub(super) fn new(connection: C, executor: Executor) -> Self {
         let shared = Arc::new(Shared {
             task: AtomicWaker::new(),
-            polled: AtomicBool::new(false),
-            connection: AtomicBool::new(true),
+            news: AtomicU8::new(CONNECTION),
             handlers: Mutex::default(),
         });
         Self {
@@ -133,7 +148,7 @@ impl<C: GracefulConnection> Driver<C> {
         if !self.closed {
             self.connection.as_mut().graceful_shutdown();
             // It is to be polled for that.
-            self.shared.connection.store(true, SeqCst);
+            self.shared.news.fetch_or(CONNECTION, SeqCst);
         }
     }
 
@@ -173,37 +188,37 @@ impl<C: GracefulConnection> Driver<C> {
     }
 
     fn run_handlers(&mut self) {
-        let mut woken = std::mem::take(&mut self.woken);
-        std::mem::swap(&mut *lock(&self.shared.handlers), &mut woken);
-        for slot in woken.drain(..) {
-            self.poll_handler(slot);
+        if self.shared.take(HANDLERS) {
+            let mut woken = std::mem::take(&mut self.woken);
+            std::mem::swap(&mut *lock(&self.shared.handlers), &mut woken);
+            for slot in woken.drain(..) {
+                self.poll_handler(slot);
+            }
+            self.woken = woken;
         }
-        self.woken = woken;
-        let mut arrived = std::mem::take(&mut self.arrived);
-        self.executor.arrivals(&mut arrived);
-        for handler in arrived.drain(..) {
-            self.take_in(handler);
+        if self.executor.has_arrivals() {
+            let mut arrived = std::mem::take(&mut self.arrived);
+            self.executor.arrivals(&mut arrived);
+            for handler in arrived.drain(..) {
+                self.take_in(handler);
+            }
+            self.arrived = arrived;
         }
-        self.arrived = arrived;
     }
 
     fn run_connection(&mut self) {
-        if self.shared.connection.swap(false, SeqCst) && !self.closed {
+        if self.shared.take(CONNECTION) && !self.closed {
             let mut cx = Context::from_waker(&self.waker);
             // How a connection ends is no news: clients go away in all ways there are.
             self.closed = self.connection.as_mut().poll(&mut cx).is_ready();
         }
     }
 
-    /// Whether anything was woken or has arrived that was not run yet.
-    fn has_more(&self) -> bool {
-        self.shared.connection.load(SeqCst) && !self.closed
-            || self.has_woken_handlers()
+    /// Whether there is anything to run in this.
+    fn has_more(&self, news: u8) -> bool {
+        news & CONNECTION != 0 && !self.closed
+            || news & HANDLERS != 0
             || self.executor.has_arrivals()
-    }
-
-    fn has_woken_handlers(&self) -> bool {
-        !lock(&self.shared.handlers).is_empty()
     }
 
     fn is_done(&self) -> bool {
@@ -217,28 +232,31 @@ impl<C: GracefulConnection> Future for Driver<C> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         this.shared.task.register(cx.waker());
-        this.shared.polled.store(true, SeqCst);
+        this.shared.news.fetch_or(POLLED, SeqCst);
         for _ in 0..TURNS {
             for _ in 0..ROUNDS {
                 this.run_handlers();
-                if !this.has_woken_handlers() {
+                if !this.shared.has(HANDLERS) {
                     break;
                 }
             }
             this.run_connection();
             // Mostly bodies for which writing made room, or handlers whose requests' bodies came. Both are large; other
             // connections have their turn before them, so that each client is kept busy by more than what was written just now.
-            let woke_handlers = this.has_woken_handlers();
+            let news = this.shared.news.load(SeqCst);
             // What the runtime stopped, having had its share, wakes itself at once.
-            if woke_handlers || !this.has_more() || !tokio::task::coop::has_budget_remaining() {
+            if news & HANDLERS != 0
+                || !this.has_more(news)
+                || !tokio::task::coop::has_budget_remaining()
+            {
                 break;
             }
         }
-        this.shared.polled.store(false, SeqCst);
+        let news = this.shared.news.fetch_and(!POLLED, SeqCst);
         if this.is_done() {
             return Poll::Ready(());
         }
-        if this.has_more() {
+        if this.has_more(news) {
             cx.waker().wake_by_ref();
         }
         Poll::Pending

@@ -8,7 +8,10 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
 };
 
 /// Where the handlers of an HTTP/2 connection run. HTTP/1 handlers always run in their connection's task.
@@ -29,9 +32,16 @@ pub(super) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// hyper's executor for one connection.
 #[derive(Clone)]
 pub(super) enum Executor {
-    /// Handlers that have arrived and wait for [`Driver`](super::driver::Driver).
-    Local(Arc<Mutex<Vec<Task>>>),
+    Local(Arc<Arrivals>),
     Spawn,
+}
+
+/// Handlers that have arrived and wait for [`Driver`](super::driver::Driver).
+#[derive(Default)]
+pub(super) struct Arrivals {
+    /// Whether there are any, which is asked more often than there are.
+    any: AtomicBool,
+    list: Mutex<Vec<Task>>,
 }
 
 impl Executor {
@@ -45,13 +55,15 @@ impl Executor {
     /// Moves what has arrived into a list, which is empty.
     pub(super) fn arrivals(&self, list: &mut Vec<Task>) {
         if let Self::Local(arrived) = self {
-            std::mem::swap(&mut *lock(arrived), list);
+            let mut arrivals = lock(&arrived.list);
+            std::mem::swap(&mut *arrivals, list);
+            arrived.any.store(false, SeqCst);
         }
     }
 
     pub(super) fn has_arrivals(&self) -> bool {
         match self {
-            Self::Local(arrived) => !lock(arrived).is_empty(),
+            Self::Local(arrived) => arrived.any.load(SeqCst),
             Self::Spawn => false,
         }
     }
@@ -69,7 +81,11 @@ impl fmt::Debug for Executor {
 impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Executor {
     fn execute(&self, future: F) {
         match self {
-            Self::Local(arrived) => lock(arrived).push(Box::pin(future)),
+            Self::Local(arrived) => {
+                let mut arrivals = lock(&arrived.list);
+                arrivals.push(Box::pin(future));
+                arrived.any.store(true, SeqCst);
+            }
             Self::Spawn => drop(tokio::spawn(future)),
         }
     }

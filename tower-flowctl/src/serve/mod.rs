@@ -24,6 +24,7 @@ mod http1;
 mod server;
 mod service;
 mod tuning;
+mod woken;
 
 pub use self::{
     executor::Exec,

@@ -10,6 +10,7 @@ use std::{
 
 use axum::serve::Listener;
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -29,7 +30,7 @@ use crate::http2::{SocketOf, of_tokio};
 
 use super::{
     Exec, HalfClosed, Http2Tuning, Pipelined, driver::Driver, executor::Executor,
-    service::CallAtOnce,
+    service::CallAtOnce, woken::WhenWoken,
 };
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -364,7 +365,7 @@ async fn connection<Io, S, B>(
     service: S,
     settings: Arc<Settings>,
     asked: Option<impl Future<Output = ()>>,
-    mut phase: watch::Receiver<Phase>,
+    phase: watch::Receiver<Phase>,
 ) where
     Io: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
@@ -387,29 +388,46 @@ async fn connection<Io, S, B>(
         .serve_connection_with_upgrades(TokioIo::new(io), CallAtOnce(service))
         .into_owned();
     let mut driver = Driver::new(connection, executor);
-    let mut asked = pin!(async {
-        match asked {
-            Some(asked) => asked.await,
-            None => pending().await,
-        }
-    });
-    let mut close_asked = false;
-    let mut awaited = Phase::Drain;
+    let mut orders = pin!(WhenWoken::new(orders(asked, phase)));
     loop {
         tokio::select! {
             biased;
             () = &mut driver => return,
-            () = &mut asked, if !close_asked => close_asked = true,
-            changed = phase.wait_for(|&phase| phase >= awaited) => match changed.map(|phase| *phase) {
-                Ok(Phase::Stop) => return,
-                Ok(_) => awaited = Phase::Stop,
-                // The server's future was dropped, and nobody waits.
-                Err(_) => break,
+            order = orders.next() => match order {
+                Some(Order::Close) => driver.graceful_shutdown(),
+                Some(Order::Stop) => return,
+                None => break,
             },
         }
-        driver.graceful_shutdown();
     }
     driver.await;
+}
+
+/// What a connection is told.
+enum Order {
+    Close,
+    Stop,
+}
+
+/// What a connection will be told, by its own future and by the server; the end when nobody is left to tell it anything.
+fn orders(
+    asked: Option<impl Future<Output = ()>>,
+    phase: watch::Receiver<Phase>,
+) -> impl Stream<Item = Order> {
+    let asked = stream::iter(asked).then(|asked| async {
+        asked.await;
+        Order::Close
+    });
+    let phases = stream::unfold((phase, Phase::Drain), |(mut phase, awaited)| async move {
+        // An error is that the server's future was dropped.
+        let phase_now = phase.wait_for(|&phase| phase >= awaited).await;
+        let order = match *phase_now.ok()? {
+            Phase::Stop => Order::Stop,
+            _ => Order::Close,
+        };
+        Some((order, (phase, Phase::Stop)))
+    });
+    stream::select(asked, phases)
 }
 
 impl<L: Listener + fmt::Debug, M, C> fmt::Debug for Serve<L, M, C> {
