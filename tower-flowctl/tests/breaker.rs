@@ -220,6 +220,37 @@ async fn routes_are_told_apart_by_axums_matched_path() {
     assert_eq!(counts, [("/authors", 1), ("/books/{id}", 2)]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn routes_are_told_apart_by_what_a_router_left_in_the_extensions() {
+    #[derive(Clone)]
+    struct Pattern(&'static str);
+    let breaker = Breaker::builder().build();
+    // One service for all, so that the first request's route is not that of the rest.
+    let service = breaker
+        .layer_by(|extensions| Some(extensions.get::<Pattern>()?.0))
+        .layer(service(&Arc::new(AtomicU64::new(1))));
+    for pattern in [
+        Some("/a"),
+        Some("/b"),
+        None,
+        Some("/a"),
+        Some("/b"),
+        Some("/b"),
+    ] {
+        let mut request = Request::new(());
+        if let Some(pattern) = pattern {
+            request.extensions_mut().insert(Pattern(pattern));
+        }
+        service.clone().oneshot(request).await.unwrap();
+    }
+    let routes = breaker.snapshot().routes;
+    let counts: Vec<_> = routes
+        .iter()
+        .map(|route| (route.route.as_str(), route.passed))
+        .collect();
+    assert_eq!(counts, [("/a", 2), ("/b", 3)]);
+}
+
 /// Of a hundred clients 97 break off at once, and those that stay wait for 26 ms against 2.5 × 10: the route is slow, and that
 /// most did not wait for it does not make it fast.
 #[tokio::test(start_paused = true)]

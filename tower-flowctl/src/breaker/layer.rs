@@ -1,5 +1,6 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use http::Extensions;
 use tower_layer::Layer;
 
 use super::{Breaker, BreakerService, Fallback, Refuse, Shed, route::Route};
@@ -8,17 +9,48 @@ use super::{Breaker, BreakerService, Fallback, Refuse, Shed, route::Route};
 #[derive(Clone, Debug)]
 pub struct BreakerLayer<D = Refuse> {
     breaker: Breaker,
-    /// `None`: by axum's `MatchedPath`.
-    route: Option<Arc<Route>>,
+    named: Named,
     degrade: D,
     shed: Shed,
 }
 
+/// What says which route a request is on.
+#[derive(Clone, Debug)]
+pub(super) enum Named {
+    /// It is this one.
+    Route(Arc<Route>),
+    /// The one that its extensions name.
+    By(fn(&Extensions) -> Option<&str>),
+}
+
+/// Where a service of the layer is.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) breaker: Breaker,
+    named: Named,
+    /// The route of the first request. Where each route has a service of its own it is that of all.
+    first: OnceLock<Arc<Route>>,
+}
+
+impl Place {
+    pub(super) fn route(&self, extensions: &Extensions) -> Option<Arc<Route>> {
+        let name = match &self.named {
+            Named::Route(route) => return Some(route.clone()),
+            Named::By(name) => name(extensions)?,
+        };
+        let first = self.first.get_or_init(|| self.breaker.route(name));
+        Some(match first.name() == name {
+            true => first.clone(),
+            false => self.breaker.route(name),
+        })
+    }
+}
+
 impl BreakerLayer {
-    pub(super) fn new(breaker: Breaker, route: Option<Arc<Route>>) -> Self {
+    pub(super) fn new(breaker: Breaker, named: Named) -> Self {
         Self {
             breaker,
-            route,
+            named,
             degrade: Refuse,
             shed: Shed::All,
         }
@@ -30,7 +62,7 @@ impl<D> BreakerLayer<D> {
     pub fn fallback<F>(self, service: F) -> BreakerLayer<Fallback<F>> {
         BreakerLayer {
             breaker: self.breaker,
-            route: self.route,
+            named: self.named,
             degrade: Fallback(service),
             shed: self.shed,
         }
@@ -49,8 +81,11 @@ impl<S, D: Clone> Layer<S> for BreakerLayer<D> {
     fn layer(&self, inner: S) -> Self::Service {
         BreakerService {
             inner,
-            breaker: self.breaker.clone(),
-            route: self.route.clone(),
+            place: Arc::new(Place {
+                breaker: self.breaker.clone(),
+                named: self.named.clone(),
+                first: OnceLock::new(),
+            }),
             degrade: self.degrade.clone(),
             shed: self.shed,
         }

@@ -9,11 +9,12 @@ use std::{
     time::Duration,
 };
 
+use http::Extensions;
 use tokio::time::Instant;
 
 use super::{
-    Baselines, BreakerBuilder, BreakerLayer, BreakerState, Refuse, RouteSnapshot, route::Route,
-    state::Rules, trigger::Triggers,
+    Baselines, BreakerBuilder, BreakerLayer, BreakerState, Refuse, RouteSnapshot, layer::Named,
+    route::Route, state::Rules, trigger::Triggers,
 };
 
 /// How often the triggers are looked at: once a second, in nanoseconds.
@@ -72,14 +73,37 @@ impl Breaker {
 
     /// A layer for one route.
     pub fn layer(&self, route: &str) -> BreakerLayer<Refuse> {
-        BreakerLayer::new(self.clone(), Some(self.route(route)))
+        BreakerLayer::new(self.clone(), Named::Route(self.route(route)))
+    }
+
+    /// A layer that tells routes apart by what a router has put into the extensions of its requests. A request without a name
+    /// passes.
+    ///
+    /// As there is one route for each name, it must be that of a pattern: a client can make up as many paths as it likes.
+    ///
+    /// ```
+    /// use tower_flowctl::breaker::Breaker;
+    ///
+    /// #[derive(Clone)]
+    /// struct Pattern(&'static str);
+    ///
+    /// let layer = Breaker::builder()
+    ///     .build()
+    ///     .layer_by(|extensions| Some(extensions.get::<Pattern>()?.0));
+    /// # drop(layer);
+    /// ```
+    pub fn layer_by(&self, name: fn(&Extensions) -> Option<&str>) -> BreakerLayer<Refuse> {
+        BreakerLayer::new(self.clone(), Named::By(name))
     }
 
     /// A layer that tells routes apart by axum's `MatchedPath`, for [`Router::route_layer`](axum::Router::route_layer). A
     /// request without one passes.
     #[cfg(feature = "axum")]
     pub fn layer_by_matched_path(&self) -> BreakerLayer<Refuse> {
-        BreakerLayer::new(self.clone(), None)
+        self.layer_by(|extensions| {
+            let path = extensions.get::<axum::extract::MatchedPath>()?;
+            Some(path.as_str())
+        })
     }
 
     /// Replaces the baselines.

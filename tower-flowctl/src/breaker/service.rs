@@ -9,7 +9,7 @@ use http::Request;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{Breaker, Degrade, Refuse, Shed, route::Route};
+use super::{Breaker, Degrade, Refuse, Shed, layer::Place, route::Route};
 
 /// The service of [`BreakerLayer`](super::BreakerLayer).
 ///
@@ -19,22 +19,10 @@ use super::{Breaker, Degrade, Refuse, Shed, route::Route};
 #[derive(Clone, Debug)]
 pub struct BreakerService<S, D = Refuse> {
     pub(super) inner: S,
-    pub(super) breaker: Breaker,
-    pub(super) route: Option<Arc<Route>>,
+    /// Behind one count, since a service is cloned for each request.
+    pub(super) place: Arc<Place>,
     pub(super) degrade: D,
     pub(super) shed: Shed,
-}
-
-impl<S, D> BreakerService<S, D> {
-    fn route<B>(&self, request: &Request<B>) -> Option<Arc<Route>> {
-        #[cfg(feature = "axum")]
-        if self.route.is_none() {
-            let path = request.extensions().get::<axum::extract::MatchedPath>()?;
-            return Some(self.breaker.route(path.as_str()));
-        }
-        let _ = request;
-        self.route.clone()
-    }
 }
 
 impl<B, S, D> Service<Request<B>> for BreakerService<S, D>
@@ -52,18 +40,19 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Some(route) = self.route(&request) else {
+        let Some(route) = self.place.route(request.extensions()) else {
             return BreakerFuture::passed(self.inner.call(request), None);
         };
-        let begun = self.breaker.now();
-        if !self.breaker.admits(&route, begun) && self.shed.takes(request.headers()) {
+        let breaker = &self.place.breaker;
+        let begun = breaker.now();
+        if !breaker.admits(&route, begun) && self.shed.takes(request.headers()) {
             route.count_degraded();
-            let retry_after = self.breaker.retry_after(&route, begun);
+            let retry_after = breaker.retry_after(&route, begun);
             return BreakerFuture::degraded(self.degrade.degrade(request, retry_after));
         }
         route.count_passed();
         let timer = Timer {
-            breaker: self.breaker.clone(),
+            breaker: breaker.clone(),
             route,
             begun,
             answered: false,

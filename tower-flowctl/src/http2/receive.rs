@@ -38,6 +38,8 @@ where
         self.inner.poll_ready(cx)
     }
 
+    // A call of its own would copy the request twice more.
+    #[inline(always)]
     fn call(&mut self, request: Request<B>) -> S::Future {
         let upload = if self.keeps_windows {
             upload(&request)

@@ -31,18 +31,19 @@ impl Rules {
         if self.content_types.is_empty() {
             return PriorityOverride::new();
         }
-        let value = headers.get(header::CONTENT_TYPE);
-        let Some(value) = value.and_then(|value| value.to_str().ok()) else {
+        let Some(value) = headers.get(header::CONTENT_TYPE) else {
             return PriorityOverride::new();
         };
-        let essence = value.split(';').next().unwrap_or(value).trim();
+        let end_of_essence = |&byte: &u8| byte == b';';
+        let essence = value.as_bytes().split(end_of_essence).next();
+        let essence = essence.unwrap_or_default().trim_ascii();
         self.content_types
             .iter()
             .find(|(pattern, _)| match pattern.strip_suffix('*') {
                 Some(prefix) => essence
                     .get(..prefix.len())
-                    .is_some_and(|front| front.eq_ignore_ascii_case(prefix)),
-                None => essence.eq_ignore_ascii_case(pattern),
+                    .is_some_and(|front| front.eq_ignore_ascii_case(prefix.as_bytes())),
+                None => essence.eq_ignore_ascii_case(pattern.as_bytes()),
             })
             .map_or(PriorityOverride::new(), |&(_, said)| said)
     }

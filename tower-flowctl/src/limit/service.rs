@@ -56,12 +56,14 @@ where
                 let clone = self.inner.clone();
                 let service = std::mem::replace(&mut self.inner, clone);
                 State::Waiting {
-                    timer: sleep_until(until),
-                    place: Place {
-                        limiter: self.limiter.clone(),
-                        waiter: Some(waiter),
-                    },
-                    call: Some((service, request)),
+                    waiting: Box::pin(Waiting {
+                        timer: sleep_until(until),
+                        place: Place {
+                            limiter: self.limiter.clone(),
+                            waiter: Some(waiter),
+                        },
+                        call: Some((service, request)),
+                    }),
                 }
             }
             Entry::Rejected => State::Rejected,
@@ -85,18 +87,24 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<S: Service<Q>, Q> {
-        Waiting {
-            #[pin]
-            timer: Sleep,
-            place: Place,
-            call: Option<(S, Q)>,
-        },
+        // Boxed, since it is seldom, and larger than the rest.
+        Waiting { waiting: Pin<Box<Waiting<S, Q>>> },
         Running {
             #[pin]
             response: S::Future,
             permit: Option<Permit>,
         },
         Rejected,
+    }
+}
+
+pin_project! {
+    /// A request in the queue.
+    struct Waiting<S, Q> {
+        #[pin]
+        timer: Sleep,
+        place: Place,
+        call: Option<(S, Q)>,
     }
 }
 
@@ -144,8 +152,12 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                StateProjection::Waiting { timer, place, call } => {
-                    match (ready!(place.poll(timer, cx)), call.take()) {
+                StateProjection::Waiting { waiting } => {
+                    let waiting = waiting.as_mut().project();
+                    match (
+                        ready!(waiting.place.poll(waiting.timer, cx)),
+                        waiting.call.take(),
+                    ) {
                         (Some(permit), Some((mut service, request))) => State::Running {
                             response: service.call(request),
                             permit: Some(permit),
