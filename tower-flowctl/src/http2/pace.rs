@@ -87,16 +87,26 @@ impl Pace {
     /// The socket took so many bytes.
     pub(crate) fn took(&mut self, bytes: usize) {
         self.taken += bytes;
-        if self.full_at.is_none() && self.taken >= 8 * self.limit {
-            self.taken = 0;
-            self.limit = (2 * self.limit).min(RANGE.1);
+        if self.taken >= 8 * self.limit {
+            self.grow();
         }
     }
 
-    /// There was nothing to send for a while: what was taken says nothing about the socket.
+    /// There is nothing to send for a while: what was taken says nothing of the rate. But a socket that took a good deal more
+    /// than the allowance at a stretch, and was not full, is faster than that.
     pub(crate) fn ran_dry(&mut self) {
+        if self.taken >= 2 * self.limit {
+            self.grow();
+        }
         self.full_at = None;
         self.taken = 0;
+    }
+
+    fn grow(&mut self) {
+        if self.full_at.is_none() {
+            self.taken = 0;
+            self.limit = (2 * self.limit).min(RANGE.1);
+        }
     }
 
     /// The socket takes no more for now.
@@ -173,6 +183,35 @@ mod tests {
             pace.took(16 << 10);
         }
         assert_eq!(pace.limit(), 256 << 10);
+    }
+
+    #[test]
+    fn so_does_one_that_takes_much_at_a_stretch_again_and_again() {
+        let mut pace = Pace::default();
+        let bursts_of = |pace: &mut Pace, bytes: usize| {
+            for _ in 0..1000 {
+                for _ in 0..bytes / 1000 {
+                    pace.took(1000);
+                }
+                pace.ran_dry();
+            }
+            pace.limit()
+        };
+        assert_eq!(bursts_of(&mut pace, 30_000), 16 << 10);
+        assert_eq!(bursts_of(&mut pace, 100_000), 64 << 10);
+        assert_eq!(bursts_of(&mut pace, 1_000_000), 256 << 10);
+    }
+
+    #[test]
+    fn a_stretch_in_which_the_socket_was_full_does_not_count() {
+        let mut pace = Pace::default();
+        for _ in 0..100 {
+            pace.took(50_000);
+            pace.full(Instant::now());
+            pace.took(50_000);
+            pace.ran_dry();
+        }
+        assert_eq!(pace.limit(), 16 << 10);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How much the kernel holds unsent.
+//! How much the kernel holds unsent, and whether it sends what does not fill a segment.
 
 use std::any::Any;
 #[cfg(unix)]
@@ -36,3 +36,15 @@ pub(crate) fn hold_unsent(socket: BorrowedFd<'_>, bytes: usize) {
 /// There is no such option.
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
 pub(crate) fn hold_unsent(_: BorrowedFd<'_>, _: usize) {}
+
+/// Sets `TCP_CORK`: what does not fill a segment waits for more, for 200 ms at most, and goes when this is unset (tcp(7)).
+///
+/// Where it cannot be set, segments go as they are.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn keep_partial_segments(socket: BorrowedFd<'_>, keep: bool) {
+    let _ = socket2::SockRef::from(&socket).set_tcp_cork(keep);
+}
+
+/// Other systems have no such option, or one that keeps the last segment, too.
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+pub(crate) fn keep_partial_segments(_: BorrowedFd<'_>, _: bool) {}

@@ -54,6 +54,11 @@ impl Scheduler {
         self.in_flight + piece <= self.limit
     }
 
+    /// Bytes granted that the socket did not take yet.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
     /// Nothing waits, and nothing is on its way.
     pub(crate) fn is_dry(&self) -> bool {
         self.in_flight == 0 && self.occupied == 0

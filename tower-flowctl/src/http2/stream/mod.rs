@@ -1,5 +1,6 @@
 //! The stream adapter between hyper and the transport.
 
+mod corking;
 mod ending;
 mod reading;
 mod writing;
@@ -8,7 +9,7 @@ use std::{fmt, pin::Pin, sync::Arc};
 
 use tokio::time::Sleep;
 
-use self::ending::End;
+use self::{corking::Cork, ending::End};
 use super::{
     Http2Config, Reason, connection::Connection, identity, inbound::Inbound, outbound::Outbound,
     pace::Pace, socket, together::Together,
@@ -61,6 +62,7 @@ pub struct PriorityStream<Io> {
     together: Option<Together>,
     pace: Pace,
     mark: usize,
+    cork: Cork,
     #[cfg(unix)]
     socket: socket::SocketOf<Io>,
     watch: Option<Pin<Box<Sleep>>>,
@@ -103,6 +105,7 @@ impl<Io: 'static> PriorityStream<Io> {
             together: None,
             pace: Pace::default(),
             mark: 0,
+            cork: Cork::default(),
             #[cfg(unix)]
             socket: socket::of_tokio,
             watch: None,
@@ -115,7 +118,8 @@ impl<Io: 'static> PriorityStream<Io> {
 }
 
 impl<Io> PriorityStream<Io> {
-    /// Says where the socket is, for [`LowWaterMark`](super::LowWaterMark). A `tokio::net::TcpStream` is found without help.
+    /// Says where the socket is, for [`LowWaterMark`](super::LowWaterMark), and so that large responses fill their
+    /// segments (`TCP_CORK`). A `tokio::net::TcpStream` is found without help.
     #[cfg(unix)]
     #[must_use]
     pub fn socket(mut self, socket: fn(&Io) -> Option<std::os::fd::BorrowedFd<'_>>) -> Self {

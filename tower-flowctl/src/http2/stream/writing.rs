@@ -171,6 +171,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
             self.full();
             return Poll::Pending;
         }
+        let goes_on = self.cork(slices);
         let sent = match send(Pin::new(&mut self.io), cx, most) {
             Poll::Ready(sent) => sent?,
             Poll::Pending => {
@@ -178,6 +179,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
                 return Poll::Pending;
             }
         };
+        if !goes_on {
+            self.uncork();
+        }
         let Self {
             connection,
             outbound,
@@ -298,6 +302,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PriorityStream<Io> {
         // TLS takes a frame whole, so a full socket shows when hyper flushes it and not when it writes.
         if flushed.is_pending() && !this.inbound.is_opaque() {
             this.full();
+        } else {
+            this.flushed();
         }
         flushed
     }
