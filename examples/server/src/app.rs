@@ -58,7 +58,7 @@ pub(crate) struct Shared {
     address: Option<SocketAddr>,
     pub(crate) site: PathBuf,
     /// Holds what is not to outlive the process; removed with it.
-    _scratch: TempDir,
+    scratch: TempDir,
 }
 
 impl Shared {
@@ -89,10 +89,7 @@ impl Shared {
             .join("uploads");
         let at_once = at_once(config.body_budget);
         let files = Arc::new(Metrics::default());
-        let pool = Pool::builder()
-            .limit(config.body_budget)
-            .leak_tracking(LeakTracking::Off)
-            .build()?;
+        let pool = pool(config)?;
         // Responses find it without being told (`PooledJson`).
         let pool = match Pool::set_global(pool.clone()) {
             Ok(()) => pool,
@@ -118,9 +115,36 @@ impl Shared {
             proxies: Proxies::default(),
             address,
             site,
-            _scratch: scratch,
+            scratch,
         })
     }
+
+    /// Removes what is not to outlive the process. After that it can only end.
+    pub(crate) fn remove_scratch(&self) {
+        if let Err(error) = std::fs::remove_dir_all(self.scratch.path()) {
+            tracing::warn!(%error, "temporary files are left behind");
+        }
+    }
+}
+
+/// Whether what lives as long as the process can be made, but for its data.
+///
+/// # Errors
+/// As of [`Shared::open`].
+pub(crate) fn check(config: &Config) -> Result<(), OpenError> {
+    let data = config.data.as_deref();
+    if let Some(folder) = data.filter(|path| path.exists() && !path.is_dir()) {
+        let why = format!("{} is not a folder", folder.display());
+        return Err(OpenError::Files(io::Error::other(why)));
+    }
+    pool(config)?;
+    assembly::admission(config)?;
+    Ok(())
+}
+
+fn pool(config: &Config) -> Result<Pool, ConfigError> {
+    let pool = Pool::builder().limit(config.body_budget);
+    pool.leak_tracking(LeakTracking::Off).build()
 }
 
 /// What the handlers of one configuration see.
@@ -239,7 +263,7 @@ pub(crate) mod tests {
         let Ok(Command::Serve(config, _)) = config::load(["server".into()], []) else {
             panic!("the defaults are valid")
         };
-        let shared = Shared::open(&config, None, Shutdown::never(), Duration::ZERO);
+        let shared = Shared::open(&config, None, Shutdown::by_hand(), Duration::ZERO);
         App::new(
             Arc::new(shared.expect("nothing is in the way")),
             Arc::new(*config),

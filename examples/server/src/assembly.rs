@@ -44,7 +44,7 @@ use tower_trie_router::{BuildError, TrieRouter, TrieService};
 use tower_zerocopy_fs::{ServeFiles, Windows};
 
 use crate::accept::{FileSendingSocket, OverSocket};
-use crate::app::App;
+use crate::app::{App, OpenError};
 use crate::config::Config;
 use crate::deadline::DeadlineLayer;
 use crate::facts::NoteRouteLayer;
@@ -300,6 +300,14 @@ pub(crate) enum AssemblyError {
     },
     Tls(TlsError),
     Routes(BuildError),
+    /// What would keep the server from starting again.
+    Open(Box<OpenError>),
+}
+
+impl From<Box<OpenError>> for AssemblyError {
+    fn from(error: Box<OpenError>) -> Self {
+        AssemblyError::Open(error)
+    }
 }
 
 impl From<TlsError> for AssemblyError {
@@ -327,6 +335,7 @@ impl fmt::Display for AssemblyError {
             }
             AssemblyError::Tls(source) => source.fmt(f),
             AssemblyError::Routes(source) => write!(f, "cannot route: {source}"),
+            AssemblyError::Open(source) => source.fmt(f),
         }
     }
 }
@@ -338,6 +347,7 @@ impl Error for AssemblyError {
             AssemblyError::Baselines { source, .. } => Some(source),
             AssemblyError::Tls(source) => source.source(),
             AssemblyError::Routes(source) => Some(source),
+            AssemblyError::Open(source) => source.source(),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{fmt, io};
 
 use crate::config::settings::{self, Setting};
 use crate::config::{Config, RunMode};
+use crate::restart::Predecessor;
 use crate::serve::Port;
 
 /// Connections that may wait to be accepted.
@@ -15,14 +16,22 @@ const BACKLOG: i32 = 4096;
 
 /// The listening sockets, by port: one, or in thread-per-core mode one a thread.
 #[derive(Debug, Default)]
-pub(crate) struct Sockets([Vec<TcpListener>; 3]);
+pub(crate) struct Sockets {
+    by_port: [Vec<TcpListener>; 3],
+    /// Whether they are where the settings say, by this process or the one before.
+    bound: [bool; 3],
+}
 
 impl Sockets {
-    /// Takes what was handed over and binds the rest.
+    /// Takes what was handed over and binds the rest. systemd knows where to listen; what the predecessor has bound is
+    /// taken if it is where the settings have it now.
     ///
     /// # Errors
     /// When an address cannot be listened on, or what was handed over is not a listening socket.
-    pub(crate) fn open(config: &Config) -> Result<Self, ListenError> {
+    pub(crate) fn open(
+        config: &Config,
+        predecessor: Option<&Predecessor>,
+    ) -> Result<Self, ListenError> {
         let mut sockets = inherited()?;
         let data = match config.run_mode {
             RunMode::MultiThread => 1,
@@ -33,11 +42,17 @@ impl Sockets {
             (Port::Https, config.tls_listen, &settings::TLS_LISTEN, data),
             (Port::Admin, config.admin_listen, &settings::ADMIN_LISTEN, 1),
         ] {
-            let of_port = &mut sockets.0[port as usize];
+            let of_port = &mut sockets.by_port[port as usize];
+            let bound = &mut sockets.bound[port as usize];
+            *bound = of_port.is_empty() || predecessor.is_some_and(|it| it.has_bound(port));
             match address {
                 None => of_port.clear(),
-                Some(_) if !of_port.is_empty() => {}
+                Some(address) if !*bound || listen_on(of_port, address) => {}
                 Some(address) => {
+                    if !of_port.is_empty() {
+                        let port = port.name();
+                        tracing::info!(port, %address, "the process before was at another address");
+                    }
                     *of_port = bind_all(address, count)
                         .map_err(|source| ListenError::bind(config, setting, address, source))?;
                 }
@@ -48,12 +63,18 @@ impl Sockets {
 
     /// Where a port listens; `None` when it is off.
     pub(crate) fn address(&self, port: Port) -> Option<SocketAddr> {
-        self.0[port as usize].first()?.local_addr().ok()
+        self.of(port).first()?.local_addr().ok()
+    }
+
+    /// Whether the sockets of a port are where the settings say, and not where systemd put them.
+    #[cfg(unix)]
+    pub(crate) fn are_bound(&self, port: Port) -> bool {
+        self.bound[port as usize]
     }
 
     /// The sockets of a port.
     pub(crate) fn of(&self, port: Port) -> &[TcpListener] {
-        &self.0[port as usize]
+        &self.by_port[port as usize]
     }
 }
 
@@ -63,8 +84,22 @@ pub(crate) fn threads(config: &Config) -> usize {
     config.threads.unwrap_or_else(cores)
 }
 
+/// Whether sockets listen on an address; any port will do for port 0.
+fn listen_on(sockets: &[TcpListener], address: SocketAddr) -> bool {
+    let is_there = |at: SocketAddr| match address.port() {
+        0 => at.ip() == address.ip(),
+        _ => at == address,
+    };
+    let first = sockets.first().and_then(|socket| socket.local_addr().ok());
+    first.is_some_and(is_there)
+}
+
 /// Several sockets of one address share it by `SO_REUSEPORT`: the kernel spreads connections over them.
 fn bind_all(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
+    if count > 1 {
+        // Another server would share its port, too, if nobody asked first.
+        drop(bind(address, false)?);
+    }
     let first = bind(address, count > 1)?;
     // With port 0 the others take the port that the first was given.
     let address = first.local_addr()?;
@@ -124,7 +159,7 @@ fn inherited() -> Result<Sockets, ListenError> {
             .map_err(|error| {
                 ListenError::Inherited(format!("socket {index} is no TCP listener: {error}"))
             })?;
-        sockets.0[port as usize].push(listener);
+        sockets.by_port[port as usize].push(listener);
     }
     Ok(sockets)
 }

@@ -28,7 +28,7 @@ mod problem; // errors as problem+json
 mod proxy; // pooled connections to an upstream
 mod reload; // settings that change while the server runs
 mod remote; // settings from a URL
-#[cfg(unix)]
+#[cfg_attr(not(unix), path = "restart_nowhere.rs")]
 mod restart; // SIGUSR2
 mod run; // threads
 mod serve; // connections in, drain at the end

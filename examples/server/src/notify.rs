@@ -2,9 +2,15 @@
 
 use sd_notify::NotifyState;
 
-/// The server accepts connections. It may have replaced the process that systemd started.
+/// The server accepts connections, and this process is the one to follow: it may have replaced the one that systemd started,
+/// which has to be there still when this is said.
 pub(crate) fn ready() {
     send(&[NotifyState::MainPid(std::process::id()), NotifyState::Ready]);
+}
+
+/// The settings are taken in.
+pub(crate) fn reloaded() {
+    send(&[NotifyState::Ready]);
 }
 
 /// The server takes in its settings again.

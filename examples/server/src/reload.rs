@@ -25,7 +25,7 @@ use tower_hotswap::tls::HotTls;
 use tower_hotswap::{Handle, Published, Recipe, Role, SwapError, Version, checks};
 
 use crate::admin::Token;
-use crate::app::App;
+use crate::app::{self, App};
 use crate::assembly::{self, AssemblyError, RequestPlane};
 use crate::config::settings::Reload;
 use crate::config::{Config, ConfigError, Loader};
@@ -53,6 +53,8 @@ pub(crate) fn generation(
 ) -> Result<Generation<impl RequestPlane + use<>>, AssemblyError> {
     // Taken in by `follow`; here it is only found out whether they can be.
     tls::check(&config)?;
+    // What is taken in at the next start is not to keep the server from it.
+    app::check(&config).map_err(Box::new)?;
     Ok(Generation {
         baselines: assembly::baselines(&config)?,
         service: assembly::request_plane(app.with(config.clone()))?,
@@ -334,7 +336,7 @@ impl<S: RequestPlane> Reloader<S> {
                     tracing::error!(%error, "reload refused; the settings stay as they were")
                 }
             }
-            crate::notify::ready();
+            crate::notify::reloaded();
         }
     }
 }

@@ -1,103 +1,188 @@
 //! A restart that refuses no connection: SIGUSR2 starts the program again and hands it the listening sockets.
 //!
 //! ```text
-//!  old: SIGUSR2 ─► starts the new one with the sockets ─► serves on ─────► SIGTERM ─► drains, closes the shop
-//!  new:             settings, sockets, certificate are good ─► SIGTERM to the old ─► opens the shop ─► serves
+//!  in memory
+//!  old: SIGUSR2 ─► starts the new one with the sockets ─► serves on ───────────────► SIGUSR1 ─► drains, ends
+//!  new:             settings, certificate, pools, site, routes are good ─► serves ─► SIGUSR1 to the old
+//!
+//!  with --data, which one process has at a time
+//!  old: SIGUSR2 ─► starts the new one with the sockets ─► serves on ─► SIGUSR1 ─► drains, closes the shop, ends
+//!  new:             the same are good, built once to see ─► SIGUSR1 to the old ─► waits, opens the shop ─► serves
 //! ```
 //!
-//! Between the two the kernel keeps arriving connections in the queue of the sockets, which nobody closes. If the
-//! new program cannot start, the old one has not noticed. The sockets are handed over as systemd does it, but
-//! without `LISTEN_PID`, which nobody can know before the process exists.
+//! The kernel keeps arriving connections in the queue of the sockets, which nobody closes. If the new program cannot
+//! start, the old one has not noticed; with `--data` that is so up to the moment in which it asks for the shop. The sockets
+//! are handed over as systemd does it, but without `LISTEN_PID`, which nobody can know before the process exists.
+//!
+//! systemd is told of the new process by the new process before it dismisses the old one (`MAINPID=`), which ends without a
+//! word: after `STOPPING=1` the whole service would be stopped.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
 
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Pid, Resource, getppid, getrlimit, kill_process};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
+use crate::config::Config;
 use crate::listen::Sockets;
 use crate::serve::Port;
+use crate::shutdown::Shutdown;
 
 /// Names the process that is to stop once this one can serve.
 const REPLACES: &str = "SERVER_REPLACES";
+/// How many milliseconds that process may take to finish, once it is asked.
+const PATIENCE: &str = "SERVER_REPLACES_PATIENCE";
+/// The ports that it listens on since its settings say so; the others it was given.
+const BOUND: &str = "SERVER_REPLACES_BOUND";
+
+/// What a process needs beyond its drain timeout: what is cut off has a second to go, the admin port and the log another
+/// few, and then there is the database to close.
+const TO_END: Duration = Duration::from_secs(15);
+
+/// The process that this one was started by to take its place.
+#[derive(Debug)]
+pub(crate) struct Predecessor(Pid);
+
+impl Predecessor {
+    pub(crate) fn find() -> Option<Self> {
+        let named = std::env::var(REPLACES).ok()?.parse().ok()?;
+        // Only the parent is believed, so that a variable that was inherited stops nobody else.
+        let parent = Pid::from_raw(named).filter(|named| getppid() == Some(*named));
+        parent.map(Predecessor)
+    }
+
+    /// Asks it to finish, and returns how long that may take.
+    pub(crate) fn dismiss(self) -> Duration {
+        // Who has ended has another's child by now.
+        let there = getppid() == Some(self.0);
+        if there && let Err(error) = kill_process(self.0, rustix::process::Signal::USR1) {
+            tracing::warn!(%error, "the process before this one could not be asked to stop");
+        }
+        let millis = std::env::var(PATIENCE).ok();
+        let millis = millis.and_then(|text| text.parse().ok());
+        Duration::from_millis(millis.unwrap_or_default())
+    }
+
+    /// Whether it listens on a port by its settings, and not since it was given the sockets.
+    pub(crate) fn has_bound(&self, port: Port) -> bool {
+        let bound = std::env::var(BOUND).unwrap_or_default();
+        bound.split(':').any(|name| name == port.name())
+    }
+}
 
 /// How this process was started, and what it hands over.
 #[derive(Debug)]
 pub(crate) struct Restarter {
     asked: Signal,
+    dismissed: Signal,
     program: PathBuf,
     sockets: Vec<(&'static str, OwnedFd)>,
+    bound: String,
+    patience: Duration,
+    shutdown: Shutdown,
 }
 
-/// The process that this one was started by to take its place.
-pub(crate) fn predecessor() -> Option<Pid> {
-    let named = std::env::var(REPLACES).ok()?.parse().ok()?;
-    // Only the parent is believed, so that a variable that was inherited stops nobody else.
-    Pid::from_raw(named).filter(|named| getppid() == Some(*named))
-}
-
-/// Asks the predecessor to finish.
-pub(crate) fn dismiss(predecessor: Pid) {
-    if let Err(error) = kill_process(predecessor, rustix::process::Signal::TERM) {
-        tracing::warn!(%error, "the process before this one could not be asked to stop");
-    }
+/// A process that was started to take this one's place.
+#[derive(Debug)]
+struct Successor {
+    process: Option<Pid>,
+    ended: oneshot::Receiver<io::Result<ExitStatus>>,
 }
 
 impl Restarter {
-    /// Keeps hold of the sockets, and listens for the signal from now on.
+    /// Keeps hold of the sockets, and listens for the signals from now on.
     ///
     /// # Errors
-    /// When the program's own path is unknown, descriptors run out, or the signal is not to be had.
-    pub(crate) fn new(sockets: &Sockets) -> io::Result<Self> {
+    /// When the program's own path is unknown, descriptors run out, or a signal is not to be had.
+    pub(crate) fn new(sockets: &Sockets, config: &Config, shutdown: Shutdown) -> io::Result<Self> {
         let mut kept = Vec::new();
+        let mut bound = Vec::new();
         for port in Port::ALL {
             for socket in sockets.of(port) {
                 kept.push((port.name(), socket.as_fd().try_clone_to_owned()?));
             }
+            if sockets.are_bound(port) {
+                bound.push(port.name());
+            }
         }
         Ok(Restarter {
             asked: signal(SignalKind::user_defined2())?,
+            dismissed: signal(SignalKind::user_defined1())?,
             program: std::env::current_exe()?,
             sockets: kept,
+            bound: bound.join(":"),
+            patience: config.drain_timeout.saturating_add(TO_END),
+            shutdown,
         })
     }
 
-    /// Starts a successor for each SIGUSR2, for ever.
+    /// Starts a successor at SIGUSR2, one at a time, for as long as this process does not stop. With that it lets the
+    /// sockets go: while requests are finished nobody is to wait in their queues in vain.
     pub(crate) async fn run(mut self) {
-        while self.asked.recv().await.is_some() {
-            tracing::info!("restarting: the new process takes over the sockets");
-            match self.start_successor() {
-                Ok(mut child) => {
-                    std::thread::spawn(move || {
-                        // It outlives this process, or it failed.
-                        match child.wait() {
-                            Ok(status) => {
-                                tracing::error!(%status, "the new process did not start; going on")
-                            }
-                            Err(error) => {
-                                tracing::error!(%error, "the new process is lost; going on")
-                            }
-                        }
-                    });
+        let mut successor = None;
+        loop {
+            tokio::select! {
+                _ = self.asked.recv() => match successor {
+                    Some(_) => tracing::warn!("not restarting: a new process is starting already"),
+                    None => successor = self.restart(),
+                },
+                _ = self.dismissed.recv() => match successor {
+                    Some(_) => {
+                        tracing::info!(
+                            "the new process takes over: finishing the requests in flight"
+                        );
+                        self.shutdown.hand_over();
+                    }
+                    None => tracing::warn!("SIGUSR1 is what a new process sends, and there is none"),
+                },
+                how = ended(&mut successor) => {
+                    tracing::error!(how, "the new process did not start; going on");
+                    successor = None;
                 }
-                Err(error) => {
-                    tracing::error!(%error, "the new process cannot be started; going on")
+                () = self.shutdown.asked() => break,
+            }
+        }
+        self.sockets.clear();
+        if let Some(successor) = &successor
+            && !self.shutdown.is_handed_over()
+        {
+            tracing::info!("the new process is stopped, too");
+            successor.stop();
+        }
+        loop {
+            tokio::select! {
+                _ = self.asked.recv() => {
+                    tracing::warn!("not restarting: this process is stopping");
+                }
+                how = ended(&mut successor) => {
+                    tracing::error!(how, "the new process has ended, and this one is stopping");
+                    successor = None;
                 }
             }
         }
     }
 
-    fn start_successor(&self) -> io::Result<std::process::Child> {
+    fn restart(&self) -> Option<Successor> {
+        tracing::info!("restarting: the new process takes over the sockets");
+        let started = self.start_successor();
+        started
+            .map_err(|error| tracing::error!(%error, "the new process cannot be started; going on"))
+            .ok()
+    }
+
+    fn start_successor(&self) -> io::Result<Successor> {
         // A row of numbers above those in use: the limit less some room.
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(1024);
         let first = i32::try_from(limit).unwrap_or(i32::MAX) - 64 - self.sockets.len() as i32;
         let mut handed = Vec::new();
         for (expected, (_, socket)) in (first..).zip(&self.sockets) {
             let copy = fcntl_dupfd_cloexec(socket, expected)?;
-            if std::os::fd::AsRawFd::as_raw_fd(&copy) != expected {
+            if copy.as_raw_fd() != expected {
                 return Err(io::Error::other("no row of free descriptors is left"));
             }
             handed.push(copy);
@@ -108,12 +193,42 @@ impl Restarter {
             fcntl_setfd(copy, FdFlags::empty())?;
         }
         let names: Vec<_> = self.sockets.iter().map(|(name, _)| *name).collect();
-        Command::new(&self.program)
+        let mut child = Command::new(&self.program)
             .args(std::env::args_os().skip(1))
             .env("LISTEN_FDS", handed.len().to_string())
             .env("LISTEN_FDS_FIRST_FD", first.to_string())
             .env("LISTEN_FDNAMES", names.join(":"))
             .env(REPLACES, std::process::id().to_string())
-            .spawn()
+            .env(PATIENCE, self.patience.as_millis().to_string())
+            .env(BOUND, &self.bound)
+            .spawn()?;
+        let (tell, ended) = oneshot::channel();
+        let process = Pid::from_raw(child.id().cast_signed());
+        // It outlives this process, or it failed.
+        std::thread::spawn(move || tell.send(child.wait()));
+        Ok(Successor { process, ended })
+    }
+}
+
+impl Successor {
+    fn stop(&self) {
+        // Who has ended is not asked for again by this number: its end is waited for by a thread that tells of it.
+        if let Some(process) = self.process
+            && let Err(error) = kill_process(process, rustix::process::Signal::TERM)
+        {
+            tracing::warn!(%error, "the new process could not be stopped");
+        }
+    }
+}
+
+/// How the successor ended; never, if there is none.
+async fn ended(successor: &mut Option<Successor>) -> String {
+    let Some(successor) = successor else {
+        return std::future::pending().await;
+    };
+    match (&mut successor.ended).await {
+        Ok(Ok(status)) => status.to_string(),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "nobody waited for it".to_owned(),
     }
 }

@@ -11,14 +11,15 @@ use tower_flowctl::serve::End;
 use tower_hotswap::tls::HotTls;
 
 use crate::admin::{self, Exposition, Token};
-use crate::app::{App, OpenError, Shared};
+use crate::app::{self, App, OpenError, Shared};
 use crate::assembly::{self, AssemblyError, RequestPlane};
 use crate::config::{Config, Loader};
 use crate::listen::{ListenError, Sockets};
 use crate::logging::{self, LogControl};
 use crate::reload::{self, Reloader};
+use crate::restart::Predecessor;
 use crate::run::Workers;
-use crate::serve::{Port, serve as serve_listener};
+use crate::serve::{Port, Serving, serve as serve_listener};
 use crate::shutdown::Shutdown;
 use crate::tls::{self, TlsError};
 use crate::{banner, print, remote};
@@ -39,10 +40,19 @@ pub(crate) fn serve(config: Config, loader: Loader) -> Result<End, StartError> {
     // Before anything that keeps metrics is made.
     let exposition = Exposition::install().map_err(StartError::Metrics)?;
     let shutdown = Shutdown::on_signal().map_err(StartError::Runtime)?;
-    let sockets = Sockets::open(&config)?;
+    let mut predecessor = Predecessor::find();
+    let sockets = Sockets::open(&config, predecessor.as_ref())?;
     let tls = tls(&config)?;
-    // All that can be wrong with the settings is known: the process before this one may go.
-    let patience = dismiss_predecessor(&config);
+    let mut patience = Duration::ZERO;
+    if config.data.is_some()
+        && let Some(predecessor) = predecessor.take()
+    {
+        // It has the data, and gives it up when it ends: all that can be known before is known by then.
+        prove(&config)?;
+        patience = take_over(predecessor);
+        let patience = humantime::format_duration(patience);
+        tracing::info!(%patience, "waiting for the process before to end");
+    }
     let address = sockets.address(Port::Http);
     let shared = Arc::new(Shared::open(&config, address, shutdown, patience)?);
     let server = Server {
@@ -51,6 +61,7 @@ pub(crate) fn serve(config: Config, loader: Loader) -> Result<End, StartError> {
         tls,
         exposition,
         log,
+        predecessor,
     };
     drop(entered);
     control.block_on(server.run(loader))
@@ -62,24 +73,22 @@ pub(crate) fn serve(config: Config, loader: Loader) -> Result<End, StartError> {
 /// # Errors
 /// What would keep the server from starting.
 pub(crate) fn check(config: Config) -> Result<End, StartError> {
-    if let Some(folder) = config
-        .data
-        .as_deref()
-        .filter(|path| path.exists() && !path.is_dir())
-    {
-        let why = format!("{} is not a folder", folder.display());
-        return Err(OpenError::Files(io::Error::other(why)).into());
-    }
-    let without_data = Config {
-        data: None,
-        ..config
-    };
-    let config = Arc::new(without_data);
     tls(&config)?;
-    let shared = Shared::open(&config, None, Shutdown::never(), Duration::ZERO)?;
-    reload::generation(&App::new(Arc::new(shared), config.clone()), config)?;
+    prove(&config)?;
     print("the configuration is good\n");
     Ok(End::Drained)
+}
+
+/// As [`check`], but for the sockets' certificate.
+fn prove(config: &Config) -> Result<(), StartError> {
+    app::check(config)?;
+    let config = Arc::new(Config {
+        data: None,
+        ..config.clone()
+    });
+    let shared = Shared::open(&config, None, Shutdown::by_hand(), Duration::ZERO)?;
+    reload::generation(&App::new(Arc::new(shared), config.clone()), config)?;
+    Ok(())
 }
 
 /// Everything that was opened.
@@ -89,6 +98,8 @@ struct Server {
     tls: Option<HotTls>,
     exposition: Exposition,
     log: LogControl,
+    /// Dismissed once this process serves.
+    predecessor: Option<Predecessor>,
 }
 
 impl Server {
@@ -99,7 +110,9 @@ impl Server {
             tls,
             exposition,
             log,
+            predecessor,
         } = self;
+        tokio::spawn(end_at_once(app.clone()));
         // On this thread, so that deadlines and the descriptors' guard keep time under load.
         tokio::spawn(app.admission.maintain());
         tokio::spawn(tower_pool::Maintenance::new(app.pool.clone()).run());
@@ -113,28 +126,31 @@ impl Server {
         let workers =
             Workers::start(&app, &sockets, reloader.service(), tls).map_err(StartError::Runtime)?;
         let token = Token::of(&app.config);
-        let admin = serve_admin(&app, &sockets, exposition, &reloader, &token)?;
-        hand_over_on_signal(&sockets)?;
+        // The admin port answers until the last request has been: 503 at `/readyz` is what balancers are to see.
+        let finished = Shutdown::by_hand();
+        let admin = serve_admin(&app, &sockets, exposition, &reloader, &token, &finished)?;
+        hand_over_on_signal(&app, &sockets)?;
 
         // What the operator chose the operator knows.
         let random = app.config.admin_token.is_none();
         print(&banner::text(&sockets, random.then(|| token.reveal())));
         let address = sockets.address(Port::Http).map(tracing::field::display);
         tracing::info!(address, process = std::process::id(), "listening");
+        match predecessor {
+            Some(predecessor) => _ = take_over(predecessor),
+            None => notify_ready(),
+        }
         // The workers have their own copies; a port must not outlive them.
         drop(sockets);
-        let mut asked = app.shutdown.clone();
-        tokio::spawn(async move {
-            asked.asked().await;
-            notify_stopping();
-        });
+        tokio::spawn(announce_stop(app.shutdown.clone(), finished.clone()));
 
         let end = workers.ended().await.map_err(StartError::Runtime)?;
+        finished.ask();
         if let Some(admin) = admin {
-            // It answers until the last request has been.
             let _ = admin.await;
         }
         report(&app, end);
+        app.remove_scratch();
         Ok(end)
     }
 }
@@ -146,12 +162,32 @@ fn tls(config: &Config) -> Result<Option<HotTls>, StartError> {
     }
 }
 
+/// What is asked for at the second signal.
+async fn end_at_once(app: App) {
+    app.shutdown.clone().at_once().await;
+    app.remove_scratch();
+    std::process::exit(1);
+}
+
+/// The end of a process that was replaced is not the end of the service, and its admin port is the new one's.
+async fn announce_stop(mut shutdown: Shutdown, admin: Shutdown) {
+    shutdown.asked().await;
+    match shutdown.is_handed_over() {
+        true => admin.ask(),
+        false => notify_stopping(),
+    }
+}
+
+/// How long the requests of the admin port have, once all others were answered.
+const ADMIN_DRAIN: Duration = Duration::from_secs(1);
+
 fn serve_admin<S: RequestPlane>(
     app: &App,
     sockets: &Sockets,
     exposition: Exposition,
     reloader: &Arc<Reloader<S>>,
     token: &Token,
+    finished: &Shutdown,
 ) -> Result<Option<JoinHandle<End>>, StartError> {
     let Some(socket) = sockets.of(Port::Admin).first() else {
         return Ok(None);
@@ -161,7 +197,15 @@ fn serve_admin<S: RequestPlane>(
         .and_then(|socket| assembly::admin_connection_plane(app, socket))
         .map_err(StartError::Runtime)?;
     let router = admin::router(app.clone(), exposition, reloader.clone(), token.clone());
-    let serving = app.serving(Port::Admin);
+    let config = Config {
+        drain_timeout: app.config.drain_timeout.min(ADMIN_DRAIN),
+        ..Config::clone(&app.config)
+    };
+    let serving = Serving {
+        config: Arc::new(config),
+        shutdown: finished.clone(),
+        ..app.serving(Port::Admin)
+    };
     Ok(Some(tokio::spawn(serve_listener(
         listener, router, serving,
     ))))
@@ -193,21 +237,10 @@ fn report(app: &App, end: End) {
     }
 }
 
-#[cfg(unix)]
-fn dismiss_predecessor(config: &Config) -> Duration {
-    match crate::restart::predecessor() {
-        None => Duration::ZERO,
-        Some(predecessor) => {
-            crate::restart::dismiss(predecessor);
-            // It has its drain timeout, and then its data to close.
-            config.drain_timeout + Duration::from_secs(10)
-        }
-    }
-}
-
-#[cfg(not(unix))]
-fn dismiss_predecessor(_config: &Config) -> Duration {
-    Duration::ZERO
+/// Has systemd follow this process, and only then the one before it end. Returns how long that may take.
+fn take_over(predecessor: Predecessor) -> Duration {
+    notify_ready();
+    predecessor.dismiss()
 }
 
 #[cfg(unix)]
@@ -223,24 +256,24 @@ fn reload_on_signal<S: RequestPlane>(_reloader: &Arc<Reloader<S>>) -> Result<(),
     Ok(())
 }
 
-/// Readiness is told from here on, too: the successor is the one that systemd is to watch.
 #[cfg(unix)]
-fn hand_over_on_signal(sockets: &Sockets) -> Result<(), StartError> {
-    let restarter = crate::restart::Restarter::new(sockets).map_err(StartError::Runtime)?;
-    tokio::spawn(restarter.run());
-    crate::notify::ready();
+fn hand_over_on_signal(app: &App, sockets: &Sockets) -> Result<(), StartError> {
+    let shutdown = app.shutdown.clone();
+    let restarter = crate::restart::Restarter::new(sockets, &app.config, shutdown);
+    tokio::spawn(restarter.map_err(StartError::Runtime)?.run());
     Ok(())
 }
 
 #[cfg(not(unix))]
-fn hand_over_on_signal(_sockets: &Sockets) -> Result<(), StartError> {
+fn hand_over_on_signal(_app: &App, _sockets: &Sockets) -> Result<(), StartError> {
     Ok(())
 }
 
 #[cfg(unix)]
-fn notify_stopping() {
-    crate::notify::stopping();
-}
+use crate::notify::{ready as notify_ready, stopping as notify_stopping};
+
+#[cfg(not(unix))]
+fn notify_ready() {}
 
 #[cfg(not(unix))]
 fn notify_stopping() {}

@@ -16,7 +16,8 @@ pub(crate) async fn alive(State(app): State<App>) -> Json<Value> {
     }))
 }
 
-/// 503 from the signal to stop on, so that a load balancer sends no more.
+/// 503 from the signal to stop on, so that a load balancer sends no more: on the admin port, which is open until the last request
+/// has been, and on connections that are there.
 pub(crate) async fn ready(State(app): State<App>) -> impl IntoResponse {
     match app.shutdown.is_asked() {
         false => (StatusCode::OK, Json(json!({"status": "ready"}))),

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
@@ -14,12 +15,17 @@ pub(crate) struct Server {
     /// Everything printed at the start.
     pub(crate) banner: String,
     log: Receiver<String>,
-    _scratch: tempfile::TempDir,
+    scratch: tempfile::TempDir,
 }
 
 /// The program on free ports, with no environment but that and what the test sets.
 pub(crate) fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+    program_at(Path::new(env!("CARGO_BIN_EXE_server")), arguments)
+}
+
+/// As [`program`], of a copy of it.
+pub(crate) fn program_at(path: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(path);
     command.args(arguments).env_clear().stdin(Stdio::null());
     for port in ["SERVER_LISTEN", "SERVER_TLS_LISTEN", "SERVER_ADMIN_LISTEN"] {
         command.env(port, "127.0.0.1:0");
@@ -90,7 +96,7 @@ impl Server {
             admin: address("for the admin on"),
             banner,
             log,
-            _scratch: scratch,
+            scratch,
         }
     }
 
@@ -141,17 +147,36 @@ impl Server {
     /// The process that this one has started in its place; it is killed when the value is dropped.
     #[cfg(target_os = "linux")]
     pub(crate) fn successor(&mut self) -> Successor {
-        let started = self.logged("listening");
-        let id = started
-            .split("process=")
-            .nth(1)
-            .and_then(|rest| rest.split(' ').next());
-        let id = id.and_then(|id| id.trim().parse().ok());
-        Successor(id.unwrap_or_else(|| panic!("no process in {started}")))
+        loop {
+            let started = self.logged("listening");
+            let figure = |name: &str| {
+                let rest = started.split_once(name);
+                let value = rest.and_then(|(_, rest)| rest.split_whitespace().next());
+                value.unwrap_or_else(|| panic!("no {name} in {started}"))
+            };
+            let id = figure("process=").parse().expect("it is a number");
+            // The first one has said so, too.
+            if id != self.id() {
+                let address = figure("address=").parse().expect("it is an address");
+                return Successor { id, address };
+            }
+        }
     }
 
     pub(crate) fn wait(mut self) -> ExitStatus {
+        self.ended()
+    }
+
+    /// As [`wait`](Self::wait), for who looks at what it left.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
         self.child.wait().expect("the child is ours")
+    }
+
+    /// The names of its temporary files and folders.
+    pub(crate) fn left_behind(&self) -> Vec<std::ffi::OsString> {
+        let entries = std::fs::read_dir(self.scratch.path()).expect("the folder is ours");
+        let names = entries.map(|entry| entry.expect("it can be read").file_name());
+        names.collect()
     }
 }
 
@@ -164,18 +189,30 @@ impl Drop for Server {
 }
 
 /// A process that was started by one that the test started.
-pub(crate) struct Successor(u32);
+pub(crate) struct Successor {
+    id: u32,
+    pub(crate) address: SocketAddr,
+}
 
 impl Successor {
     pub(crate) fn id(&self) -> u32 {
-        self.0
+        self.id
+    }
+
+    /// As [`Server::signal`].
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args(["-s", name, &self.id.to_string()])
+            .status()
+            .expect("kill is on every unix");
+        assert!(status.success(), "kill -s {name} {}: {status}", self.id);
     }
 }
 
 impl Drop for Successor {
     fn drop(&mut self) {
         let _ = Command::new("kill")
-            .args(["-s", "KILL", &self.0.to_string()])
+            .args(["-s", "KILL", &self.id.to_string()])
             .status();
     }
 }

@@ -71,6 +71,14 @@ impl Reloadable {
     }
 }
 
+#[test]
+fn what_the_next_start_would_refuse_is_refused_now() {
+    let server = Reloadable::start("");
+    // In force at the next start only, when it would be too late: the smallest pool is larger.
+    let refused = server.refused("body-budget = \"512KiB\"\n");
+    assert!(refused.contains("the pool of bodies"), "{refused}");
+}
+
 #[tokio::test]
 async fn a_file_that_is_wrong_changes_nothing() {
     let server = Reloadable::start("body-limit = \"1KiB\"\n");

@@ -4,13 +4,15 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::process::Server;
+use crate::process::{Server, program, program_at};
 
 /// One request on a connection of its own; panics when it is refused or not answered by 200.
 fn get(server: SocketAddr, path: &str) -> Value {
@@ -94,17 +96,160 @@ async fn the_new_process_has_the_old_ones_data() {
     assert_eq!(get(server.address, &path), made);
 }
 
+/// A request whose handler waits for the body.
+fn in_flight(server: &Server) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    let head = "POST /api/v1/authors HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\
+        Content-Type: application/json\r\nContent-Length: 19\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).unwrap();
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
+fn finish(mut stream: TcpStream) {
+    stream.write_all(b"{\"name\": \"Hypatia\"}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer:?}");
+}
+
+/// Puts settings in place whole, as the server follows the file.
+fn put(config: &Path, settings: &str) {
+    let written = config.with_extension("new");
+    std::fs::write(&written, settings).unwrap();
+    std::fs::rename(&written, config).unwrap();
+}
+
 #[tokio::test]
 async fn a_successor_that_cannot_start_changes_nothing() {
+    for (wrong, why) in [
+        ("threads = \"none\"\n", "threads"),
+        ("body-budget = \"512KiB\"\n", "the pool of bodies"),
+        (
+            "breaker-baselines = \"/nowhere/baselines.json\"\n",
+            "/nowhere/baselines.json",
+        ),
+        ("tls-listen = \"192.0.2.1:0\"\n", "192.0.2.1:0"),
+    ] {
+        let good = "tls-listen = \"127.0.0.1:0\"\n";
+        for kept in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let config = folder.path().join("server.toml");
+            put(&config, good);
+            let data = folder.path().join("data");
+            let mut arguments = vec!["--config", config.to_str().unwrap()];
+            if kept {
+                arguments.extend(["--data", data.to_str().unwrap()]);
+            }
+            let mut command = program(&arguments);
+            // The file says it.
+            let mut server = Server::run(command.env_remove("SERVER_TLS_LISTEN"));
+            put(
+                &config,
+                &format!(
+                    "{}{wrong}",
+                    if wrong.starts_with("tls") { "" } else { good }
+                ),
+            );
+            server.signal("USR2");
+            let refused = server.logged("error: ");
+            assert!(refused.contains(why), "{refused}");
+            server.logged("the new process did not start; going on");
+            let client = Client::http1(server.address);
+            assert_eq!(client.get("/readyz").await.status, 200, "{wrong}");
+            put(&config, good);
+            server.signal("USR2");
+            let successor = server.successor();
+            assert_ne!(successor.id(), server.id(), "{wrong}");
+            assert_eq!(server.ended().code(), Some(0), "{wrong}");
+        }
+    }
+}
+
+#[test]
+fn the_new_process_waits_as_long_as_the_old_one_may_take() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("server.toml");
-    std::fs::write(&config, "threads = 2\n").unwrap();
-    let server = Server::start(&["--config", config.to_str().unwrap()]);
-    std::fs::write(&config, "threads = \"none\"\n").unwrap();
+    put(&config, "drain-timeout = \"1h\"\n");
+    let data = folder.path().join("data");
+    let data = data.to_str().unwrap();
+    let mut server = Server::start(&["--config", config.to_str().unwrap(), "--data", data]);
+    let stream = in_flight(&server);
+    put(&config, "drain-timeout = \"1ms\"\n");
     server.signal("USR2");
-    server.logged("the new process did not start; going on");
+    let waits = server.logged("waiting for the process before");
+    assert!(waits.contains("patience=1h"), "{waits}");
+    finish(stream);
+    let _successor = server.successor();
+    assert_eq!(server.ended().code(), Some(0));
     assert_eq!(
-        Client::http1(server.address).get("/healthz").await.status,
-        200
+        get(server.address, "/api/v1/authors?name=hypatia")["total"],
+        1
+    );
+}
+
+#[test]
+fn a_second_restart_is_refused_while_one_is_under_way() {
+    // On the file system of the program, where it can have another name.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let copy = folder.path().join("server");
+    std::fs::hard_link(env!("CARGO_BIN_EXE_server"), &copy).unwrap();
+    let mut server = Server::run(&mut program_at(&copy, &[]));
+    // A new build that takes for ever to start.
+    let build = folder.path().join("build");
+    std::fs::write(&build, "#!/bin/sh\nexec sleep 3600\n").unwrap();
+    std::fs::set_permissions(&build, PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::rename(&build, &copy).unwrap();
+    server.signal("USR2");
+    server.logged("restarting: the new process takes over the sockets");
+    server.signal("USR2");
+    server.logged("not restarting: a new process is starting already");
+    get(server.address, "/api/v1/authors/1");
+
+    // Who stops the service means both.
+    let stream = in_flight(&server);
+    server.signal("TERM");
+    server.logged("the new process is stopped, too");
+    server.signal("USR2");
+    server.logged("not restarting: this process is stopping");
+    finish(stream);
+    assert_eq!(server.ended().code(), Some(0));
+}
+
+#[test]
+fn a_second_restart_is_refused_while_the_old_process_drains() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let mut server = Server::start(&["--data", data, "--drain-timeout", "1min"]);
+    let stream = in_flight(&server);
+    server.signal("USR2");
+    server.logged("the new process takes over: finishing the requests in flight");
+    server.signal("USR2");
+    server.logged("not restarting: this process is stopping");
+    finish(stream);
+    let successor = server.successor();
+    assert_eq!(server.ended().code(), Some(0));
+    assert_ne!(successor.id(), server.id());
+    get(server.address, "/api/v1/authors/1");
+}
+
+#[test]
+fn a_changed_address_is_listened_on_by_the_new_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("server.toml");
+    put(&config, "listen = \"127.0.0.1:0\"\n");
+    let mut command = program(&["--config", config.to_str().unwrap()]);
+    let mut server = Server::run(command.env_remove("SERVER_LISTEN"));
+    put(&config, "listen = \"127.0.0.2:0\"\n");
+    server.signal("USR2");
+    let successor = server.successor();
+    assert_eq!(successor.address.ip().to_string(), "127.0.0.2");
+    assert_eq!(server.ended().code(), Some(0));
+    get(successor.address, "/api/v1/authors/1");
+    assert!(
+        TcpStream::connect(server.address).is_err(),
+        "nobody listens where nobody is to"
     );
 }

@@ -5,6 +5,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use crate::client::Client;
 use crate::process::Server;
 
 const BODY: &str = "{\"name\": \"Mary Somerville\"}";
@@ -51,6 +52,37 @@ fn a_request_in_flight_is_finished() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ports_are_closed_while_requests_in_flight_are_finished() {
+    for mode in ["multi-thread", "thread-per-core"] {
+        let arguments = ["--run-mode", mode, "--threads", "2"];
+        let patience = ["--drain-timeout", "20s", "--request-timeout", "1min"];
+        let server = Server::start(&[arguments, patience].concat());
+        let (public, admin) = ([server.address, server.tls()], server.admin());
+        let mut stream = in_flight(&server);
+        server.signal("TERM");
+        server.logged("stopping: finishing the requests in flight");
+        for address in public {
+            // What came in before the port was closed is closed with it.
+            while TcpStream::connect(address).is_ok() {}
+        }
+        let balancer = Client::http1(admin);
+        assert_eq!(balancer.get("/readyz").await.status, 503, "{mode}");
+        assert_eq!(balancer.get("/healthz").await.status, 200, "{mode}");
+        assert_eq!(balancer.get("/metrics").await.status, 200, "{mode}");
+
+        stream.write_all(BODY.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(
+            answer.starts_with("HTTP/1.1 201 Created\r\n"),
+            "{mode}: {answer}"
+        );
+        assert_eq!(server.wait().code(), Some(0), "{mode}");
+        assert!(TcpStream::connect(admin).is_err(), "{mode}: it is over");
+    }
+}
+
 #[test]
 fn an_idle_connection_does_not_hold_the_server() {
     let server = Server::start(&["--drain-timeout", "1min"]);
@@ -82,12 +114,14 @@ fn the_drain_timeout_cuts_off_what_does_not_finish() {
 
 #[test]
 fn a_second_signal_stops_at_once() {
-    let server = Server::start(&["--drain-timeout", "1h", "--request-timeout", "1h"]);
+    let mut server = Server::start(&["--drain-timeout", "1h", "--request-timeout", "1h"]);
+    assert_ne!(server.left_behind().len(), 0, "the site is there");
     let stream = in_flight(&server);
     server.signal("TERM");
     server.logged("stopping: finishing the requests in flight");
     server.signal("INT");
     server.logged("stopping at once");
-    assert_eq!(server.wait().code(), Some(1));
+    assert_eq!(server.ended().code(), Some(1));
+    assert_eq!(server.left_behind().len(), 0, "nothing is left behind");
     drop(stream);
 }

@@ -94,8 +94,60 @@ fn systemd_is_told_of_start_reload_and_stop() {
         reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="),
         "{reloading}"
     );
-    assert_eq!(told(), ready);
+    assert_eq!(told(), "READY=1\n");
     server.signal("TERM");
     assert_eq!(told(), "STOPPING=1\n");
     assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn systemd_follows_the_new_process_before_the_old_one_ends() {
+    for kept in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let systemd = UnixDatagram::bind(&path).unwrap();
+        let told = || {
+            let mut text = [0; 256];
+            let length = systemd.recv(&mut text).unwrap();
+            String::from_utf8(text[..length].to_vec()).unwrap()
+        };
+        let data = folder.path().join("data");
+        let mut arguments = vec!["--drain-timeout", "1min"];
+        if kept {
+            arguments.extend(["--data", data.to_str().unwrap()]);
+        }
+        let mut server = Server::run(program(&arguments).env("NOTIFY_SOCKET", &path));
+        assert_eq!(told(), format!("MAINPID={}\nREADY=1\n", server.id()));
+        // It keeps the old process until the new one has spoken.
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        stream
+            .write_all(
+                b"POST /api/v1/authors HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+                Content-Type: application/json\r\nContent-Length: 19\r\n\
+                Expect: 100-continue\r\n\r\n",
+            )
+            .unwrap();
+        let mut interim = [0; 25];
+        stream.read_exact(&mut interim).unwrap();
+        server.signal("USR2");
+        let follows = told();
+        stream.write_all(b"{\"name\": \"Hypatia\"}").unwrap();
+        assert!(answer(stream).starts_with("HTTP/1.1 201 "), "kept: {kept}");
+        let successor = server.successor();
+        assert_eq!(
+            follows,
+            format!("MAINPID={}\nREADY=1\n", successor.id()),
+            "kept: {kept}"
+        );
+        assert_ne!(successor.id(), server.id());
+        assert_eq!(server.ended().code(), Some(0), "kept: {kept}");
+        if kept {
+            // Now it has the shop, too.
+            assert_eq!(told(), follows);
+        }
+        // The old one ended without a word, or it would be the service that stops.
+        successor.signal("TERM");
+        assert_eq!(told(), "STOPPING=1\n", "kept: {kept}");
+        server.logged("stopped: every request was answered");
+    }
 }
