@@ -332,10 +332,11 @@ fn finish(
         return;
     };
     let status = response.status();
-    if status == StatusCode::SWITCHING_PROTOCOLS || connects {
-        note_upgrade(connection, status);
-    }
-    if (connection.is_closing() || connection.core.is_crowded()) && version <= Version::HTTP_11 {
+    // Its `Connection` is a part of the handshake then.
+    let upgrades =
+        (status == StatusCode::SWITCHING_PROTOCOLS || connects) && note_upgrade(connection, status);
+    let ends = connection.is_closing() || connection.core.is_crowded();
+    if ends && version <= Version::HTTP_11 && !upgrades {
         end_connection(response);
     }
     let exact = response.body().size_hint().exact();
@@ -344,12 +345,14 @@ fn finish(
     }
 }
 
-/// After a 101, and after a success of CONNECT.
+/// After a 101, and after an answer to CONNECT. Whether it is HTTP no more.
 #[cold]
-fn note_upgrade(connection: &Shared, status: StatusCode) {
-    if status == StatusCode::SWITCHING_PROTOCOLS || status.is_success() {
+fn note_upgrade(connection: &Shared, status: StatusCode) -> bool {
+    let upgrades = status == StatusCode::SWITCHING_PROTOCOLS || status.is_success();
+    if upgrades {
         connection.set_upgraded();
     }
+    upgrades
 }
 
 #[cold]
@@ -374,7 +377,7 @@ mod tests {
     use tower::{ServiceExt, service_fn};
 
     use super::*;
-    use crate::admission::Admission;
+    use crate::admission::{Admission, Cut};
 
     #[tokio::test]
     async fn in_a_crowd_http1_responses_end_their_connections() {
@@ -393,5 +396,35 @@ mod tests {
         core.set_crowded();
         assert_eq!(ask(Version::HTTP_11).await.unwrap(), "close");
         assert_eq!(ask(Version::HTTP_2).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_handshake_keeps_its_word_in_a_crowd_and_while_its_connection_is_to_end() {
+        let admission = Admission::builder().build().unwrap();
+        let core = admission.core();
+        let ask = |method: Method, status: StatusCode| {
+            let place = core.enter(0).take(None, &Default::default());
+            let inner = service_fn(move |_| async move {
+                let answer = Response::builder()
+                    .status(status)
+                    .header(CONNECTION, "upgrade")
+                    .body(Body::empty());
+                Ok::<_, Infallible>(answer.unwrap())
+            });
+            let service = Counted::new(inner, Connection(place.shared().clone()));
+            place.shared().close(Cut::Asked);
+            let mut request = Request::new(Body::empty());
+            *request.method_mut() = method;
+            async {
+                let response = service.oneshot(request).await.unwrap();
+                response.headers()[CONNECTION].clone()
+            }
+        };
+        core.set_crowded();
+        let switching = StatusCode::SWITCHING_PROTOCOLS;
+        assert_eq!(ask(Method::GET, switching).await, "upgrade");
+        assert_eq!(ask(Method::CONNECT, StatusCode::OK).await, "upgrade");
+        assert_eq!(ask(Method::CONNECT, StatusCode::FORBIDDEN).await, "close");
+        assert_eq!(ask(Method::GET, StatusCode::OK).await, "close");
     }
 }
