@@ -277,6 +277,16 @@ fn readers() -> Vec<Attack> {
             .every(minute)
             .holding(9 << 20)
             .ours_cut(Stalled, 101, 2 << 20),
+        // h2 does not read while the answer to a PING waits for the socket.
+        flood("windows, but nothing is read, and PING", 4, |_| {
+            vec![Frame::ping([7; 8])]
+        })
+        .after((0..100).map(|n| open(stream(n), "/large")))
+        .after([Frame::window_update(0, 1 << 30)])
+        .without_reading()
+        .every(minute)
+        .holding(9 << 20)
+        .ours_cut(Stalled, 104, 2 << 20),
         flood("a byte of window a second", 120, |_| {
             vec![Frame::window_update(1, 1)]
         })

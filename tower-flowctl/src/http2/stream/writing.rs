@@ -147,7 +147,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
             return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
         }
         self.poll_windows(cx)?;
-        ready!(self.poll_own(cx))?;
+        if self.poll_own(cx)?.is_pending() {
+            return self.wait_for_room(cx, slices);
+        }
         if !self.introduced {
             let taken = self.introduce(slices);
             if taken > 0 {
@@ -168,16 +170,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
         }
         // TLS takes some 64 KiB more than the socket. What it holds goes first, so that no more than a frame waits there.
         if Pin::new(&mut self.io).poll_flush(cx)?.is_pending() {
-            self.full();
-            return Poll::Pending;
+            return self.wait_for_room(cx, slices);
         }
         let goes_on = self.cork(slices);
         let sent = match send(Pin::new(&mut self.io), cx, most) {
             Poll::Ready(sent) => sent?,
-            Poll::Pending => {
-                self.full();
-                return Poll::Pending;
-            }
+            Poll::Pending => return self.wait_for_room(cx, slices),
         };
         if !goes_on {
             self.uncork();
@@ -202,6 +200,20 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
             self.set_mark();
         }
         Poll::Ready(Ok(sent))
+    }
+
+    /// The transport takes no more for now. Whoever holds it up is looked after here as well: h2 does not read while it cannot
+    /// answer a PING or SETTINGS, so that one of those would otherwise put a client out of sight that reads nothing.
+    fn wait_for_room(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.full();
+        ready!(self.watch(cx));
+        self.is_ending();
+        // As if it were written, so that hyper goes on to read and hears of the end.
+        Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
     }
 
     /// The transport takes no more for now.
@@ -297,15 +309,16 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PriorityStream<Io> {
             return Poll::Ready(Ok(()));
         }
         this.poll_windows(cx)?;
-        ready!(this.poll_own(cx))?;
-        let flushed = Pin::new(&mut this.io).poll_flush(cx);
+        let mut flushed = this.poll_own(cx)?;
+        if flushed.is_ready() {
+            flushed = Pin::new(&mut this.io).poll_flush(cx)?;
+        }
         // TLS takes a frame whole, so a full socket shows when hyper flushes it and not when it writes.
         if flushed.is_pending() && !this.inbound.is_opaque() {
-            this.full();
-        } else {
-            this.flushed();
+            return this.wait_for_room(cx, &[]).map_ok(|_| ());
         }
-        flushed
+        this.flushed();
+        flushed.map(Ok)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
