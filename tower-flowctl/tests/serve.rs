@@ -100,6 +100,33 @@ async fn closes_the_one_connection_that_is_asked_to() {
 }
 
 #[tokio::test]
+async fn connections_are_closed_in_order_when_the_server_was_dropped_before() {
+    let (listener, address) = listen().await;
+    let app = Router::new().route("/", get(|| async { "hello" }));
+    let bell = Arc::new(Notify::new());
+    let rung = bell.clone();
+    let server = tower_flowctl::serve(listener, app).close_when(move |_: &TcpStream| {
+        let bell = rung.clone();
+        Some(async move { bell.notified().await })
+    });
+    let server = tokio::spawn(server.run());
+    let socket = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(socket))
+            .await
+            .unwrap();
+    let connection = tokio::spawn(connection);
+    sender.send_request(request(address, "/")).await.unwrap();
+    server.abort();
+    assert!(server.await.unwrap_err().is_cancelled());
+    let response = sender.send_request(request(address, "/")).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    bell.notify_one();
+    // The end of the connection is the answer to GOAWAY: no error.
+    connection.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn drains_what_is_in_flight_and_cuts_what_takes_too_long() {
     for (timeout, expected) in [
         (Duration::from_secs(30), End::Drained),

@@ -299,7 +299,8 @@ where
     /// for them, but not longer than the [drain timeout](Self::drain_timeout). Then it drops all but the upgraded ones,
     /// which their handlers have, and waits until they are gone, up to a second for handlers that compute.
     ///
-    /// Dropping the future stops accepting, and leaves the connections to finish as they will.
+    /// Dropping the future stops accepting, and leaves the connections to finish as they will, or when
+    /// [`close_when`](Self::close_when) says so.
     pub async fn run_until<T>(self, signal: impl Future<Output = T> + Send) -> End {
         let Self {
             mut listener,
