@@ -23,8 +23,10 @@ impl AcceptRate {
     pub(crate) fn take(&self, now: Instant, a_second: u32, burst: u32) -> Result<(), Instant> {
         let token = Duration::from_secs(1) / a_second;
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let after = (*full_at).max(now) + token;
         let latest = now + token * burst;
+        // Beyond `latest` it was filled at a rate that has been raised since.
+        *full_at = (*full_at).clamp(now, latest);
+        let after = *full_at + token;
         if after <= latest {
             *full_at = after;
             Ok(())
@@ -55,5 +57,18 @@ mod tests {
             assert_eq!(rate.take(now, 10, 3), Ok(()));
         }
         assert!(rate.take(now, 10, 3).is_err());
+    }
+
+    /// A burst of 1,000 that was spent at 10 a second is 100 s of waiting, which must not stay when the rate is raised.
+    #[tokio::test(start_paused = true)]
+    async fn a_raised_rate_holds_at_once() {
+        let rate = AcceptRate::new();
+        let now = Instant::now();
+        for _ in 0..1000 {
+            assert_eq!(rate.take(now, 10, 1000), Ok(()));
+        }
+        let next = now + Duration::from_millis(1);
+        assert_eq!(rate.take(now, 1000, 1000), Err(next));
+        assert_eq!(rate.take(next, 1000, 1000), Ok(()));
     }
 }
