@@ -275,21 +275,35 @@ enum Noise {
     BrokenOff,
     /// A request that is answered with 404, at once.
     NotFound,
+    /// One that is answered with 502, at once, as by a proxy whose backend is down.
+    BadGateway,
+    /// One that fails at once.
+    Failed,
 }
 
 /// Fifteen clients of a service that takes 10 ms, under a limit of twenty: they fit, and go on to fit when for a second there were
 /// thousands of requests that nobody did any work for. Had those counted, the base would be their time, and 10 ms much too long.
 #[tokio::test(start_paused = true)]
 async fn requests_without_work_do_not_shrink_the_limit() {
-    for noise in [Noise::BrokenOff, Noise::NotFound] {
+    for noise in [
+        Noise::BrokenOff,
+        Noise::NotFound,
+        Noise::BadGateway,
+        Noise::Failed,
+    ] {
         let limiter = Limiter::new(Gradient::default(), Queue::none());
-        let service = service_fn(|request: Request<bool>| async move {
+        let service = service_fn(move |request: Request<bool>| async move {
             let mut response = Response::new(String::new());
-            match *request.body() {
-                true => sleep(10 * MILLISECOND).await,
-                false => *response.status_mut() = StatusCode::NOT_FOUND,
+            if *request.body() {
+                sleep(10 * MILLISECOND).await;
+                return Ok(response);
             }
-            Ok::<_, Infallible>(response)
+            *response.status_mut() = match noise {
+                Noise::Failed => return Err("failed"),
+                Noise::BadGateway => StatusCode::BAD_GATEWAY,
+                Noise::BrokenOff | Noise::NotFound => StatusCode::NOT_FOUND,
+            };
+            Ok(response)
         });
         let service = AdaptiveLimitLayer::new(limiter.clone()).layer(service);
         let begun = Instant::now();
@@ -309,12 +323,16 @@ async fn requests_without_work_do_not_shrink_the_limit() {
                 let works = matches!(noise, Noise::BrokenOff);
                 let mut service = service.clone();
                 let response = service.ready().await.unwrap().call(Request::new(works));
-                match noise {
-                    Noise::BrokenOff => drop(response),
-                    Noise::NotFound => {
-                        assert_eq!(response.await.unwrap().status(), StatusCode::NOT_FOUND);
+                let expected = match noise {
+                    Noise::BrokenOff => {
+                        drop(response);
+                        continue;
                     }
-                }
+                    Noise::NotFound => Ok(StatusCode::NOT_FOUND),
+                    Noise::BadGateway => Ok(StatusCode::BAD_GATEWAY),
+                    Noise::Failed => Err("failed"),
+                };
+                assert_eq!(response.await.map(|response| response.status()), expected);
             }
             sleep(MILLISECOND).await;
         }

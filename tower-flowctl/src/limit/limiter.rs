@@ -346,7 +346,7 @@ impl Waiter {
 enum End {
     /// It was answered: it took that long.
     Whole,
-    /// Its client left, or it was the client's mistake (4xx) and nobody did the work: it would have taken that long at least.
+    /// Its client left, or it failed (4xx, 5xx) and nobody need have done the work: it would have taken that long at least.
     /// A short one says nothing; counted, a few clients that break off would make the rest look slow, and the limit shrink.
     Early,
 }

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
@@ -21,11 +21,12 @@ use crate::unavailable::unavailable;
 ///
 /// A request waits in its future, not in `poll_ready`: a queue that is served newest first must hold the requests, and axum
 /// asks a clone for readiness that it then drops. `poll_ready` is the inner service's. What finds no place is
-/// answered with 503. A request's latency, by which the limit is adjusted, is the time until the response's head. One that is
-/// answered with 4xx counts only if it took longer than requests do without load: otherwise nobody did its work.
+/// answered with 503. A request's latency, by which the limit is adjusted, is the time until the response's head. One that
+/// fails, or is answered with 4xx or 5xx, counts only if it took longer than requests do without load: otherwise nobody did its
+/// work, and a backend that is down would be taken for one that is fast.
 ///
 /// # Cancellation
-/// A future that is dropped leaves the queue, or gives its place back. Its latency counts as that of a 4xx does.
+/// A future that is dropped leaves the queue, or gives its place back. Its latency counts as that of a failure does.
 #[derive(Clone, Debug)]
 pub struct AdaptiveLimit<S> {
     pub(super) inner: S,
@@ -70,6 +71,11 @@ where
         };
         AdaptiveLimitFuture { state }
     }
+}
+
+/// Whether nobody need have done a request's work.
+fn has_failed(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
 }
 
 /// In how many seconds those who are turned away should come back. An overload that a queue could not take lasts longer than
@@ -167,8 +173,9 @@ where
                 }
                 StateProjection::Running { response, permit } => {
                     let result = ready!(response.poll(cx));
-                    let early =
-                        matches!(&result, Ok(response) if response.status().is_client_error());
+                    let early = result
+                        .as_ref()
+                        .map_or(true, |response| has_failed(response.status()));
                     if let Some(permit) = permit.take()
                         && !early
                     {
