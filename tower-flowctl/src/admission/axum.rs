@@ -20,8 +20,9 @@ use tower_service::Service;
 
 use super::{
     Accept, ActiveBody, ActiveRequest, AdmissionListener, AdmittedStream, Connection, RatedBody,
-    Shared, Transport,
+    Shared, Transport, body::OwedBody,
 };
+use crate::http2::Streams;
 
 impl<A: Accept> Listener for AdmissionListener<A> {
     type Io = AdmittedStream<A::Io>;
@@ -84,6 +85,10 @@ impl<S: Transport> Admitted for AdmittedStream<S> {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Over HTTP/2 a request lasts until h2 has sent all of its response, which may wait for the client's windows. Through a
+/// [`PriorityStream`](crate::http2::PriorityStream), as under `serve`, that costs nothing, and clients that open no windows are
+/// [ended](crate::http2::Http2Limits::stall); without, it is an allocation or two for each response, and nobody ends those.
 ///
 /// Under a listener of one's own that wraps this crate's, [`with`](Self::with) says where the connection is. Without
 /// it connections have no deadlines for heads and bodies and are never reclaimed, since nobody knows whether they are idle.
@@ -258,8 +263,8 @@ where
     #[inline(always)]
     fn call(&mut self, mut request: Request) -> Self::Future {
         let version = request.version();
-        if version >= Version::HTTP_2 {
-            self.connection.0.set_multiplexed();
+        if version >= Version::HTTP_2 && !self.connection.0.is_multiplexed() {
+            first_of_many(&request, &self.connection.0);
         }
         if !request.body().is_end_stream() {
             hold_to_rate(&mut request, &self.connection);
@@ -274,6 +279,15 @@ where
         };
         future.active = Some(self.connection.begin());
         future
+    }
+}
+
+/// The first request of a connection that is HTTP/2.
+#[cold]
+fn first_of_many(request: &Request, connection: &Shared) {
+    connection.set_multiplexed();
+    if let Some(streams) = Streams::of(request) {
+        connection.follow(streams);
     }
 }
 
@@ -297,7 +311,8 @@ pin_project! {
 }
 
 /// A body of up to this size, in bytes, is with the transport as soon as it leaves the service; what the socket does not take of it
-/// keeps the connection busy. It needs no wrapping, and so no allocation.
+/// keeps the connection busy. It needs no wrapping, and so no allocation. Over HTTP/2 it may wait for the client's windows first:
+/// there it needs none either where streams are [followed](Shared::follow).
 const SMALL: u64 = 64 << 10;
 
 impl<F, E> Future for CountedFuture<F>
@@ -340,7 +355,12 @@ fn finish(
         end_connection(response);
     }
     let exact = response.body().size_hint().exact();
-    if exact.is_none_or(|size| size > SMALL) {
+    let is_large = exact.is_none_or(|size| size > SMALL);
+    if version >= Version::HTTP_2 && !connection.is_followed() {
+        if exact != Some(0) {
+            keep_owed(response, active);
+        }
+    } else if is_large {
         keep_active(response, active);
     }
 }
@@ -367,6 +387,14 @@ fn keep_active(response: &mut Response, active: &mut Option<ActiveRequest>) {
     if let Some(active) = active.take() {
         let body = std::mem::take(response.body_mut());
         *response.body_mut() = Body::new(ActiveBody::new(body, active));
+    }
+}
+
+#[inline(never)]
+fn keep_owed(response: &mut Response, active: &mut Option<ActiveRequest>) {
+    if let Some(active) = active.take() {
+        let body = std::mem::take(response.body_mut());
+        *response.body_mut() = Body::new(OwedBody::new(body, active));
     }
 }
 

@@ -42,6 +42,86 @@ impl<B> ActiveBody<B> {
 
 watched!(ActiveBody);
 
+#[cfg(feature = "axum")]
+pub(super) use self::owed::OwedBody;
+
+#[cfg(feature = "axum")]
+mod owed {
+    use std::{
+        pin::Pin,
+        sync::Arc,
+        task::{Context, Poll},
+    };
+
+    use ::axum::{
+        Error,
+        body::{Body, Bytes, HttpBody},
+    };
+    use http_body::{Frame, SizeHint};
+    use pin_project_lite::pin_project;
+
+    use crate::admission::ActiveRequest;
+
+    pin_project! {
+        /// A response's body over HTTP/2 that keeps its request active until h2 has let go of all of its data, which may wait
+        /// there for the client's windows long after the body has ended.
+        pub(in crate::admission) struct OwedBody {
+            #[pin]
+            inner: Body,
+            request: Arc<ActiveRequest>,
+        }
+    }
+
+    impl OwedBody {
+        pub(in crate::admission) fn new(inner: Body, request: ActiveRequest) -> Self {
+            Self {
+                inner,
+                request: Arc::new(request),
+            }
+        }
+    }
+
+    /// Bytes with the request that they answer.
+    struct Owed {
+        bytes: Bytes,
+        _request: Arc<ActiveRequest>,
+    }
+
+    impl AsRef<[u8]> for Owed {
+        fn as_ref(&self) -> &[u8] {
+            &self.bytes
+        }
+    }
+
+    impl HttpBody for OwedBody {
+        type Data = Bytes;
+        type Error = Error;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+            let this = self.project();
+            let owe = |bytes| {
+                Bytes::from_owner(Owed {
+                    bytes,
+                    _request: Arc::clone(this.request),
+                })
+            };
+            let polled = this.inner.poll_frame(cx);
+            polled.map(|frame| frame.map(|frame| frame.map(|frame| frame.map_data(owe))))
+        }
+
+        fn is_end_stream(&self) -> bool {
+            self.inner.is_end_stream()
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            self.inner.size_hint()
+        }
+    }
+}
+
 pin_project! {
     /// A request's body whose client is held to the rate of [`Limits::rate`](super::Limits::rate) while somebody waits
     /// for it. One that is dropped before its end has the connection linger when it ends.

@@ -25,7 +25,7 @@ pub struct Limits {
     /// Default 20 s, as Apache's `mod_reqtimeout`. Pressure shortens it, see [`reclaim`](crate::reclaim).
     pub header: Option<Duration>,
     /// How long a connection may be without a request before it is closed. Default 75 s, as nginx's
-    /// `keepalive_timeout`.
+    /// `keepalive_timeout`. Over HTTP/2 it counts from the end of the last response, whatever PINGs go by.
     pub idle: Option<Duration>,
     /// The least a client must send while a handler waits for its body, and take while a response waits for room in
     /// the socket, in bytes a second. Default 240, Kestrel's.

@@ -3,6 +3,8 @@
 //! Every field is an atomic of its own and only ever a hint for others: what decides is looked at again by the stream
 //! itself, in its own task. Hence relaxed orderings throughout; the wakers bring their own.
 
+#[cfg(feature = "axum")]
+use std::sync::OnceLock;
 use std::{
     net::IpAddr,
     pin::pin,
@@ -16,6 +18,8 @@ use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
 use super::{ConnectionState, Core, Cut};
+#[cfg(feature = "axum")]
+use crate::http2::Streams;
 
 /// The layers below HTTP are done.
 const ESTABLISHED: u32 = 1;
@@ -33,6 +37,9 @@ const MULTIPLEXED: u32 = 1 << 5;
 const BLOCKED: u32 = 1 << 6;
 /// A serve loop awaits the close and brings it about, so that the stream does not.
 const HANDED: u32 = 1 << 7;
+/// HTTP/2, and its streams are known.
+#[cfg(feature = "axum")]
+const FOLLOWED: u32 = 1 << 8;
 
 /// Of `head`: the next byte is the first of a request's head.
 const AWAITED: u32 = 0;
@@ -55,8 +62,10 @@ pub(crate) struct Shared {
     handshakes: Handshakes,
     accepted: u32,
     flags: AtomicU32,
-    /// The tick of the last byte in or out, or of a request's end.
+    /// The tick of the last byte in or out.
     last: AtomicU32,
+    /// The tick of the last request's end, before the first one that of the handshake's.
+    answered: AtomicU32,
     /// The tick in which a head began to arrive; [`AWAITED`], [`ELSEWHERE`].
     head: AtomicU32,
     in_flight: AtomicU32,
@@ -72,6 +81,9 @@ pub(crate) struct Shared {
     pub(crate) reader: AtomicWaker,
     pub(crate) writer: AtomicWaker,
     closing: Notify,
+    /// Over HTTP/2, its streams, where somebody keeps them.
+    #[cfg(feature = "axum")]
+    streams: OnceLock<Streams>,
 }
 
 impl Shared {
@@ -92,6 +104,7 @@ impl Shared {
             accepted: now,
             flags: AtomicU32::new(0),
             last: AtomicU32::new(now),
+            answered: AtomicU32::new(now),
             head: AtomicU32::new(AWAITED),
             in_flight: AtomicU32::new(0),
             starving: AtomicU32::new(0),
@@ -103,6 +116,8 @@ impl Shared {
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
             closing: Notify::new(),
+            #[cfg(feature = "axum")]
+            streams: OnceLock::new(),
         }
     }
 
@@ -126,10 +141,10 @@ impl Shared {
         self.last.store(self.core.clock.now(), Relaxed);
     }
 
-    /// Whether a write has to look closer: it ends the wait for room, or shall fail.
+    /// Whether a write has to look closer: it ends the wait for room, or may be the last one, or shall fail.
     #[inline]
-    pub(crate) fn is_blocked_or_reset(&self) -> bool {
-        self.has(BLOCKED | RESET)
+    pub(crate) fn is_blocked_or_ending(&self) -> bool {
+        self.has(BLOCKED | CLOSE | RESET)
     }
 
     pub(crate) fn on_room(&self) {
@@ -154,7 +169,7 @@ impl Shared {
 
     #[inline]
     pub(crate) fn end(&self) {
-        self.last.store(self.core.clock.now(), Relaxed);
+        self.answered.store(self.core.clock.now(), Relaxed);
         let others = self.in_flight.fetch_sub(1, Relaxed) - 1;
         let flags = self.flags.load(Relaxed);
         if others == 0 && flags & (MULTIPLEXED | UPGRADED) == 0 {
@@ -189,7 +204,7 @@ impl Shared {
         if !self.handshakes.0.load(Relaxed) {
             self.handshakes.0.store(true, Relaxed);
         }
-        self.last.store(self.core.clock.now(), Relaxed);
+        self.answered.store(self.core.clock.now(), Relaxed);
         // The first head is waited for from here on.
         self.head.store(self.core.clock.now(), Relaxed);
         self.flags.fetch_or(ESTABLISHED | COUNTED, Relaxed);
@@ -204,6 +219,27 @@ impl Shared {
                 self.head.store(ELSEWHERE, Relaxed);
             }
         }
+    }
+
+    #[cfg(feature = "axum")]
+    #[inline]
+    pub(crate) fn is_multiplexed(&self) -> bool {
+        self.has(MULTIPLEXED)
+    }
+
+    /// Has it be busy while any of its streams is open. Without, its requests must be active for as long as their responses wait
+    /// for the client's windows.
+    #[cfg(feature = "axum")]
+    pub(crate) fn follow(&self, streams: Streams) {
+        if self.streams.set(streams).is_ok() {
+            self.flags.fetch_or(FOLLOWED, Relaxed);
+        }
+    }
+
+    #[cfg(feature = "axum")]
+    #[inline]
+    pub(crate) fn is_followed(&self) -> bool {
+        self.has(FOLLOWED)
     }
 
     pub(crate) fn set_upgraded(&self) {
@@ -282,7 +318,18 @@ impl Shared {
         flags & COUNTED == 0
             || flags & (UPGRADED | BLOCKED) != 0
             || self.in_flight.load(Relaxed) != 0
+            || self.has_open_streams()
             || (self.head_since().is_some() && self.read.load(Relaxed) != 0)
+    }
+
+    /// Whether h2 may still have something for the client, as far as that is known.
+    fn has_open_streams(&self) -> bool {
+        #[cfg(feature = "axum")]
+        {
+            self.has(FOLLOWED) && self.streams.get().is_some_and(Streams::any)
+        }
+        #[cfg(not(feature = "axum"))]
+        false
     }
 
     /// Whether its handshake is known to be under way: somebody says of this listener's connections when theirs are done, or it has
@@ -330,6 +377,22 @@ impl Shared {
 
     pub(crate) fn last(&self) -> u32 {
         self.last.load(Relaxed)
+    }
+
+    /// Since when it may have been idle, if it is. Over HTTP/2 bytes do not tell: a PING is no request.
+    pub(crate) fn idle_since(&self) -> u32 {
+        let answered = self.answered.load(Relaxed);
+        match self.has(MULTIPLEXED) {
+            true => answered,
+            false => answered.max(self.last()),
+        }
+    }
+
+    /// It was seen busy now, maybe with what is left of a response.
+    pub(crate) fn seen_busy(&self, now: u32) {
+        if self.has(MULTIPLEXED) {
+            self.answered.store(now, Relaxed);
+        }
     }
 
     pub(crate) fn read(&self) -> u64 {

@@ -176,7 +176,13 @@ impl<S: Transport> AdmittedStream<S> {
     ) -> Poll<io::Result<usize>> {
         let shared = self.place.shared();
         match written {
-            Poll::Ready(_) => shared.on_room(),
+            Poll::Ready(_) => {
+                shared.on_room();
+                // What was owed may have left with this, and reading is where an end is looked for.
+                if shared.is_closing() {
+                    shared.reader.wake();
+                }
+            }
             Poll::Pending => {
                 shared.on_blocked();
                 if !is_kept(&self.writer, cx) {
@@ -194,7 +200,7 @@ impl<S: Transport> AdmittedStream<S> {
         cx: &mut Context<'_>,
         write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        let looks = self.shared().is_blocked_or_reset();
+        let looks = self.shared().is_blocked_or_ending();
         if looks {
             self.check_reset()?;
         }

@@ -94,6 +94,12 @@ pub(crate) fn take(headers: &mut HeaderMap) -> Option<Taken> {
     Some(taken)
 }
 
+/// Reads the field, and leaves it where it is.
+#[cfg(all(feature = "admission", feature = "axum"))]
+pub(crate) fn peek(headers: &HeaderMap) -> Option<Taken> {
+    parse(headers.get_all(NAME).iter().next_back()?)
+}
+
 fn parse(value: &HeaderValue) -> Option<Taken> {
     let value: &[u8; FIELD_VALUE] = value.as_bytes().try_into().ok()?;
     let prefix = *value.first_chunk::<CONNECTION>()?;

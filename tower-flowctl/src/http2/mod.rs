@@ -48,6 +48,8 @@ mod scheduler;
 mod service;
 mod socket;
 mod stream;
+#[cfg(all(feature = "admission", feature = "axum"))]
+mod streams;
 mod together;
 mod tree;
 #[cfg_attr(
@@ -62,6 +64,8 @@ pub use self::listener::PriorityListener;
 pub use self::receive::RequestBody;
 #[cfg(all(feature = "serve", unix))]
 pub(crate) use self::socket::{SocketOf, of_tokio};
+#[cfg(all(feature = "admission", feature = "axum"))]
+pub(crate) use self::streams::Streams;
 pub use self::{
     body::PriorityBody,
     budget::ReceiveBudget,

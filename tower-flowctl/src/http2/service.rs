@@ -215,7 +215,7 @@ pub struct StreamPriority {
 }
 
 impl StreamPriority {
-    #[cfg(feature = "serve")]
+    #[cfg(any(feature = "serve", all(feature = "admission", feature = "axum")))]
     pub(crate) fn seat(&self) -> &Seat {
         &self.seat
     }

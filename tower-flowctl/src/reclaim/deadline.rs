@@ -71,14 +71,14 @@ impl Deadlines {
             }
             until = until.min(since + limit);
         }
-        if !connection.is_busy()
-            && let Some(limit) = self.idle
-        {
-            let last = connection.last();
-            if now >= last + limit {
+        if connection.is_busy() {
+            connection.seen_busy(now);
+        } else if let Some(limit) = self.idle {
+            let since = connection.idle_since();
+            if now >= since + limit {
                 return Verdict::Close(Cut::Idle);
             }
-            until = until.min(last + limit);
+            until = until.min(since + limit);
         }
         self.slow(connection, mark, now, until)
     }
@@ -88,6 +88,7 @@ impl Deadlines {
     fn closing(&self, connection: &Shared, mark: &mut Mark, now: u32) -> Verdict {
         if connection.is_busy() {
             mark.closed = None;
+            connection.seen_busy(now);
             return self.slow(connection, mark, now, now + self.step);
         }
         let since = *mark.closed.get_or_insert(now);

@@ -77,7 +77,7 @@ fn check_batch(
             return false;
         };
         let verdict = deadlines.look(connection, mark, now);
-        let last = connection.last();
+        let last = connection.idle_since();
         let closing = connection.is_closing();
         let next = match verdict {
             Verdict::Until(tick) => tick.max(now + 1),
@@ -172,9 +172,13 @@ fn reclaim_batch(
         let Some((connection, _)) = table.get(index) else {
             return false;
         };
-        let last = connection.last();
+        let last = connection.idle_since();
         let is_new = connection.head_since().is_some() && now < last + silence.new;
-        if connection.is_busy() || is_new {
+        let is_busy = connection.is_busy();
+        if is_busy {
+            connection.seen_busy(now);
+        }
+        if is_busy || is_new {
             // To be busy is to be active now. Behind `latest` it is out of the way of this walk.
             table.put(Order::Activity, index, now.max(latest + 1));
             continue;
@@ -318,6 +322,62 @@ mod tests {
             places.retain(|place| !place.shared().is_closing());
         }
         assert!(places.is_empty());
+    }
+
+    /// A PING a tick, say.
+    #[tokio::test(start_paused = true)]
+    async fn bytes_between_requests_do_not_keep_http2_from_being_idle() {
+        let core = core();
+        let [pinging, kept] = [idle(&core), idle(&core)];
+        pinging.shared().set_multiplexed();
+        let deadlines = Deadlines::new(&core.limits.load(), 1.0);
+        for _ in 0..10 {
+            assert_eq!(check(&core, &deadlines, core.clock.now(), 4).ended, 0);
+            pass(&core, 1).await;
+            for place in [&pinging, &kept] {
+                place.shared().on_read(17);
+                place.shared().on_write(17);
+            }
+            // Over HTTP/1 they are requests.
+            kept.shared().begin();
+            kept.shared().end();
+        }
+        assert_eq!(check(&core, &deadlines, core.clock.now(), 4).ended, 1);
+        assert_eq!(pinging.shared().reason(), Cut::Idle);
+        assert!(!kept.shared().is_closing());
+    }
+
+    #[cfg(feature = "serve")]
+    #[tokio::test(start_paused = true)]
+    async fn http2_with_open_streams_is_not_ended() {
+        use crate::http2::{Connection, Streams};
+
+        let core = core();
+        let place = idle(&core);
+        let connection = place.shared();
+        connection.set_multiplexed();
+        let streams = Arc::new(Connection::new(Default::default()));
+        streams.lock().scheduler.open(1, None);
+        connection.follow(Streams::of_connection(&streams));
+        let deadlines = Deadlines::new(&core.limits.load(), 1.0);
+        for _ in 0..20 {
+            pass(&core, 1).await;
+            assert_eq!(check(&core, &deadlines, core.clock.now(), 4).ended, 0);
+        }
+        assert_eq!(make_room(&core), 0);
+        connection.close(Cut::Asked);
+        for _ in 0..200 {
+            pass(&core, 1).await;
+            check(&core, &deadlines, core.clock.now(), 4);
+            assert!(!connection.may_close() && !connection.is_reset());
+        }
+        streams.lock().scheduler.close(1);
+        assert!(connection.may_close());
+        for _ in 0..200 {
+            pass(&core, 1).await;
+            check(&core, &deadlines, core.clock.now(), 4);
+        }
+        assert!(connection.is_reset());
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,6 +12,9 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+#[cfg(all(feature = "admission", feature = "axum"))]
+use std::sync::TryLockResult;
+
 use super::{
     Http2Config, Priority, PriorityOverride, Reason,
     flood::Flood,
@@ -86,6 +89,11 @@ impl Connection {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(all(feature = "admission", feature = "axum"))]
+    pub(crate) fn try_lock(&self) -> TryLockResult<MutexGuard<'_, State>> {
+        self.state.try_lock()
     }
 
     /// Changes something, and then wakes who is next.
