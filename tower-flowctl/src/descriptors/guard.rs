@@ -11,6 +11,7 @@ use super::{
     Inventory, LeakReport, Pressure,
     leak::{LeakDetector, Suspicion},
     level::{Level, Thresholds},
+    places,
     spare::Spares,
     usage,
 };
@@ -25,6 +26,7 @@ pub struct DescriptorGuard {
     debounce: Duration,
     headroom: Option<u32>,
     spares: u32,
+    places: u32,
     leak_window: Duration,
     accounts: Vec<Account>,
     on_leak: Option<OnLeak>,
@@ -45,8 +47,8 @@ impl Default for DescriptorGuard {
 }
 
 impl DescriptorGuard {
-    /// The defaults: 0.80, 0.85 for 5 s, 0.95; a sixteenth of the limit as headroom, at least 16; 4 spares; leaks looked
-    /// for every minute.
+    /// The defaults: 0.80, 0.85 for 5 s, 0.95; a sixteenth of the limit as headroom, at least 16; 4 spares; 65,536 places;
+    /// leaks looked for every minute.
     pub fn new() -> Self {
         Self {
             low: 0.80,
@@ -55,6 +57,7 @@ impl DescriptorGuard {
             debounce: Duration::from_secs(5),
             headroom: None,
             spares: 4,
+            places: 1 << 16,
             leak_window: Duration::from_secs(60),
             accounts: Vec::new(),
             on_leak: None,
@@ -97,6 +100,17 @@ impl DescriptorGuard {
         self
     }
 
+    /// Descriptors for which the kernel's table has places as soon as the admission is built, and never more than the limit: 8 bytes
+    /// of the kernel's memory each, half a MiB by default. Zero leaves the table as it is.
+    ///
+    /// Linux lengthens the table when it is full, and has accept(2) sleep meanwhile if the process has threads: a burst of a
+    /// thousand connections would stand still four times, for 5 to 30 ms each. To build the admission takes that long once. It
+    /// goes by the limit of that time: raise it before.
+    pub fn places(mut self, descriptors: u32) -> Self {
+        self.places = descriptors;
+        self
+    }
+
     /// How long a window of the leak detector is.
     pub fn leak_window(mut self, window: Duration) -> Self {
         self.leak_window = window;
@@ -132,6 +146,7 @@ impl DescriptorGuard {
                 critical,
             });
         }
+        places::prepare(self.places.min(usage::limit().unwrap_or(u32::MAX)));
         let descriptors = Descriptors {
             thresholds: Thresholds {
                 low,
@@ -164,6 +179,7 @@ impl fmt::Debug for DescriptorGuard {
             .field("debounce", &self.debounce)
             .field("headroom", &self.headroom)
             .field("spares", &self.spares)
+            .field("places", &self.places)
             .field("leak_window", &self.leak_window)
             .field("accounts", &accounts)
             .finish_non_exhaustive()

@@ -19,6 +19,9 @@
 //! - **Headroom**: connections never take the last descriptors, which the application needs to answer the ones that are in.
 //! - **Spares**: a few descriptors are held open on `/dev/null`. If accept(2) fails after all, one is given up to take the
 //!   connection, refuse it, and get the spare back.
+//! - **Places**: the kernel's table of descriptors is made as long as it has to be when the server starts
+//!   ([`DescriptorGuard::places`]). To lengthen it makes accept(2) sleep for 5 to 30 ms in a process with threads, and that in the
+//!   middle of a burst.
 //! - **Leaks**: descriptors that are no connection of ours and that nobody has
 //!   [accounted](DescriptorGuard::account) for, and that grow for two windows in a row, are reported with what they are
 //!   ([`LeakReport`]). Only then is `/proc/self/fd` walked.
@@ -27,6 +30,7 @@ mod guard;
 mod inventory;
 mod leak;
 mod level;
+mod places;
 mod spare;
 mod usage;
 
