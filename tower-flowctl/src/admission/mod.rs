@@ -26,7 +26,7 @@
 //!
 //! A client that sends one slow stream of many on a fast HTTP/2 connection is not found: rates are a connection's.
 //!
-//! A thousand that come at once are taken four at a time, between which whoever is ready has its turn.
+//! A thousand that come at once are taken one at a time, and between any two whoever is ready has its turn.
 //!
 //! # Where it goes
 //! Directly on the socket, below TLS and everything else, since it must see accept(2)'s errors. [`CountRequests`] goes
