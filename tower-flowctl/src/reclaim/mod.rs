@@ -44,6 +44,8 @@
 //! that was active since it was last looked at.
 
 mod deadline;
+#[cfg(test)]
+mod many;
 mod sweep;
 mod table;
 

@@ -64,6 +64,9 @@ pub(crate) struct Table {
     slots: Vec<Slot>,
     free: u32,
     lists: [BTreeMap<u32, List>; 2],
+    /// How often a slot was looked at, a walk counting as all of them.
+    #[cfg(test)]
+    touched: std::cell::Cell<usize>,
 }
 
 /// The entries of one key, those that came first first.
@@ -79,7 +82,20 @@ impl Table {
             slots: Vec::new(),
             free: NONE,
             lists: [BTreeMap::new(), BTreeMap::new()],
+            #[cfg(test)]
+            touched: Default::default(),
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn touched(&self) -> usize {
+        self.touched.get()
+    }
+
+    fn slot(&mut self, index: u32) -> &mut Slot {
+        #[cfg(test)]
+        self.touched.set(self.touched.get() + 1);
+        &mut self.slots[index as usize]
     }
 
     /// Enters a connection in both orders.
@@ -95,8 +111,8 @@ impl Table {
             index
         } else {
             let index = self.free;
-            self.free = self.slots[index as usize].links[0].next;
-            self.slots[index as usize] = slot;
+            self.free = self.slot(index).links[0].next;
+            *self.slot(index) = slot;
             index
         };
         self.put(Order::Activity, index, activity);
@@ -106,15 +122,15 @@ impl Table {
 
     /// Takes a connection out. A slot that is free already is left alone.
     pub(crate) fn remove(&mut self, index: u32) {
-        if self.slots[index as usize].connection.is_none() {
+        if self.slot(index).connection.is_none() {
             return;
         }
         self.take(Order::Activity, index);
         self.take(Order::Check, index);
-        let slot = &mut self.slots[index as usize];
+        let free = std::mem::replace(&mut self.free, index);
+        let slot = self.slot(index);
         slot.connection = None;
-        slot.links[0].next = self.free;
-        self.free = index;
+        slot.links[0].next = free;
     }
 
     /// The first entry of an order, with its key.
@@ -130,12 +146,14 @@ impl Table {
     }
 
     pub(crate) fn get(&mut self, index: u32) -> Option<(&Arc<Shared>, &mut Mark)> {
-        let slot = self.slots.get_mut(index as usize)?;
+        let slot = self.slot(index);
         Some((slot.connection.as_ref()?, &mut slot.mark))
     }
 
     /// All connections.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Shared>> {
+        #[cfg(test)]
+        self.touched.set(self.touched.get() + self.slots.len());
         self.slots
             .iter()
             .filter_map(|slot| slot.connection.as_ref())
@@ -143,7 +161,7 @@ impl Table {
 
     /// Puts an entry under a key, wherever it was before.
     pub(crate) fn put(&mut self, order: Order, index: u32, key: u32) {
-        let link = self.slots[index as usize].links[order as usize];
+        let link = *self.link(order, index);
         if link.linked && link.key == key {
             return;
         }
@@ -169,7 +187,7 @@ impl Table {
 
     /// Takes an entry out of one order.
     pub(crate) fn take(&mut self, order: Order, index: u32) {
-        let link = self.slots[index as usize].links[order as usize];
+        let link = *self.link(order, index);
         if !link.linked {
             return;
         }
@@ -194,7 +212,7 @@ impl Table {
     }
 
     fn link(&mut self, order: Order, index: u32) -> &mut Link {
-        &mut self.slots[index as usize].links[order as usize]
+        &mut self.slot(index).links[order as usize]
     }
 }
 
