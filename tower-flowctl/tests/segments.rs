@@ -1,4 +1,5 @@
-//! When a socket is corked: while the rest of what was granted follows at once, and never beyond what hyper writes.
+//! When a socket is corked (while the rest of what was granted follows at once, and never beyond what hyper writes), and that HTTP/2 waits for no
+//! acknowledgement.
 #![cfg(all(feature = "serve", target_os = "linux"))]
 #![forbid(unsafe_code)]
 
@@ -22,7 +23,7 @@ use http_body_util::{BodyExt, StreamBody};
 use raw::{Frame, Peer, app, flag, frame, get_block, kind};
 use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::{TcpListener, TcpStream},
 };
 use tower_flowctl::{
@@ -30,12 +31,18 @@ use tower_flowctl::{
     serve::Exec,
 };
 
-/// What was asked of a socket, and whether it was corked then.
+/// What was asked of a socket, whether it was corked then, and whether it had `TCP_NODELAY`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Call {
     Write { bytes: usize, corked: bool },
-    Read { corked: bool },
+    Read { corked: bool, prompt: bool },
 }
+
+/// At rest: nothing is kept back, whether by us or by Nagle's algorithm.
+const AT_REST: Call = Call::Read {
+    corked: false,
+    prompt: true,
+};
 
 type Calls = Arc<Mutex<Vec<Call>>>;
 
@@ -66,8 +73,9 @@ impl AsyncRead for Watched {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let corked = self.corked();
+        let prompt = self.socket.nodelay()?;
         ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
-        self.note(Call::Read { corked });
+        self.note(Call::Read { corked, prompt });
         Poll::Ready(Ok(()))
     }
 }
@@ -135,6 +143,11 @@ enum Way {
 }
 
 async fn start(way: Way) -> (Peer<TcpStream>, Calls) {
+    let (socket, calls) = connect(way).await;
+    (Peer::new(socket).await, calls)
+}
+
+async fn connect(way: Way) -> (TcpStream, Calls) {
     let calls = Calls::default();
     let listener = Watching {
         inner: TcpListener::bind("127.0.0.1:0").await.unwrap(),
@@ -155,8 +168,7 @@ async fn start(way: Way) -> (Peer<TcpStream>, Calls) {
         let listener = PriorityListener::new(listener).socket(Watched::socket);
         axum::serve(listener, app).await.unwrap();
     });
-    let peer = Peer::new(TcpStream::connect(address).await.unwrap()).await;
-    (peer, calls)
+    (TcpStream::connect(address).await.unwrap(), calls)
 }
 
 /// The length of bodies that are cut.
@@ -220,7 +232,7 @@ async fn a_response_that_others_follow_is_corked_until_their_end() {
             })
             .collect();
         assert_eq!(large, [true, true], "{way:?}: {seen:?}");
-        assert_eq!(last_read(&seen), Some(Call::Read { corked: false }));
+        assert_eq!(last_read(&seen), Some(AT_REST));
     }
 }
 
@@ -232,7 +244,7 @@ async fn small_responses_are_never_corked() {
         ping(&mut peer).await;
         let seen = std::mem::take(&mut *calls.lock().unwrap());
         let corked = |call: &Call| match call {
-            Call::Write { corked, .. } | Call::Read { corked } => *corked,
+            Call::Write { corked, .. } | Call::Read { corked, .. } => *corked,
         };
         assert!(!seen.iter().any(corked), "{way:?}: {seen:?}");
     }
@@ -247,7 +259,30 @@ async fn what_was_granted_and_never_comes_keeps_nothing_back() {
     let seen = std::mem::take(&mut *calls.lock().unwrap());
     let corked = |call: &Call| matches!(call, Call::Write { bytes, corked: true } if *bytes > came);
     assert!(seen.iter().any(corked), "nothing was kept back: {seen:?}");
-    assert_eq!(last_read(&seen), Some(Call::Read { corked: false }));
+    assert_eq!(last_read(&seen), Some(AT_REST));
+}
+
+/// Whoever serves HTTP/1 sets what suits it.
+#[tokio::test]
+async fn sockets_of_http1_are_left_as_they_are() {
+    for way in WAYS {
+        let (mut peer, calls) = connect(way).await;
+        for _ in 0..2 {
+            peer.write_all(b"GET /bytes/5 HTTP/1.1\r\nhost: h\r\n\r\n")
+                .await
+                .unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"xxxxx") {
+                assert!(peer.read_buf(&mut answer).await.unwrap() > 0, "{way:?}");
+            }
+        }
+        let seen = std::mem::take(&mut *calls.lock().unwrap());
+        let untouched = Call::Read {
+            corked: false,
+            prompt: false,
+        };
+        assert_eq!(last_read(&seen), Some(untouched), "{way:?}");
+    }
 }
 
 fn last_read(seen: &[Call]) -> Option<Call> {

@@ -46,8 +46,8 @@ impl<L: Listener> PriorityListener<L> {
         self
     }
 
-    /// Says where the socket below a stream is, for [`LowWaterMark`](super::LowWaterMark). A `tokio::net::TcpStream` is found
-    /// without help.
+    /// Says where the socket below a stream is, for [`LowWaterMark`](super::LowWaterMark), `TCP_NODELAY`, and `TCP_CORK` within
+    /// large responses. A `tokio::net::TcpStream` is found without help.
     ///
     /// ```
     /// # type Tls = tokio::io::BufStream<tokio::net::TcpStream>;

@@ -1,4 +1,4 @@
-//! How much the kernel holds unsent, and whether it sends what does not fill a segment.
+//! How much the kernel holds unsent, and when it sends what does not fill a segment.
 
 use std::any::Any;
 #[cfg(unix)]
@@ -36,6 +36,14 @@ pub(crate) fn hold_unsent(socket: BorrowedFd<'_>, bytes: usize) {
 /// There is no such option.
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
 pub(crate) fn hold_unsent(_: BorrowedFd<'_>, _: usize) {}
+
+/// Sets `TCP_NODELAY`: what does not fill a segment does not wait for the client to acknowledge the one before (tcp(7)).
+///
+/// Where it cannot be set, it waits.
+#[cfg(unix)]
+pub(crate) fn send_at_once(socket: BorrowedFd<'_>) {
+    let _ = socket2::SockRef::from(&socket).set_tcp_nodelay(true);
+}
 
 /// Sets `TCP_CORK`: what does not fill a segment waits for more, for 200 ms at most, and goes when this is unset (tcp(7)).
 ///

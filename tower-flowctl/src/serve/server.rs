@@ -243,8 +243,8 @@ impl<L: Listener, M, C> Serve<L, M, C> {
         self
     }
 
-    /// Says where the socket below a stream is, for [`LowWaterMark`](crate::http2::LowWaterMark). A
-    /// `tokio::net::TcpStream` is found without help.
+    /// Says where the socket below a stream is, for [`LowWaterMark`](crate::http2::LowWaterMark), and HTTP/2's `TCP_NODELAY`
+    /// and `TCP_CORK`. A `tokio::net::TcpStream` is found without help.
     #[cfg(unix)]
     pub fn socket(mut self, socket: fn(&L::Io) -> Option<std::os::fd::BorrowedFd<'_>>) -> Self {
         self.socket = socket;

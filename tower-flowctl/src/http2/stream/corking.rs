@@ -1,9 +1,9 @@
-//! Whole segments, while there is more to come.
+//! Whole segments while there is more to come, and what is left at once.
 //!
 //! hyper writes a frame at a time. Left to itself the kernel sends each as far as it is, wakes the client for it, and by Nagle's
-//! algorithm then keeps the next odd end until the one before is acknowledged, which a client may put off for 40 ms. But while
-//! more was granted than a write has, the next frame follows at once: until the last one only whole segments go out
-//! (`TCP_CORK`, tcp(7)).
+//! algorithm keeps the next odd end until the one before is acknowledged, which a client may put off for 40 ms. Then the last
+//! bytes of a large response wait, and every response behind a WINDOW_UPDATE. So HTTP/2 has `TCP_NODELAY`. But while more was
+//! granted than a write has, the next frame follows at once: until the last one only whole segments go out (`TCP_CORK`, tcp(7)).
 //!
 //! Whatever was expected, a flush with nothing written since the one before says that hyper has no more, and what was kept
 //! back goes. Nothing is left behind: only a frame's head and its payload, written together, have the socket corked, and
@@ -47,6 +47,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
     pub(super) fn flushed(&mut self) {
         if !std::mem::take(&mut self.cork.written) {
             self.uncork();
+        }
+    }
+
+    /// Has nothing wait for acknowledgements that is not kept back here.
+    pub(super) fn send_at_once(&self) {
+        #[cfg(unix)]
+        if let Some(socket) = (self.socket)(&self.io) {
+            socket::send_at_once(socket);
         }
     }
 

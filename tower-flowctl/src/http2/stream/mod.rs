@@ -118,8 +118,8 @@ impl<Io: 'static> PriorityStream<Io> {
 }
 
 impl<Io> PriorityStream<Io> {
-    /// Says where the socket is, for [`LowWaterMark`](super::LowWaterMark), and so that large responses fill their
-    /// segments (`TCP_CORK`). A `tokio::net::TcpStream` is found without help.
+    /// Says where the socket is, for [`LowWaterMark`](super::LowWaterMark), `TCP_NODELAY`, and `TCP_CORK` within large
+    /// responses. A `tokio::net::TcpStream` is found without help.
     #[cfg(unix)]
     #[must_use]
     pub fn socket(mut self, socket: fn(&Io) -> Option<std::os::fd::BorrowedFd<'_>>) -> Self {
