@@ -35,6 +35,8 @@ pub(super) struct Connection {
     stream: TcpStream,
     pub(super) wire: Box<dyn Wire + Send>,
     pub(super) out: Vec<u8>,
+    /// Bytes of `out` that were written.
+    written: usize,
     /// By tag; a free slot is none.
     pending: Vec<Option<Pending>>,
     pub(super) in_flight: usize,
@@ -59,6 +61,7 @@ impl Connection {
             stream,
             wire,
             out,
+            written: 0,
             pending: vec![None; plan.in_flight],
             in_flight: 0,
         })
@@ -87,16 +90,25 @@ impl Connection {
 
     /// Writes what there is while there is room, and returns when something has come.
     pub(super) async fn exchange(&mut self, buffer: &RefCell<Vec<u8>>) -> Result<Woken, String> {
-        let Self { stream, out, .. } = self;
+        let Self {
+            stream,
+            out,
+            written,
+            ..
+        } = self;
         poll_fn(|context| {
-            while !out.is_empty() {
-                match Pin::new(&mut *stream).poll_write(context, out) {
-                    Poll::Ready(Ok(written)) => drop(out.drain(..written)),
+            while *written < out.len() {
+                match Pin::new(&mut *stream).poll_write(context, &out[*written..]) {
+                    Poll::Ready(Ok(more)) => *written += more,
                     Poll::Ready(Err(error)) => {
                         return Poll::Ready(Err(format!("writing: {error}")));
                     }
                     Poll::Pending => break,
                 }
+            }
+            if *written == out.len() {
+                out.clear();
+                *written = 0;
             }
             // Not `try_read`, which asks once more in vain after every piece.
             let mut buffer = buffer.borrow_mut();

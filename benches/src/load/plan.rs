@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use bytes::Bytes;
+
 /// A load on one server.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -119,8 +121,8 @@ pub struct Ask {
     pub path: String,
     /// Further fields, in lower case; `content-length` is added unless there is a `transfer-encoding`.
     pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Vec<u8>,
+    /// The body; requests under way share it.
+    pub body: Bytes,
     /// The status that is right.
     pub status: u16,
     /// Bytes of the body that are right; any number when not given.
@@ -136,7 +138,7 @@ impl Ask {
             method: "GET".into(),
             path: path.into(),
             headers: Vec::new(),
-            body: Vec::new(),
+            body: Bytes::new(),
             status: 200,
             length: None,
             refusal: None,
@@ -144,7 +146,7 @@ impl Ask {
     }
 
     /// A POST of that body.
-    pub fn post(path: impl Into<String>, body: impl Into<Vec<u8>>) -> Self {
+    pub fn post(path: impl Into<String>, body: impl Into<Bytes>) -> Self {
         Self {
             method: "POST".into(),
             body: body.into(),

@@ -9,6 +9,8 @@ mod tests;
 
 use std::collections::{HashMap, VecDeque};
 
+use bytes::Bytes;
+
 use self::frame::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, FRAME_HEAD, GOAWAY, HEADERS, Head, PADDED,
     PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, number,
@@ -46,7 +48,7 @@ pub(super) struct Http2 {
 #[derive(Debug)]
 struct Stream {
     answer: Answer,
-    body: Vec<u8>,
+    body: Bytes,
     sent: usize,
     window: i64,
 }

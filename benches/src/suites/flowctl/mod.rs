@@ -4,7 +4,8 @@
 //! several threads, and speaks h2c.
 //! `hyper` is hyper-util's server, which runs each stream in a task; `axum` is `axum::serve` with a router; `layered` is
 //! that with our listener and layer; `ours` is our `serve` with the service hyper has, and `ours, spawn` the same
-//! without running handlers in the connection's task.
+//! without running handlers in the connection's task. Uploads are read to their end by all of them, frame by frame;
+//! there `ours, budget` keeps receive windows that follow what a connection can use, where the others have hyper's fixed ones.
 
 mod memory;
 mod server;
@@ -26,21 +27,86 @@ pub(super) const SUITE: Suite = Suite::new(
     run,
 )
 .peers(PEERS)
-.cases(&["small", "100 KB", "4 MB", "4 MB alone"])
+.cases(&[
+    "small",
+    "100 KB",
+    "4 MB",
+    "4 MB alone",
+    "upload 64 KiB",
+    "upload 1 MiB",
+])
 .hot_paths(memory::hot_paths)
 .serve(server::serve)
 .probe(memory::probe);
 
-const PEERS: &[&str] = &["hyper", "axum", "layered", "ours", "ours, spawn"];
+const PEERS: &[&str] = &[
+    "hyper",
+    "axum",
+    "layered",
+    "ours",
+    "ours, spawn",
+    "ours, budget",
+];
 const REFERENCE: &str = "hyper";
 
-/// A name, the path, the length of its answer, connections, and streams on each.
-const CASES: &[(&str, &str, u64, usize, usize)] = &[
-    ("small", "/small", 13, 8, 32),
-    ("100 KB", "/100000", 100_000, 8, 10),
-    ("4 MB", "/4000000", 4_000_000, 1, 10),
-    ("4 MB alone", "/4000000", 4_000_000, 1, 1),
+/// What is asked of the servers, and how much at a time.
+struct Case {
+    name: &'static str,
+    way: Way,
+    bytes: usize,
+    connections: usize,
+    streams: usize,
+}
+
+/// Which way the bytes go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Down,
+    Up,
+}
+
+const CASES: &[Case] = &[
+    Case::new("small", Way::Down, 13, 8, 32),
+    Case::new("100 KB", Way::Down, 100_000, 8, 10),
+    Case::new("4 MB", Way::Down, 4_000_000, 1, 10),
+    Case::new("4 MB alone", Way::Down, 4_000_000, 1, 1),
+    Case::new("upload 64 KiB", Way::Up, 64 << 10, 8, 4),
+    Case::new("upload 1 MiB", Way::Up, 1 << 20, 8, 4),
 ];
+
+impl Case {
+    const fn new(
+        name: &'static str,
+        way: Way,
+        bytes: usize,
+        connections: usize,
+        streams: usize,
+    ) -> Self {
+        Self {
+            name,
+            way,
+            bytes,
+            connections,
+            streams,
+        }
+    }
+
+    fn ask(&self) -> Ask {
+        let Self { way, bytes, .. } = *self;
+        match way {
+            Way::Up => {
+                Ask::post("/upload", vec![b'x'; bytes]).length(bytes.to_string().len() as u64)
+            }
+            Way::Down if self.name == "small" => Ask::get("/small").length(bytes as u64),
+            Way::Down => Ask::get(format!("/{bytes}")).length(bytes as u64),
+        }
+    }
+
+    /// The budget is for uploads.
+    fn has(&self, server: &str) -> bool {
+        self.way == Way::Up || server != "ours, budget"
+    }
+}
 
 fn run(options: &Options) -> Result<(), String> {
     let mut servers = Vec::new();
@@ -51,19 +117,31 @@ fn run(options: &Options) -> Result<(), String> {
     }
     let mut report = Report::new("flowctl");
     report.note("Closed loops over h2c, a core for the server (two threads, tokio's multi-thread runtime), another for the load; medians of interleaved rounds. `CPU us` is the server's time a request, user and system.");
-    for &(case, path, length, connections, in_flight) in CASES {
-        if !options.wants_case(case) {
+    for case in CASES {
+        let &Case {
+            name,
+            way,
+            bytes,
+            connections,
+            streams,
+        } = case;
+        if !options.wants_case(name) {
             continue;
         }
+        let mut subjects: Vec<(String, &Server)> = servers
+            .iter()
+            .filter(|(server, _)| case.has(server))
+            .map(|(server, running)| (server.clone(), running))
+            .collect();
         let all = on_core(Cores::split().client, || {
-            rounds::interleave(case, &mut servers, options.pick(2, 15), |_, server, _| {
+            rounds::interleave(name, &mut subjects, options.pick(2, 15), |_, server, _| {
                 let outcome = load::run(&Plan {
                     protocol: Protocol::Http2,
                     connections,
-                    in_flight,
+                    in_flight: streams,
                     span: Span::Time(Duration::from_millis(options.pick(300, 1_000))),
                     pid: Some(server.pid()),
-                    ..Plan::new(server.address, vec![Ask::get(path).length(length)])
+                    ..Plan::new(server.address, vec![case.ask()])
                 })?
                 .checked()?;
                 Ok(Sample::new()
@@ -71,9 +149,13 @@ fn run(options: &Options) -> Result<(), String> {
                     .with("requests/s", outcome.rate()))
             })
         })??;
+        let whose = match way {
+            Way::Down => "bytes",
+            Way::Up => "bytes sent to the server",
+        };
         let title =
-            format!("{case}: {length} bytes, {connections} connections with {in_flight} streams");
-        report.series(case, &all)?;
+            format!("{name}: {bytes} {whose}, {connections} connections with {streams} streams");
+        report.series(name, &all)?;
         report.table(Table::of_series(
             &title,
             "server",
@@ -83,13 +165,13 @@ fn run(options: &Options) -> Result<(), String> {
         ));
         if let (Some(ours), Some(hyper)) = (named(&all, "ours"), named(&all, REFERENCE)) {
             report.figure(
-                format!("{case}: requests a second, of hyper's"),
+                format!("{name}: requests a second, of hyper's"),
                 ours.ratio(hyper, "requests/s"),
                 "x",
                 Better::Higher,
             );
             report.figure(
-                format!("{case}: CPU, of hyper's"),
+                format!("{name}: CPU, of hyper's"),
                 ours.ratio(hyper, "CPU us"),
                 "x",
                 Better::Lower,

@@ -2,17 +2,20 @@
 
 use std::{
     convert::Infallible,
-    future::{Ready, ready},
+    future::{self, Future, Ready},
     net::SocketAddr,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
+use futures_util::future::Either;
 use http::{Request, Response, StatusCode};
+use http_body::Body;
 use http_body_util::Full;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -21,7 +24,7 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 use tower_flowctl::{
-    http2::{PriorityLayer, PriorityListener},
+    http2::{PriorityLayer, PriorityListener, ReceiveBudget},
     serve::Exec,
 };
 use tower_service::Service;
@@ -32,7 +35,10 @@ use crate::process::announce;
 const STREAMS: usize = 10;
 const MOST: usize = 4_000_000;
 
-/// `/N` is N bytes, `/small` thirteen.
+/// For the windows of all uploads: more than they use.
+const BUDGET: u64 = 256 << 20;
+
+/// `/N` is N bytes, `/small` thirteen; `/upload` reads what it is sent, and says how many bytes that were.
 ///
 /// Responses that are under way together are of different memory, as different files would be: if they were one and the same,
 /// a server that sends a piece of each in turn would have all but the first from the processor's cache.
@@ -70,28 +76,69 @@ impl App {
     }
 }
 
-impl<B> Service<Request<B>> for App {
+type Answer = Result<Response<Full<Bytes>>, Infallible>;
+
+impl<B: Body<Data = Bytes> + Unpin> Service<Request<B>> for App {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
+    type Future = Either<Ready<Answer>, Count<B>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ready(Ok(self.answer(request.uri().path())))
+        if request.uri().path() == "/upload" {
+            Either::Right(Count::new(request.into_body()))
+        } else {
+            Either::Left(future::ready(Ok(self.answer(request.uri().path()))))
+        }
+    }
+}
+
+/// Reads a body to its end, frame by frame as they come, and answers with its length.
+pub(super) struct Count<B> {
+    body: B,
+    bytes: usize,
+}
+
+impl<B> Count<B> {
+    fn new(body: B) -> Self {
+        Self { body, bytes: 0 }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Future for Count<B> {
+    type Output = Answer;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        let Self { body, bytes } = self.get_mut();
+        while let Some(frame) = ready!(Pin::new(&mut *body).poll_frame(cx)) {
+            match frame {
+                Ok(frame) => *bytes += frame.data_ref().map_or(0, Bytes::len),
+                // The client has gone away. What is left says that not all was read.
+                Err(_) => break,
+            }
+        }
+        Poll::Ready(Ok(Response::new(Full::new(bytes.to_string().into()))))
     }
 }
 
 fn router() -> axum::Router {
     let app = App::new();
-    axum::Router::new().route(
-        "/{path}",
-        axum::routing::get(|axum::extract::Path(path): axum::extract::Path<String>| async move {
-            app.answer(&path)
-        }),
-    )
+    axum::Router::new()
+        .route(
+            "/{path}",
+            axum::routing::get(
+                |axum::extract::Path(path): axum::extract::Path<String>| async move {
+                    app.answer(&path)
+                },
+            ),
+        )
+        .route(
+            "/upload",
+            axum::routing::post(|request: axum::extract::Request| Count::new(request.into_body())),
+        )
 }
 
 /// Runs in the server's process.
@@ -131,6 +178,14 @@ pub(super) fn serve(arguments: &[String]) -> Result<(), String> {
             "ours, spawn" => {
                 let server = tower_flowctl::serve(listener, app);
                 server.exec(Exec::Spawn).run().await;
+                Ok(())
+            }
+            "ours, budget" => {
+                let server = tower_flowctl::serve(listener, app);
+                server
+                    .receive_budget(ReceiveBudget::new(BUDGET))
+                    .run()
+                    .await;
                 Ok(())
             }
             other => Err(format!("no server is called `{other}`")),
