@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use axum::{Router, extract::ConnectInfo, routing::get};
 use support::{Client, Server};
 use tokio::io::AsyncWriteExt;
@@ -107,6 +109,17 @@ async fn a_header_in_pieces_is_waited_for() {
         tokio::task::yield_now().await;
     }
     assert_eq!(client.get("/ip").await.text(), "192.0.2.7");
+}
+
+/// A load balancer that connects beforehand must not hold up a drain, however long that may take.
+#[tokio::test]
+async fn a_drain_does_not_wait_for_headers() {
+    let server = server("127.0.0.0/8", Limits::none()).await;
+    let mut silent = server.connect().await;
+    server.until(|snapshot| snapshot.open == 1).await;
+    let report = server.admission.drain(Duration::MAX).await;
+    assert_eq!((report.open, report.cut.len()), (0, 0));
+    assert!(silent.receive().await.is_none());
 }
 
 #[tokio::test]

@@ -119,9 +119,10 @@ impl<A: Accept> AdmissionListener<A> {
     /// # Cancellation
     /// No connection is lost when the future is dropped.
     pub async fn accept(&mut self) -> Accepted<A> {
-        self.admission.ensure_maintained();
         let core = Arc::clone(self.admission.core());
         loop {
+            // At every turn: whoever kept the time may have stopped meanwhile, as a management does.
+            self.admission.ensure_maintained();
             // What is ready runs, after a look at the sockets: an active connection waits for the head of one newcomer, and for what
             // answering it writes, and not for those of a thousand. The look is a hundredth of what a connection costs.
             if mem::take(&mut self.accepted_one) {
@@ -131,7 +132,7 @@ impl<A: Accept> AdmissionListener<A> {
                 self.inner = None;
             }
             let Some(inner) = &mut self.inner else {
-                return std::future::pending().await;
+                return self.work.finish().await;
             };
             let limits = core.limits.load_full();
             let gate = match self.work.proxying.len() < PROXYING {
@@ -227,7 +228,7 @@ impl<A: Accept> AdmissionListener<A> {
         if is_out_of_descriptors(error) {
             core.counters.out_of_descriptors();
             core.descriptors.exhausted();
-            core.descriptors.sample(core.open());
+            core.descriptors.ran_out(core.open());
             make_room(core);
             if core.descriptors.spares().give_up() {
                 // The next accept gets this one, and finds no room.
@@ -332,8 +333,23 @@ impl<A: Accept> Work<A> {
         .await
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Option<Proxied<A>> {
+    /// Nobody is admitted any more: lets go of those whose proxy has not named them yet, and has refused clients read their
+    /// answers. Never ends.
+    async fn finish<T>(&mut self) -> T {
+        self.proxying.clear();
+        poll_fn(|cx| {
+            self.poll_refusals(cx);
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn poll_refusals(&mut self, cx: &mut Context<'_>) {
         while let Poll::Ready(Some(())) = self.refusals.poll_next_unpin(cx) {}
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Option<Proxied<A>> {
+        self.poll_refusals(cx);
         while let Poll::Ready(Some(outcome)) = self.proxying.poll_next_unpin(cx) {
             if outcome.is_some() {
                 return outcome;
@@ -351,5 +367,30 @@ impl<A: Accept> fmt::Debug for AdmissionListener<A> {
             .field("refusals", &self.work.refusals.len())
             .field("proxying", &self.work.proxying.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{net::TcpListener, time::sleep};
+
+    use super::*;
+
+    /// As a management does. The listener is in the middle of a pause that is longer.
+    #[tokio::test(start_paused = true)]
+    async fn time_is_kept_when_who_kept_it_has_stopped() {
+        let limits = Limits::none().total(1).at_limit(AtLimit::Pause);
+        let admission = Admission::builder().limits(limits).build().unwrap();
+        let core = Arc::clone(admission.core());
+        let kept = admission.maintain();
+        let _full = core.enter(0);
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut listener = admission.listener(socket);
+        let accept = tokio::spawn(async move { listener.accept().await.1 });
+        sleep(2 * PAUSE).await;
+        drop(kept);
+        sleep(2 * PAUSE).await;
+        assert!(!core.claim_maintenance(), "somebody keeps it");
+        accept.abort();
     }
 }

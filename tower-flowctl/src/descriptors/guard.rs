@@ -235,8 +235,21 @@ impl Descriptors {
         self.spares.refill();
         self.limit
             .store(usage::limit().unwrap_or(u32::MAX), Relaxed);
-        self.sampled.store(usage::used().unwrap_or(open), Relaxed);
-        self.open_at_sample.store(open, Relaxed);
+        self.counted(open, usage::used());
+    }
+
+    /// Without a count, as where there is no descriptor left to count with, the last one stands.
+    fn counted(&self, open: u32, used: Option<u32>) {
+        if let Some(used) = used {
+            self.sampled.store(used, Relaxed);
+            self.open_at_sample.store(open, Relaxed);
+        }
+    }
+
+    /// accept(2) found no descriptor. Where they cannot be counted any more, all are in use.
+    pub(crate) fn ran_out(&self, open: u32) {
+        self.spares.refill();
+        self.counted(open, usage::used().or_else(usage::limit));
     }
 
     /// Open descriptors: the last sample, and the connections since.
@@ -352,6 +365,16 @@ mod tests {
         let error = DescriptorGuard::new().low(0.9).build().err().unwrap();
         assert!(error.to_string().contains("low 0.9"), "{error}");
         assert!(DescriptorGuard::new().critical(1.1).build().is_err());
+    }
+
+    /// As at EMFILE where counting takes a descriptor: the application's own are not forgotten.
+    #[test]
+    fn without_a_count_the_last_one_stands() {
+        let descriptors = DescriptorGuard::new().build().unwrap();
+        descriptors.counted(20, Some(50));
+        descriptors.counted(25, None);
+        assert_eq!(descriptors.used(25), 55);
+        assert_eq!(descriptors.used(20), 50);
     }
 
     #[test]

@@ -67,6 +67,9 @@ pub struct CutConnection {
 /// Idle connections that end at once, so that active ones get on meanwhile.
 const AT_ONCE: usize = 32;
 
+/// What a deadline is that the clock has no name for: thirty years.
+const LONGEST: Duration = Duration::from_secs(30 * 365 * 86_400);
+
 impl CutConnection {
     fn of(connection: &Connection) -> Self {
         Self {
@@ -100,7 +103,8 @@ impl Admission {
         }
         let open = all.len();
         drop(all);
-        self.ended(begun + deadline).await;
+        let latest = begun.checked_add(deadline);
+        self.ended(latest.unwrap_or(begun + LONGEST)).await;
         let rest: Vec<Connection> = core.table().iter().cloned().map(Connection).collect();
         let cut: Vec<CutConnection> = rest.iter().map(CutConnection::of).collect();
         for connection in &rest {
@@ -108,8 +112,8 @@ impl Admission {
         }
         drop(rest);
         // Their tasks still have to notice; a task that does not run cannot be waited for forever.
-        self.ended(Instant::now() + core.limits.load().close_grace)
-            .await;
+        let close_grace = core.limits.load().close_grace.min(LONGEST);
+        self.ended(Instant::now() + close_grace).await;
         DrainReport {
             open,
             finished: open.saturating_sub(cut.len()),
