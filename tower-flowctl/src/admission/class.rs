@@ -97,6 +97,11 @@ impl ClassState {
         self.class.reserved().saturating_sub(self.open())
     }
 
+    /// Whether the end of one of its connections would leave a place that is kept for it.
+    pub(crate) fn is_within_reserve(&self) -> bool {
+        self.has_reserve() && self.open() <= self.class.reserved()
+    }
+
     pub(crate) fn has_reserve(&self) -> bool {
         self.class.reserved() > 0
     }

@@ -118,6 +118,12 @@ impl Connection {
         self.0.set_upgraded();
     }
 
+    /// Has its client no longer held to [`Limits::rate`](super::Limits::rate) for the bodies of its requests: for streams of
+    /// messages that may be far between, as of gRPC, whose handler says so when it begins. It stays so until the connection ends.
+    pub fn bodies_may_wait(&self) {
+        self.0.set_patient();
+    }
+
     /// Counts a request until the guard is dropped.
     #[inline]
     pub fn begin(&self) -> ActiveRequest {

@@ -28,7 +28,9 @@ pub struct Limits {
     /// `keepalive_timeout`. Over HTTP/2 it counts from the end of the last response, whatever PINGs go by.
     pub idle: Option<Duration>,
     /// The least a client must send while a handler waits for its body, and take while a response waits for room in
-    /// the socket, in bytes a second. Default 240, Kestrel's.
+    /// the socket, in bytes a second. Default 240, Kestrel's. It is the connection's, and whoever is below it is reset with all
+    /// its streams: a stream of messages in which a handler waits for the next one needs
+    /// [`Connection::bodies_may_wait`](crate::admission::Connection::bodies_may_wait).
     pub rate: Option<u32>,
     /// How long a client may be below `rate` before its connection is reset. Default 5 s.
     pub grace: Duration,

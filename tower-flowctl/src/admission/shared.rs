@@ -40,6 +40,8 @@ const HANDED: u32 = 1 << 7;
 /// HTTP/2, and its streams are known.
 #[cfg(feature = "axum")]
 const FOLLOWED: u32 = 1 << 8;
+/// Its requests' bodies may come as slowly as they like.
+const PATIENT: u32 = 1 << 9;
 
 /// Of `head`: the next byte is the first of a request's head.
 const AWAITED: u32 = 0;
@@ -190,6 +192,10 @@ impl Shared {
     /// Whether the client is likely to send what nobody reads: the rest of the last request's body.
     pub(crate) fn is_unread(&self) -> bool {
         !self.has(MULTIPLEXED) && self.unread.load(Relaxed) == self.requests.load(Relaxed)
+    }
+
+    pub(crate) fn set_patient(&self) {
+        self.flags.fetch_or(PATIENT, Relaxed);
     }
 
     pub(crate) fn starve(&self) {
@@ -347,7 +353,7 @@ impl Shared {
     }
 
     pub(crate) fn is_starving(&self) -> bool {
-        self.starving.load(Relaxed) != 0
+        self.starving.load(Relaxed) != 0 && !self.has(PATIENT)
     }
 
     pub(crate) fn requests(&self) -> u32 {

@@ -129,6 +129,7 @@ pub struct Http2Limits {
     /// A client that pauses a video looks the same as one that holds memory on purpose (CVE-2019-9517), and is closed, too.
     /// Browsers go on with a range request. But whatever else is on the connection and idle, such as a stream of events, ends
     /// with it: where pages pause videos beside those, let it be an hour, and have admission limit connections instead.
+    /// `Duration::MAX` is for ever.
     pub stall: Duration,
 }
 
@@ -222,16 +223,16 @@ impl Flood {
         }
         match self.stalled {
             Some((since, sent)) if self.sent - sent < PROGRESS => {
-                let end = since + self.limits.stall;
-                if Instant::now() >= end {
+                let end = since.checked_add(self.limits.stall);
+                if end.is_some_and(|end| Instant::now() >= end) {
                     return Err(Reason::Stalled);
                 }
-                Ok(Some(end))
+                Ok(end)
             }
             _ => {
                 let now = Instant::now();
                 self.stalled = Some((now, self.sent));
-                Ok(Some(now + self.limits.stall))
+                Ok(now.checked_add(self.limits.stall))
             }
         }
     }
@@ -239,5 +240,22 @@ impl Flood {
     /// Whether somebody looks after responses that wait.
     pub(crate) fn is_watching(&self) -> bool {
         self.stalled.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stall_may_last_for_ever() {
+        let mut flood = Flood::new(Http2Limits {
+            stall: Duration::MAX,
+            ..Http2Limits::default()
+        });
+        for _ in 0..3 {
+            assert_eq!(flood.check_stall(true), Ok(None));
+            tokio::time::advance(Duration::from_secs(1 << 30)).await;
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What a check finds: a connection that overstepped a deadline, or when to look again.
 
+use std::time::Duration;
+
 use super::table::Mark;
 use crate::admission::{Cut, Limits, Shared, ticks};
 
@@ -28,7 +30,7 @@ pub(crate) struct Deadlines {
 impl Deadlines {
     /// `scale` is what is left of the deadlines of clients that have nothing to show yet, 1 without pressure.
     pub(crate) fn new(limits: &Limits, scale: f64) -> Self {
-        let scaled = |deadline: std::time::Duration| ticks(deadline.mul_f64(scale));
+        let scaled = |deadline| ticks(part_of(deadline, scale));
         Self {
             handshake: limits.handshake.map(scaled),
             header: limits.header.map(scaled),
@@ -36,7 +38,7 @@ impl Deadlines {
             rate: limits.rate,
             grace: ticks(limits.grace),
             close_grace: ticks(limits.close_grace),
-            step: ticks(limits.first_check().mul_f64(scale)),
+            step: scaled(limits.first_check()),
         }
     }
 
@@ -140,6 +142,69 @@ impl Deadlines {
     }
 }
 
+/// A part of a duration, which may be the longest there is.
+pub(super) fn part_of(duration: Duration, part: f64) -> Duration {
+    Duration::try_from_secs_f64(duration.as_secs_f64() * part).unwrap_or(Duration::MAX)
+}
+
 fn ticks_a_second() -> u64 {
-    u64::from(ticks(std::time::Duration::from_secs(1)))
+    u64::from(ticks(Duration::from_secs(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::Admission;
+
+    #[test]
+    fn bodies_are_held_to_the_rate_unless_they_may_wait() {
+        let limits = Limits::none().rate(240, Duration::from_secs(1));
+        let admission = Admission::builder().limits(limits.clone()).build().unwrap();
+        let deadlines = Deadlines::new(&limits, 1.0);
+        for patient in [false, true] {
+            let place = admission.core().enter(0).take(None, &Default::default());
+            let connection = place.shared();
+            connection.set_established();
+            connection.begin();
+            connection.starve();
+            if patient {
+                crate::admission::Connection(connection.clone()).bodies_may_wait();
+            }
+            let mut mark = Mark::default();
+            let first = deadlines.look(connection, &mut mark, 1);
+            assert!(matches!(first, Verdict::Until(_)));
+            let then = deadlines.look(connection, &mut mark, 100);
+            assert_eq!(then == Verdict::Reset(Cut::SlowBody), !patient, "{then:?}");
+        }
+    }
+
+    /// Nobody need know how long "for ever" may be.
+    #[test]
+    fn the_longest_deadlines_never_pass() {
+        let most = Duration::MAX;
+        let limits = Limits::new()
+            .handshake(most)
+            .header(most)
+            .idle(most)
+            .rate(240, most)
+            .close_grace(most)
+            .reclaim_after(most);
+        let admission = Admission::builder().limits(limits.clone()).build().unwrap();
+        let place = admission.core().enter(0).take(None, &Default::default());
+        let connection = place.shared();
+        connection.on_read(1);
+        for scale in [1.0, 0.25] {
+            let deadlines = Deadlines::new(&limits, scale);
+            let mut mark = Mark::default();
+            for now in [1, 1 << 20] {
+                let verdict = deadlines.look(connection, &mut mark, now);
+                assert!(matches!(verdict, Verdict::Until(_)), "{verdict:?}");
+            }
+        }
+        assert_eq!(part_of(most, 1.0), most);
+        assert_eq!(
+            part_of(Duration::from_secs(4), 0.25),
+            Duration::from_secs(1)
+        );
+    }
 }

@@ -2,8 +2,8 @@
 //!
 //! # The order
 //! When descriptors run short ([`descriptors`](crate::descriptors)), connections are closed **longest idle first**: the
-//! one whose last byte is furthest back, or, over HTTP/2 with its PINGs, whose last response is. It is the one least likely to be used again soon, and closing it costs its client
-//! the least: most clients expect an old keep-alive connection to be gone, and repeat the request on a new one. Closing the
+//! one whose last byte is furthest back, or, over HTTP/2 with its PINGs, whose last response is. It is the one least likely to
+//! be used again soon, and closing it costs its client the least: most clients expect an old keep-alive connection to be gone, and repeat the request on a new one. Closing the
 //! newest first ("LIFO") would hit the clients that are in the middle of loading a page and would keep the abandoned ones.
 //! nginx's `ngx_drain_connections` and h2o's `soft-connection-limit` take the oldest, too. A stack is the right order
 //! somewhere else, for requests that wait under overload ([`limit`](crate::limit)): there the newest has the
@@ -25,7 +25,8 @@
 //! Never closed are connections with a request: long polls, streams, downloads, upgraded ones, and over HTTP/2 responses that wait
 //! for their client's windows; those whose requests
 //! nobody counts (see [`CountRequests`](crate::admission::CountRequests)); and those in the middle of a request's head,
-//! which have their own deadline.
+//! which have their own deadline. Nor does a class lose connections that are within its reserve, since their places would not
+//! be for others.
 //!
 //! # How
 //! Gracefully. The stream reports an end of file to hyper, in the connection's own task, and only if by then still nothing

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
 
 use super::{
-    deadline::{Deadlines, Verdict},
+    deadline::{Deadlines, Verdict, part_of},
     table::Order,
 };
 use crate::{
@@ -178,7 +178,8 @@ fn reclaim_batch(
         if is_busy {
             connection.seen_busy(now);
         }
-        if is_busy || is_new {
+        // A place within its class's reserve is nobody else's to have.
+        if is_busy || is_new || core.classes[connection.class].is_within_reserve() {
             // To be busy is to be active now. Behind `latest` it is out of the way of this walk.
             table.put(Order::Activity, index, now.max(latest + 1));
             continue;
@@ -247,10 +248,7 @@ pub(crate) fn relief(core: &Core, limits: &Limits) -> Relief {
         Pressure::Normal => return Relief::default(),
         Pressure::High => {
             let severity = core.descriptors.severity(open);
-            limits
-                .reclaim_after
-                .mul_f64(1.0 - severity)
-                .max(LEAST_SILENCE)
+            part_of(limits.reclaim_after, 1.0 - severity).max(LEAST_SILENCE)
         }
         Pressure::Critical => LEAST_SILENCE,
     };
@@ -273,7 +271,7 @@ impl Relief {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::{Admission, CROWDED, Place, TICK};
+    use crate::admission::{Admission, CROWDED, Class, Place, TICK};
 
     fn core() -> Arc<Core> {
         let limits = Limits::none().idle(Duration::from_secs(1));
@@ -378,6 +376,29 @@ mod tests {
             check(&core, &deadlines, core.clock.now(), 4);
         }
         assert!(connection.is_reset());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reserve_is_not_taken_from_its_class() {
+        let management = Class::new("management").reserve(2);
+        let admission = Admission::builder().class(management).build().unwrap();
+        let core = admission.core();
+        let index = core.classes.len() - 1;
+        assert_eq!(core.classes[index].class.name(), "management");
+        let kept: Vec<Place> = (0..2)
+            .map(|_| {
+                let place = core.enter(index).take(None, &Default::default());
+                place.shared().set_established();
+                place.shared().begin();
+                place.shared().end();
+                place
+            })
+            .collect();
+        pass(core, 1).await;
+        let public = idle(core);
+        assert_eq!(reclaim_in_turns(core, 3, Duration::ZERO).await, 1);
+        assert!(public.shared().is_closing());
+        assert_eq!(closing(&kept), [false, false]);
     }
 
     #[tokio::test(start_paused = true)]
