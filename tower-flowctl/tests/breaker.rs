@@ -289,3 +289,46 @@ async fn clients_that_give_up_late_count() {
     }
     assert_eq!(breaker.state("/x"), BreakerState::Open);
 }
+
+/// Ten requests from before the breaker opened end among the probes, of which they would be a third.
+#[tokio::test(start_paused = true)]
+async fn requests_from_before_are_no_probes() {
+    let breaker = Breaker::builder().baselines(baselines()).build();
+    let begun = Instant::now();
+    let at = |seconds: u64| begun + Duration::from_secs(seconds);
+    let latency = Arc::new(AtomicU64::new(10));
+    let service = breaker.layer("/x").layer(service(&latency));
+    run_until(&service, at(15)).await;
+    latency.store(26, Relaxed);
+    run_until(&service, at(50)).await;
+    latency.store(45_000, Relaxed);
+    run_until(&service, at(51)).await;
+    latency.store(26, Relaxed);
+    run_until(&service, at(60) - Duration::from_millis(1)).await;
+    sleep_until(at(60)).await;
+    assert_eq!(breaker.state("/x"), BreakerState::Open);
+    sleep_until(at(90)).await;
+    assert_eq!(breaker.state("/x"), BreakerState::HalfOpen);
+    latency.store(10, Relaxed);
+    let just_before = at(105) - Duration::from_millis(1);
+    assert_eq!(run_until(&service, just_before).await, 130);
+    sleep_until(at(105)).await;
+    assert_eq!(breaker.state("/x"), BreakerState::Closed);
+}
+
+/// Five minutes at 2.4 times what was learned are not slow, and not the new normal state either.
+#[tokio::test(start_paused = true)]
+async fn a_decline_that_is_not_slow_is_not_learned() {
+    let breaker = Breaker::builder().build();
+    let begun = Instant::now();
+    let window = Duration::from_secs(15);
+    let latency = Arc::new(AtomicU64::new(10));
+    let service = breaker.layer("/x").layer(service(&latency));
+    run_until(&service, begun + 5 * window).await;
+    latency.store(24, Relaxed);
+    run_until(&service, begun + 25 * window).await;
+    assert_eq!(breaker.state("/x"), BreakerState::Closed);
+    latency.store(30, Relaxed);
+    run_until(&service, begun + 29 * window).await;
+    assert_eq!(breaker.state("/x"), BreakerState::Open);
+}

@@ -27,9 +27,18 @@ impl Baseline {
         }
     }
 
-    /// The 95th percentile.
+    /// The 95th percentile; `Duration::MAX`, which nothing exceeds, if that is no duration.
     pub fn p95(&self) -> Duration {
         Duration::try_from_secs_f64(self.p95_us / 1e6).unwrap_or(Duration::MAX)
+    }
+
+    /// Whether its percentiles can be those of requests.
+    #[cfg(feature = "serde")]
+    fn is_valid(&self) -> bool {
+        const HOUR: f64 = 3_600e6;
+        [self.p50_us, self.p95_us, self.p99_us]
+            .iter()
+            .all(|micros| (0.0..=HOUR).contains(micros))
     }
 }
 
@@ -95,14 +104,18 @@ mod file {
         /// Reads the section `application` of a JSON file; there are none if it has no such section.
         ///
         /// # Errors
-        /// If the file cannot be read, or is not as described above.
+        /// If the file cannot be read, or is not as described above, or has a percentile that is no duration of up to an hour.
         pub fn load(path: impl AsRef<Path>) -> Result<Self, BaselineError> {
             let text = fs::read_to_string(path)?;
             let mut file: Map<String, Value> = serde_json::from_str(&text)?;
-            match file.remove(SECTION) {
-                Some(section) => Ok(serde_json::from_value(section)?),
-                None => Ok(Self::new()),
+            let Some(section) = file.remove(SECTION) else {
+                return Ok(Self::new());
+            };
+            let baselines: Self = serde_json::from_value(section)?;
+            if let Some((route, _)) = baselines.iter().find(|(_, known)| !known.is_valid()) {
+                return Err(BaselineError::Percentile(route.to_owned()));
             }
+            Ok(baselines)
         }
 
         /// Writes the section `application` of a JSON file, which need not exist; what else is in it stays. The file is
@@ -133,6 +146,8 @@ mod file {
         Io(io::Error),
         /// Its content.
         Format(serde_json::Error),
+        /// A route whose percentiles are no durations.
+        Percentile(String),
     }
 
     impl fmt::Display for BaselineError {
@@ -141,6 +156,10 @@ mod file {
                 Self::Io(_) => f.write_str("the file of baselines could not be read or written"),
                 Self::Format(_) => f.write_str(
                     "the file of baselines must be a JSON object whose section `application` has percentiles by route",
+                ),
+                Self::Percentile(route) => write!(
+                    f,
+                    "the percentiles of `{route}` must be microseconds, positive and at most an hour"
                 ),
             }
         }
@@ -151,6 +170,7 @@ mod file {
             match self {
                 Self::Io(error) => Some(error),
                 Self::Format(error) => Some(error),
+                Self::Percentile(_) => None,
             }
         }
     }
@@ -171,8 +191,8 @@ mod file {
 #[cfg(feature = "serde")]
 pub use file::BaselineError;
 
-/// A baseline that is learned while nothing is stored: a moving average of the 95th percentile over windows that were not
-/// slow.
+/// A baseline that is learned while nothing is stored: a moving average of the 95th percentile over windows in which all was
+/// well: within the factor to which a breaker must recover.
 ///
 /// It rises by at most 5 % a window: otherwise a slow decline would become the normal state. The first windows only warm it
 /// up.
@@ -244,6 +264,12 @@ mod tests {
             Baselines::load(&path),
             Err(BaselineError::Format(_))
         ));
+        for micros in ["-1", "1e300", "3600000001"] {
+            let route = format!(r#"{{"p50_us":1,"p95_us":{micros},"p99_us":1,"samples":1}}"#);
+            std::fs::write(&path, format!(r#"{{"application":{{"/x":{route}}}}}"#)).unwrap();
+            let error = Baselines::load(&path).unwrap_err();
+            assert!(matches!(&error, BaselineError::Percentile(route) if route == "/x"));
+        }
         assert!(matches!(
             Baselines::load(folder.path()),
             Err(BaselineError::Io(_))

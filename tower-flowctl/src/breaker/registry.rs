@@ -221,7 +221,10 @@ impl Breaker {
     pub(super) fn record(&self, route: &Route, begun: u64) {
         let now = self.now();
         self.advance(route, now);
-        route.record(since(begun, now));
+        // What began before it was half-open is no probe, however late it ends.
+        if begun >= route.counts_from() {
+            route.record(since(begun, now));
+        }
     }
 
     /// How long ago something was.

@@ -14,7 +14,7 @@ use hdrhistogram::{Counter, Histogram};
 use super::{
     Baseline, BreakerState,
     baseline::Learned,
-    state::{Machine, Rules, Window},
+    state::{Machine, Rules, Window, is_slower},
 };
 
 /// The longest latency that is told from longer ones, a minute in microseconds.
@@ -29,6 +29,8 @@ pub(crate) struct Route {
     window_end: AtomicU64,
     /// Requests that may still pass in this window.
     probes: AtomicU32,
+    /// When the breaker became half-open, in nanoseconds since it was made; zero in other states.
+    probed_since: AtomicU64,
     latencies: Mutex<Histogram<u32>>,
     history: Mutex<History>,
     passed: AtomicU64,
@@ -53,6 +55,7 @@ impl Route {
             name: name.to_owned(),
             window_end: AtomicU64::new(first_window_end),
             probes: AtomicU32::new(UNLIMITED),
+            probed_since: AtomicU64::new(0),
             latencies: Mutex::new(histogram()),
             history: Mutex::new(History {
                 machine: Machine::default(),
@@ -96,6 +99,11 @@ impl Route {
         self.degraded.fetch_add(1, Relaxed);
     }
 
+    /// The time from which latencies count: half-open, those of requests that began while it was.
+    pub(crate) fn counts_from(&self) -> u64 {
+        self.probed_since.load(Relaxed)
+    }
+
     pub(crate) fn record(&self, latency: Duration) {
         let micros = u64::try_from(latency.as_micros()).unwrap_or(LONGEST);
         // Within its bounds a histogram takes everything.
@@ -124,6 +132,7 @@ impl Route {
         }
         let ended = 1 + (now - end) / window;
         self.window_end.store(end + ended * window, Relaxed);
+        let was = history.machine.state();
         let latencies = std::mem::replace(&mut *lock(&self.latencies), histogram());
         history.window_ended(&latencies, rules);
         // In the others there was no request, and more of them than these change nothing.
@@ -131,11 +140,19 @@ impl Route {
         for _ in 1..ended.min(u64::from(rules.open_for) + 2) {
             history.window_ended(&quiet, rules);
         }
-        let probes = match history.machine.state() {
+        let is = history.machine.state();
+        let probes = match is {
             BreakerState::Closed => UNLIMITED,
             BreakerState::Open => 0,
             BreakerState::HalfOpen => probes,
         };
+        if is != was {
+            let since = match is {
+                BreakerState::HalfOpen => end + (ended - 1) * window,
+                BreakerState::Closed | BreakerState::Open => 0,
+            };
+            self.probed_since.store(since, Relaxed);
+        }
         self.probes.store(probes, Relaxed);
         #[cfg(feature = "metrics")]
         self.metrics
@@ -191,7 +208,11 @@ impl History {
             && self.machine.slow_windows() == 0
             && window.samples >= rules.least_samples;
         if healthy {
-            self.learned.healthy(window.p95);
+            // What is neither slow nor well is not learned from: a decline in small steps would become the normal state.
+            let known = self.learned.p95();
+            if known.is_none_or(|known| !is_slower(window.p95, known, rules.recover_factor)) {
+                self.learned.healthy(window.p95);
+            }
             for recorded in latencies.iter_recorded() {
                 let count = u64::from(recorded.count_at_value());
                 let _ = self.healthy.record_n(recorded.value_iterated_to(), count);

@@ -68,7 +68,7 @@ impl Machine {
     ) -> BreakerState {
         let slower = |factor: f64| {
             baseline.is_some_and(|baseline| {
-                window.p95 > baseline.mul_f64(factor) && window.p95 > rules.least
+                is_slower(window.p95, baseline, factor) && window.p95 > rules.least
             })
         };
         match self.state {
@@ -100,6 +100,11 @@ impl Machine {
         self.state = state;
         self.windows = 0;
     }
+}
+
+/// Whether a duration is over `factor` times a baseline. In floating point, where any factor and any baseline will do.
+pub(crate) fn is_slower(duration: Duration, baseline: Duration, factor: f64) -> bool {
+    duration.as_nanos() as f64 > baseline.as_nanos() as f64 * factor
 }
 
 #[cfg(test)]
@@ -150,6 +155,11 @@ mod tests {
             let state = machine.window_ended(window, Some(baseline), &rules);
             assert_eq!(state, expected, "after window {at}");
         }
+        for factor in [f64::INFINITY, f64::NAN, f64::MAX] {
+            assert!(!is_slower(baseline, baseline, factor), "{factor}");
+            assert!(!is_slower(baseline, Duration::MAX, factor), "{factor}");
+        }
+        assert!(!is_slower(baseline, Duration::MAX, 2.5));
         let mut machine = Machine::default();
         let slow = Window {
             samples: 1000,
