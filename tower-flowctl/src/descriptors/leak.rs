@@ -9,7 +9,7 @@ use super::Inventory;
 pub struct LeakReport {
     /// All descriptors that are neither connections of ours nor accounted for.
     pub unaccounted: usize,
-    /// By how many they grew in the two windows.
+    /// By how many they grew since the window in which they were first seen to grow.
     pub grown: usize,
     /// What grew, the most first.
     pub kinds: Vec<LeakKind>,
@@ -24,7 +24,7 @@ pub struct LeakKind {
     pub kind: String,
     /// How many there are.
     pub count: usize,
-    /// By how many they grew in the last window.
+    /// By how many they grew since then.
     pub grown: usize,
     /// One of them, as `/proc/self/fd` names it.
     pub example: String,
@@ -34,7 +34,7 @@ impl fmt::Display for LeakReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} descriptors are not accounted for, {} more than two windows ago:",
+            "{} descriptors are not accounted for, {} more since they were seen to grow:",
             self.unaccounted, self.grown
         )?;
         for kind in &self.kinds {
@@ -48,8 +48,8 @@ impl fmt::Display for LeakReport {
     }
 }
 
-/// Growth over two windows. In the first the descriptors are merely listed, in the second compared, so that a report can say
-/// what grew and nothing is listed in a healthy process.
+/// Growth in two windows, with none in between that fell below the first's. In the first the descriptors are merely listed, in
+/// the second compared, so that a report can say what grew and nothing is listed in a healthy process.
 #[derive(Debug, Default)]
 pub(crate) struct LeakDetector {
     before: Option<usize>,
@@ -65,19 +65,23 @@ pub(crate) enum Suspicion {
 }
 
 impl LeakDetector {
-    /// A window has ended with so many unaccounted descriptors.
+    /// A window has ended with so many unaccounted descriptors. One without growth says nothing: a slow leak has many.
     pub(crate) fn window(&mut self, unaccounted: usize) -> Suspicion {
-        let grown = self.before.is_some_and(|before| unaccounted > before);
-        self.before = Some(unaccounted);
-        if grown {
-            Suspicion::Grown
-        } else {
-            self.suspect = None;
-            Suspicion::None
+        let before = self.before.replace(unaccounted);
+        if before.is_some_and(|before| unaccounted > before) {
+            return Suspicion::Grown;
         }
+        if self
+            .suspect
+            .as_ref()
+            .is_some_and(|(then, _)| unaccounted < *then)
+        {
+            self.suspect = None;
+        }
+        Suspicion::None
     }
 
-    /// The inventory of a window that has grown: a report if the one before had, too.
+    /// The inventory of a window that has grown: a report if one before had, too.
     pub(crate) fn inspect(&mut self, unaccounted: usize, now: Inventory) -> Option<LeakReport> {
         let (before, then) = self.suspect.replace((unaccounted, now.clone()))?;
         let mut kinds: Vec<LeakKind> = now
@@ -150,13 +154,27 @@ mod tests {
         );
     }
 
+    /// One in a hundred and fifty seconds, say, with windows of a minute.
     #[test]
-    fn a_window_without_growth_clears_the_suspicion() {
+    fn windows_without_growth_do_not_hide_a_slow_leak() {
+        let mut detector = LeakDetector::default();
+        detector.window(10);
+        assert_eq!(detector.window(11), Suspicion::Grown);
+        assert_eq!(detector.inspect(11, inventory(&[("pipe", 11)])), None);
+        assert_eq!(detector.window(11), Suspicion::None);
+        assert_eq!(detector.window(11), Suspicion::None);
+        assert_eq!(detector.window(12), Suspicion::Grown);
+        let report = detector.inspect(12, inventory(&[("pipe", 12)])).unwrap();
+        assert_eq!((report.unaccounted, report.grown), (12, 1));
+    }
+
+    #[test]
+    fn a_window_below_the_first_clears_the_suspicion() {
         let mut detector = LeakDetector::default();
         detector.window(10);
         assert_eq!(detector.window(15), Suspicion::Grown);
         assert_eq!(detector.inspect(15, inventory(&[("pipe", 15)])), None);
-        assert_eq!(detector.window(15), Suspicion::None);
+        assert_eq!(detector.window(14), Suspicion::None);
         assert_eq!(detector.window(16), Suspicion::Grown);
         assert_eq!(detector.inspect(16, inventory(&[("pipe", 16)])), None);
     }

@@ -23,8 +23,8 @@
 //!   ([`DescriptorGuard::places`]). To lengthen it makes accept(2) sleep for 5 to 30 ms in a process with threads, and that in the
 //!   middle of a burst.
 //! - **Leaks**: descriptors that are no connection of ours and that nobody has
-//!   [accounted](DescriptorGuard::account) for, and that grow for two windows in a row, are reported with what they are
-//!   ([`LeakReport`]). Only then is `/proc/self/fd` walked.
+//!   [accounted](DescriptorGuard::account) for, and that grow in two windows without having fallen in between, are
+//!   reported with what they are ([`LeakReport`]). Only then is `/proc/self/fd` walked.
 
 mod guard;
 mod inventory;
