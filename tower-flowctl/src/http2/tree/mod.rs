@@ -116,11 +116,19 @@ impl Tree {
         self.depend(id, dependency);
     }
 
-    /// Makes a stream depend on another (RFC 7540 §5.3.3). One that is not in the tree stands for the root (§5.3.1).
-    pub(crate) fn depend(&mut self, id: u32, dependency: Dependency) {
+    /// Makes a stream depend on another (RFC 7540 §5.3.3). On one that is not in the tree, as when it was answered in the
+    /// meantime, means the default priority (§5.3.1), and not that of an exclusive child of the root above everybody else.
+    pub(crate) fn depend(&mut self, id: u32, mut dependency: Dependency) {
         if dependency.parent == id {
             // A stream error, which is h2's to raise.
             return;
+        }
+        if dependency.parent != 0 && !self.index.contains_key(&dependency.parent) {
+            dependency = Dependency {
+                parent: 0,
+                weight: DEFAULT_WEIGHT,
+                exclusive: false,
+            };
         }
         let node = match self.index.get(&id) {
             Some(&node) => node,

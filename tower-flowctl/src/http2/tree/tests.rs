@@ -79,6 +79,20 @@ fn children_share_the_weight_of_a_stream_that_closed() {
     assert_eq!((parent_of(&tree, 3), parent_of(&tree, 5)), (0, 0));
 }
 
+/// Chromium has an image depend on the style sheet that was asked for before, exclusively. If that is answered when the word
+/// comes, the image must not go before everybody else.
+#[test]
+fn a_stream_that_depends_on_one_that_has_closed_gets_the_default_priority() {
+    let mut tree = Tree::default();
+    tree.open(1, Some(on(0, 256, false)));
+    tree.open(3, Some(on(0, 200, false)));
+    tree.close(1);
+    tree.open(5, Some(on(1, 256, true)));
+    assert_eq!(drawn(&tree), BTreeMap::from([(3, 0), (5, 0)]));
+    let weight = |id| tree.nodes[tree.index[&id] as usize].weight;
+    assert_eq!((weight(3), weight(5)), (200, 16));
+}
+
 #[test]
 fn idle_nodes_are_bounded() {
     let mut tree = Tree::default();
@@ -139,15 +153,12 @@ impl Model {
         }
         self.parents.entry(id).or_insert(0);
         self.ready.entry(id).or_insert(false);
-        let parent = if self.parents.contains_key(&dependency.parent) {
-            dependency.parent
-        } else {
-            0
-        };
+        let known = dependency.parent == 0 || self.parents.contains_key(&dependency.parent);
+        let parent = if known { dependency.parent } else { 0 };
         if self.is_below(parent, id) {
             self.parents.insert(parent, self.parents[&id]);
         }
-        if dependency.exclusive {
+        if dependency.exclusive && known {
             for (child, above) in &mut self.parents {
                 if *above == parent && *child != id {
                     *above = id;
