@@ -69,12 +69,18 @@ fn the_pods_settings_are_settings_and_leave_time_to_drain() {
     }
 }
 
+/// What the deployment has in the place of a number.
+const NO_REPLICAS: &str =
+    "  # No replicas: the autoscaler has them, and each `apply` would take them back.\n";
+
 #[test]
 fn the_canary_is_the_deployment_but_for_its_name_share_and_image() {
-    let stable = deploy!("kubernetes/deployment.yaml")
+    let stable = deploy!("kubernetes/deployment.yaml");
+    assert!(stable.contains(NO_REPLICAS));
+    let stable = stable
         .replace("name: server\n  labels", "name: server-canary\n  labels")
         .replace("track: stable", "track: canary")
-        .replace("replicas: 3", "replicas: 0")
+        .replace(NO_REPLICAS, "  replicas: 0\n")
         .replace("server:latest", "server:canary");
     let (_, canary) = deploy!("kubernetes/canary.yaml")
         .split_once("apiVersion")
