@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -17,10 +17,12 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{StatusCode, Uri, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tower_pool::{Manage, ObjectPool, ObjectStats, PooledObject};
 
 use crate::app::App;
@@ -29,7 +31,8 @@ use crate::problem::Problem;
 
 /// How this server calls itself in `Via`, where it recognises its own requests.
 const PSEUDONYM: &str = "tower-example";
-/// How long a request waits for a connection, and for the head of a response.
+/// How long a request waits for a connection, and after each piece of its body that was passed on for the next one or for the
+/// head of a response.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How many connections more a request is given to.
@@ -45,6 +48,8 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
 ];
+/// The same, without a name of RFC 9110: older clients send them.
+const OLD_HOP_BY_HOP: [&str; 2] = ["keep-alive", "proxy-connection"];
 
 type Connection = SendRequest<Body>;
 type Pooled = PooledObject<Connection, Upstream>;
@@ -140,15 +145,16 @@ impl Proxy {
         &self,
         mut request: Request,
     ) -> Result<(http::Response<Incoming>, Pooled), Problem> {
+        let progress = note_progress(&mut request);
         let mut attempts = 0..ATTEMPTS;
         let copy = repeatable(&request);
         loop {
             let connection = self.connections.acquire_timeout(PATIENCE).await;
             let mut connection = connection.map_err(|error| bad_gateway(&error))?;
             let sent = connection.try_send_request(request);
-            match tokio::time::timeout(PATIENCE, sent).await {
-                Ok(Ok(response)) => return Ok((response, connection)),
-                Ok(Err(mut error)) => {
+            match patiently(sent, &progress).await {
+                Some(Ok(response)) => return Ok((response, connection)),
+                Some(Err(mut error)) => {
                     let copy = copy.as_ref().filter(|_| !error.error().is_parse());
                     let copy = copy.map(|copy| copy.clone().map(|()| Body::empty()));
                     let again = error.take_message().or(copy);
@@ -157,7 +163,7 @@ impl Proxy {
                         _ => return Err(bad_gateway(error.error())),
                     }
                 }
-                Err(_) => {
+                None => {
                     let detail = "the upstream did not answer in time";
                     return Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, detail));
                 }
@@ -228,6 +234,33 @@ fn prepare(request: &mut Request, authority: &HeaderValue) -> Result<(), Problem
     Ok(())
 }
 
+/// Tells of every piece of the request's body that is passed on.
+fn note_progress(request: &mut Request) -> Arc<Notify> {
+    let progress = Arc::new(Notify::new());
+    if !request.body().is_end_stream() {
+        let body = std::mem::take(request.body_mut());
+        let told = progress.clone();
+        let noted = body.map_frame(move |frame| {
+            told.notify_one();
+            frame
+        });
+        *request.body_mut() = Body::new(noted);
+    }
+    progress
+}
+
+/// Waits for a response, for [`PATIENCE`] from the last progress on.
+async fn patiently<T>(response: impl Future<Output = T>, progress: &Notify) -> Option<T> {
+    let mut response = pin!(response);
+    loop {
+        tokio::select! {
+            response = &mut response => return Some(response),
+            () = progress.notified() => {}
+            () = tokio::time::sleep(PATIENCE) => return None,
+        }
+    }
+}
+
 /// The head of a request that may be sent once more, as it has no body and changes nothing.
 fn repeatable(request: &Request) -> Option<http::Request<()>> {
     let may = request.method().is_safe() && request.body().is_end_stream();
@@ -252,7 +285,9 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     for name in HOP_BY_HOP.iter().chain(&named) {
         headers.remove(name);
     }
-    headers.remove("keep-alive");
+    for name in OLD_HOP_BY_HOP {
+        headers.remove(name);
+    }
 }
 
 /// HTTP/2 may send each cookie in a field of its own; HTTP/1.1 has them in one (RFC 9113 §8.2.3).
@@ -336,5 +371,32 @@ impl error::Error for ConnectError {
             ConnectError::Tcp(source) => Some(source),
             ConnectError::Http(source) => Some(source),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upstream_has_time_from_the_last_piece_on() {
+        let begun = Instant::now();
+        let progress = Notify::new();
+        let slow_upload = async {
+            for _ in 0..10 {
+                sleep(PATIENCE / 2).await;
+                progress.notify_one();
+            }
+            sleep(PATIENCE / 2).await;
+            "answered"
+        };
+        let answered = patiently(slow_upload, &progress).await;
+        assert_eq!(answered, Some("answered"));
+        assert_eq!(begun.elapsed(), PATIENCE * 11 / 2);
+        let never = std::future::pending::<()>();
+        assert_eq!(patiently(never, &progress).await, None);
+        assert_eq!(begun.elapsed(), PATIENCE * 13 / 2);
     }
 }
