@@ -100,7 +100,8 @@ pub(crate) fn start(
     let first = generation(app, config.clone())?;
     app.breaker.set_baselines(first.baselines.clone());
     // The text of the file, or what would have to be in it.
-    let content = loader.text().unwrap_or_else(|| config.to_toml());
+    let content = loader.text().ok().flatten();
+    let content = content.unwrap_or_else(|| config.to_toml());
     let version = Version::parse("1.0.0", content.as_bytes()).expect("it is a version");
     let health = || {
         Request::get("/healthz")
@@ -221,10 +222,11 @@ impl<S: RequestPlane> Reloader<S> {
             self.renew(&config).await?;
             return Ok(Reloaded::Unchanged);
         }
-        let content = text
-            .map(str::to_owned)
-            .or_else(|| self.loader.text())
-            .unwrap_or_default();
+        let content = match text {
+            Some(text) => text.to_owned(),
+            // A file that is gone meanwhile must not be taken for one that sets nothing.
+            None => self.loader.text()?.unwrap_or_default(),
+        };
         let draft = self
             .recipe
             .draft(content.as_bytes(), &current.version, None);

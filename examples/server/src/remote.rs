@@ -5,6 +5,8 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use http::Uri;
+use http::uri::Authority;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tower_hotswap::source::{HttpSource, Source, SourceError};
@@ -22,7 +24,7 @@ pub(crate) async fn follow<S: RequestPlane>(reloader: Arc<Reloader<S>>) {
     };
     let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build_http();
     let mut source = HttpSource::new(client, remote.url.clone(), remote.interval).limit(LIMIT);
-    let origin = remote.url.to_string();
+    let origin = shown(&remote.url);
     loop {
         let taken = match source.next().await {
             Ok(content) => match String::from_utf8(content.bytes) {
@@ -35,5 +37,23 @@ pub(crate) async fn follow<S: RequestPlane>(reloader: Arc<Reloader<S>>) {
         if let Err(error) = taken {
             tracing::error!(%error, origin, "settings refused; those in force stay");
         }
+    }
+}
+
+/// A URL without what may be secret in it: everybody who sees the snapshots sees it.
+fn shown(url: &Uri) -> String {
+    let scheme = url.scheme_str().unwrap_or("http");
+    let authority = url.authority().map_or("", Authority::as_str);
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{}", url.path())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_secret_of_a_url_is_shown() {
+        let url = "http://name:word@config.local:8080/server.toml?key=1".parse();
+        let shown = super::shown(&url.expect("it is a URL"));
+        assert_eq!(shown, "http://config.local:8080/server.toml");
     }
 }

@@ -23,7 +23,7 @@ use clap::ArgMatches;
 pub(crate) use self::error::ConfigError;
 pub(crate) use self::kinds::{AccessLog, HalfClosed, LogFormat, RunMode, Switch, Upstream};
 pub(crate) use self::remote::Remote;
-use self::source::Sources;
+use self::source::{Origin, Sources};
 pub(crate) use self::values::Config;
 
 /// What the command line asks for.
@@ -116,10 +116,21 @@ impl Loader {
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
     }
 
-    /// The text of the file, if there is one that can be read, or what was kept in its place.
-    pub(crate) fn text(&self) -> Option<String> {
-        self.kept()
-            .or_else(|| std::fs::read_to_string(self.file()?).ok())
+    /// The text of the file, if there is one, or what was kept in its place.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn text(&self) -> Result<Option<String>, ConfigError> {
+        if let Some(kept) = self.kept() {
+            return Ok(Some(kept));
+        }
+        let read = |path: PathBuf| {
+            std::fs::read_to_string(&path).map_err(|error| {
+                let origin = Origin::Flag("--config".into());
+                ConfigError::new(origin, format!("cannot read {}: {error}", path.display()))
+            })
+        };
+        self.file().map(read).transpose()
     }
 
     fn kept(&self) -> Option<String> {
@@ -130,7 +141,6 @@ impl Loader {
 
 #[cfg(test)]
 mod tests {
-    use super::source::Origin;
     use super::*;
 
     fn load_with(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Command, ConfigError> {
