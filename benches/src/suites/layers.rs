@@ -50,6 +50,8 @@ pub(super) const SUITE: Suite = Suite::new(
 .hot_paths(hot_paths);
 
 const NONE: &str = "none";
+/// What a request of the example server's API passes, one around another.
+const TOGETHER: &str = "the five of an API request, together";
 /// No layer, but what reads a configuration that may be swapped. The gate holds it.
 const READS: &str = "tower-hotswap: ConfigReader, 100 reads";
 /// Requests in a pass.
@@ -122,7 +124,7 @@ fn hot_paths() -> Result<Vec<HotPath>, String> {
     let version = || Version::parse("1.0.0", b"content").map_err(|e| e.to_string());
     let config = HotConfig::new(0_u64, version()?);
     let reader = config.clone();
-    let (swapped, layered) = (version()?, version()?);
+    let (swapped, layered, together) = (version()?, version()?, version()?);
     Ok(vec![
         path(NONE, || requests(Answer)),
         path("tower-hotswap: HotSwap", move || {
@@ -167,6 +169,18 @@ fn hot_paths() -> Result<Vec<HotPath>, String> {
         path("tower-pool: PooledBodyLayer, no body", || {
             let pool = Pool::builder().build().expect("the defaults are valid");
             requests(PooledBodyLayer::new(BodyPool::new(pool)).layer(Answer))
+        }),
+        path(TOGETHER, move || {
+            let pool = Pool::builder().build().expect("the defaults are valid");
+            let limiter = Limiter::new(Gradient::default(), Queue::default());
+            let breaker = Breaker::builder().build();
+            let pooled = PooledBodyLayer::new(BodyPool::new(pool)).layer(Answer);
+            let guarded = breaker
+                .layer("/books")
+                .layer(AdaptiveLimitLayer::new(limiter).layer(pooled));
+            let known = ContextLayer::<Facts>::new().layer(guarded);
+            let (service, handle) = HotSwap::new(known, together.clone());
+            keeping(handle, requests(service))
         }),
     ])
 }
