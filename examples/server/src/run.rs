@@ -3,10 +3,11 @@
 //! Either way the ports for everybody are served by threads of their own. The main thread keeps the admin port
 //! and the signals, so that they answer when every other core is busy.
 
+use std::convert::Infallible;
 use std::{io, net, thread};
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tower_flowctl::serve::End;
 use tower_hotswap::tls::HotTls;
 
@@ -22,6 +23,10 @@ pub(crate) struct Workers {
     ends: mpsc::Receiver<io::Result<End>>,
     /// Of the multi-thread mode, kept until the end.
     runtime: Option<Runtime>,
+    /// Of the thread-per-core mode: dropped when all have ended, so that no runtime goes before.
+    all_ended: watch::Sender<()>,
+    /// Closed when the last of its threads has dropped its runtime.
+    gone: mpsc::Receiver<Infallible>,
 }
 
 /// What one worker serves.
@@ -50,17 +55,29 @@ impl Workers {
             tls,
         };
         let (ended, ends) = mpsc::channel(threads(&config).max(1));
+        let (all_ended, others) = watch::channel(());
+        let (going, gone) = mpsc::channel(1);
         let runtime = match config.run_mode {
             RunMode::MultiThread => Some(shared(&config, work, share(sockets, 1)?, ended)?),
             RunMode::ThreadPerCore => {
                 let count = threads(&config);
                 for (core, share) in share(sockets, count)?.into_iter().enumerate() {
-                    pinned(core, work.clone(), share, ended.clone())?;
+                    let all = All {
+                        ended: ended.clone(),
+                        others: others.clone(),
+                        _going: going.clone(),
+                    };
+                    pinned(core, work.clone(), share, all)?;
                 }
                 None
             }
         };
-        Ok(Workers { ends, runtime })
+        Ok(Workers {
+            ends,
+            runtime,
+            all_ended,
+            gone,
+        })
     }
 
     /// Waits until every thread has ended.
@@ -75,6 +92,8 @@ impl Workers {
             // What was cut off may still be running.
             runtime.shutdown_background();
         }
+        drop(self.all_ended);
+        let _ = self.gone.recv().await;
         Ok(match cut {
             0 => End::Drained,
             _ => End::Cut(cut),
@@ -124,21 +143,32 @@ fn shared<S: RequestPlane>(
     Ok(runtime)
 }
 
-/// A thread that stays on one core, with a runtime of its own: nothing it holds moves to another core.
-fn pinned<S: RequestPlane>(
-    core: usize,
-    work: Work<S>,
-    share: Share,
+/// How one thread of several ends with the others.
+struct All {
     ended: mpsc::Sender<io::Result<End>>,
-) -> io::Result<()> {
+    others: watch::Receiver<()>,
+    _going: mpsc::Sender<Infallible>,
+}
+
+/// A thread that stays on one core, with a runtime of its own: nothing it holds moves to another core.
+fn pinned<S: RequestPlane>(core: usize, work: Work<S>, share: Share, all: All) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     thread::Builder::new()
         .name(format!("worker-{core}"))
         .spawn(move || {
             pin_to(core);
-            let end = runtime.block_on(work.serve(share));
+            let All {
+                ended,
+                mut others,
+                _going,
+            } = all;
+            runtime.block_on(async {
+                let _ = ended.send(work.serve(share).await).await;
+                drop(ended);
+                // A connection to an upstream that was made here may carry what another thread sends on.
+                let _ = others.changed().await;
+            });
             runtime.shutdown_background();
-            let _ = ended.blocking_send(end);
         })?;
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::assembly::{self, AssemblyError, RequestPlane};
 use crate::config::{Config, Loader};
 use crate::listen::{ListenError, Sockets};
 use crate::logging::{self, LogControl};
+use crate::observe::AccessLogger;
 use crate::reload::{self, Reloader};
 use crate::restart::Predecessor;
 use crate::run::Workers;
@@ -149,6 +150,7 @@ impl Server {
         if let Some(admin) = admin {
             let _ = admin.await;
         }
+        write_out(&app);
         report(&app, end);
         app.remove_scratch();
         Ok(end)
@@ -209,6 +211,20 @@ fn serve_admin<S: RequestPlane>(
     Ok(Some(tokio::spawn(serve_listener(
         listener, router, serving,
     ))))
+}
+
+/// How long the log and the collector may take for what they have not had yet.
+const WRITE_OUT: Duration = Duration::from_secs(2);
+
+/// Has what is known of the last requests written and sent.
+fn write_out(app: &App) {
+    let sent = app.tracer.as_ref();
+    if !sent.is_none_or(|tracer| tracer.flush(WRITE_OUT)) {
+        tracing::warn!("the collector has not had the last spans");
+    }
+    if !AccessLogger::flush(WRITE_OUT) {
+        tracing::warn!("the last lines of the access log are not written");
+    }
 }
 
 /// What the drain came to.

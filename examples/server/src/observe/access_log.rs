@@ -8,8 +8,8 @@ use std::io::{self, Write as _};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 use std::time::Duration;
+use std::{iter, thread};
 
 use http::{HeaderValue, Method, Request, StatusCode, Version};
 use serde_json::json;
@@ -91,9 +91,17 @@ impl AccessLogger {
                 format!("{entry}\n")
             }
         };
-        if WRITER.try_send(text).is_err() {
+        if WRITER.try_send(Message::Line(text)).is_err() {
             DROPPED.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Waits until the lines so far are written, but not for longer than `patience`. Returns whether they are.
+    pub(crate) fn flush(patience: Duration) -> bool {
+        let (written, wait) = sync_channel(1);
+        // It waits for room in the queue, and the caller does not wait for it.
+        thread::spawn(move || _ = WRITER.send(Message::Written(written)));
+        wait.recv_timeout(patience).is_ok()
     }
 }
 
@@ -146,8 +154,15 @@ fn common(
     text
 }
 
+/// What the thread is sent.
+enum Message {
+    Line(String),
+    /// What was sent before is to be written, and then this told.
+    Written(SyncSender<()>),
+}
+
 /// The thread that writes, started by the first line.
-static WRITER: LazyLock<SyncSender<String>> = LazyLock::new(|| {
+static WRITER: LazyLock<SyncSender<Message>> = LazyLock::new(|| {
     let (sender, lines) = sync_channel(QUEUE);
     if let Err(error) = thread::Builder::new()
         .name("access-log".into())
@@ -159,14 +174,21 @@ static WRITER: LazyLock<SyncSender<String>> = LazyLock::new(|| {
     sender
 });
 
-fn write_all(lines: &Receiver<String>) {
-    while let Ok(first) = lines.recv() {
-        let mut text = first;
-        for line in lines.try_iter().take(QUEUE) {
-            text.push_str(&line);
+fn write_all(messages: &Receiver<Message>) {
+    while let Ok(first) = messages.recv() {
+        let mut text = String::new();
+        let mut written = Vec::new();
+        for message in iter::once(first).chain(messages.try_iter().take(QUEUE)) {
+            match message {
+                Message::Line(line) => text.push_str(&line),
+                Message::Written(tell) => written.push(tell),
+            }
         }
         // Whoever closed standard error does not want the log.
         let _ = io::stderr().lock().write_all(text.as_bytes());
+        for tell in written {
+            let _ = tell.try_send(());
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -29,8 +29,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Where spans go.
 #[derive(Debug, Clone)]
 pub(crate) struct Tracer {
-    spans: SyncSender<Span>,
+    spans: SyncSender<Message>,
     dropped: Arc<AtomicU64>,
+}
+
+/// What the thread is sent.
+#[derive(Debug)]
+enum Message {
+    Span(Span),
+    /// What was sent before is to go to the collector, and then this told.
+    Sent(SyncSender<()>),
 }
 
 /// What is known of a request when it begins.
@@ -106,9 +114,19 @@ impl Tracer {
         span.route = route.map(str::to_owned);
         span.status = status.as_u16();
         span.took = took;
-        if self.spans.try_send(span).is_err() {
+        if self.spans.try_send(Message::Span(span)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Waits until the collector has had the spans so far, but not for longer than `patience`. Returns whether it was asked
+    /// to take all of them.
+    pub(crate) fn flush(&self, patience: Duration) -> bool {
+        let (sent, wait) = sync_channel(1);
+        let spans = self.spans.clone();
+        // It waits for room in the queue, and the caller does not wait for it.
+        thread::spawn(move || _ = spans.send(Message::Sent(sent)));
+        wait.recv_timeout(patience).is_ok()
     }
 }
 
@@ -127,19 +145,31 @@ fn parse(traceparent: &str) -> Option<(&str, &str)> {
         .then_some((trace, parent))
 }
 
-fn run(collector: SocketAddr, spans: &Receiver<Span>, dropped: &AtomicU64) {
-    while let Ok(first) = spans.recv() {
-        let mut batch = vec![first];
+fn run(collector: SocketAddr, messages: &Receiver<Message>, dropped: &AtomicU64) {
+    while let Ok(first) = messages.recv() {
+        let mut batch = Vec::new();
         let deadline = Instant::now() + GATHER;
-        while batch.len() < BATCH {
-            match spans.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(span) => batch.push(span),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+        let mut next = Some(first);
+        let told = loop {
+            match next.take() {
+                Some(Message::Span(span)) => batch.push(span),
+                Some(Message::Sent(tell)) => break Some(tell),
+                None => break None,
             }
-        }
-        if let Err(error) = send(collector, &batch) {
+            if batch.len() == BATCH {
+                break None;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            next = messages.recv_timeout(left).ok();
+        };
+        if !batch.is_empty()
+            && let Err(error) = send(collector, &batch)
+        {
             dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
             tracing::debug!(%error, "the collector takes no traces");
+        }
+        if let Some(tell) = told {
+            let _ = tell.try_send(());
         }
     }
 }

@@ -55,7 +55,7 @@ fn the_pods_settings_are_settings_and_leave_time_to_drain() {
     ] {
         let pause = number(track, "preStop: {sleep: {seconds");
         let grace = number(track, "terminationGracePeriodSeconds");
-        assert!(pause + seconds(&settings, "drain-timeout") < grace);
+        assert!(pause + seconds(&settings, "drain-timeout") + 10 <= grace);
         for (mount, volume) in [
             ("/etc/server/settings", "configMap: {name: server}"),
             ("/etc/server/tickets", "key: keys, path: keys"),
@@ -142,8 +142,8 @@ fn the_unit_starts_what_there_is_and_leaves_time_to_drain() {
     };
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/server.toml");
     let settings = settings(&[&["--config", example], rest].concat());
-    // What is cut off has a second, and then the admin port, the log and the database are closed.
-    assert!(seconds(&settings, "drain-timeout") + 5 <= number(unit, "TimeoutStopSec"));
+    // What is cut off has a second, the admin port another, the log and the collector four; and the database is closed.
+    assert!(seconds(&settings, "drain-timeout") + 10 <= number(unit, "TimeoutStopSec"));
     for (socket, name) in [
         (deploy!("systemd/server.socket"), "http"),
         (deploy!("systemd/server-tls.socket"), "https"),

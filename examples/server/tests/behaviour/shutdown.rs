@@ -2,11 +2,12 @@
 
 #![cfg(unix)]
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
 
 use crate::client::Client;
-use crate::process::Server;
+use crate::process::{Server, program};
 
 const BODY: &str = "{\"name\": \"Mary Somerville\"}";
 
@@ -124,4 +125,51 @@ fn a_second_signal_stops_at_once() {
     assert_eq!(server.ended().code(), Some(1));
     assert_eq!(server.left_behind().len(), 0, "nothing is left behind");
     drop(stream);
+}
+
+/// Killed when a test fails.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // After a test that has passed there is nothing left to kill.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_last_lines_of_the_access_log_are_written() {
+    // Without a log besides, since who writes that waits for who writes this.
+    let mut command = program(&["--access-log", "common", "--log", "error"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = Running(child.spawn().unwrap());
+    let mut banner = BufReader::new(server.0.stdout.take().unwrap()).lines();
+    let address = banner.find_map(|line| {
+        let address = line.unwrap();
+        let address = address.strip_prefix("listening on ")?.split(',').next();
+        address.map(str::to_owned)
+    });
+    let mut client = BufReader::new(TcpStream::connect(address.unwrap()).unwrap());
+    // More than fits into the pipe, which nobody reads meanwhile, and less than the queue takes.
+    let (rounds, each) = (24, 50);
+    for _ in 0..rounds {
+        let requests = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n".repeat(each);
+        client.get_mut().write_all(requests.as_bytes()).unwrap();
+        let mut read = Vec::new();
+        for _ in 0..each {
+            client.read_until(b'!', &mut read).unwrap();
+        }
+        assert!(read.ends_with(b"Hello, World!"));
+    }
+    let killed = Command::new("kill")
+        .args(["-s", "TERM", &server.0.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    let mut log = String::new();
+    let mut stderr = server.0.stderr.take().unwrap();
+    stderr.read_to_string(&mut log).unwrap();
+    let lines = log.matches("\"GET /hello HTTP/1.1\" 200 13\n").count();
+    assert_eq!(lines, rounds * each);
+    assert_eq!(server.0.wait().unwrap().code(), Some(0));
 }

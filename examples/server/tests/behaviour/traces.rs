@@ -1,7 +1,7 @@
 //! Spans reach a collector, and a collector that is away delays nobody.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
 use http::Method;
 use serde_json::Value;
@@ -158,4 +158,24 @@ async fn without_the_collector_requests_are_answered_and_spans_counted_as_lost()
             break;
         }
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_last_spans_are_sent_before_the_end() {
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = collector.local_addr().unwrap().to_string();
+    let server = Server::start(&["--otlp-collector", &address]);
+    let mut client = TcpStream::connect(server.address).unwrap();
+    let request = "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    client.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("Hello, World!"), "{answer}");
+    // Long before spans have gathered.
+    server.signal("TERM");
+    let exported = export(&collector);
+    let span = &exported["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+    assert_eq!(span["name"], "GET /hello");
+    assert_eq!(server.wait().code(), Some(0));
 }
