@@ -132,7 +132,8 @@ async fn limits_are_for_the_client_that_is_named() {
     };
     let mut first = ask(&server, &named(7)).await;
     assert_eq!(first.receive().await.unwrap().text(), "192.0.2.7");
-    assert!(ask(&server, &named(7)).await.receive().await.is_none());
+    let refused = ask(&server, &named(7)).await.receive().await.unwrap();
+    assert_eq!(refused.status, 503, "by the policy of `at_limit`");
     let mut other = ask(&server, &named(8)).await;
     assert_eq!(other.receive().await.unwrap().text(), "192.0.2.8");
     assert_eq!(server.admission.snapshot().refused(Refusal::Address), 1);

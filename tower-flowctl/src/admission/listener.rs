@@ -145,7 +145,7 @@ impl<A: Accept> AdmissionListener<A> {
                 let known = room();
                 let pause = core.released(until, || !known && room());
                 if let Beside::Proxied(proxied) = self.work.beside(pause).await
-                    && let Some(accepted) = finish(&core, &self.handshakes, proxied, &limits)
+                    && let Some(accepted) = self.finish(&core, proxied, &limits)
                 {
                     return accepted;
                 }
@@ -154,7 +154,7 @@ impl<A: Accept> AdmissionListener<A> {
             let accept = core.until_drained(inner.accept());
             let result = match self.work.beside(accept).await {
                 Beside::Proxied(proxied) => {
-                    match finish(&core, &self.handshakes, proxied, &core.limits.load()) {
+                    match self.finish(&core, proxied, &core.limits.load()) {
                         Some(accepted) => return accepted,
                         None => continue,
                     }
@@ -194,6 +194,31 @@ impl<A: Accept> AdmissionListener<A> {
             Ok(()) => {
                 let place = reservation.take(io.descriptor(), &self.handshakes);
                 Some((AdmittedStream::new(io, Vec::new(), place, limits), address))
+            }
+            Err(refusal) => {
+                self.refuse(core, io, refusal, limits);
+                None
+            }
+        }
+    }
+
+    /// Admits a connection whose proxy has named the client.
+    fn finish(
+        &mut self,
+        core: &Arc<Core>,
+        proxied: Proxied<A>,
+        limits: &Limits,
+    ) -> Option<Accepted<A>> {
+        let Proxied {
+            io,
+            address,
+            rest,
+            mut reservation,
+        } = proxied;
+        match reservation.name(address.ip(), limits) {
+            Ok(()) => {
+                let place = reservation.take(io.descriptor(), &self.handshakes);
+                Some((AdmittedStream::new(io, rest, place, limits), address))
             }
             Err(refusal) => {
                 self.refuse(core, io, refusal, limits);
@@ -262,32 +287,6 @@ fn gate(core: &Core, class: usize, limits: &Limits, token: &mut bool) -> Gate {
         Gate::Wait(now + PAUSE)
     } else {
         Gate::Open
-    }
-}
-
-/// Admits a connection whose proxy has named the client.
-fn finish<A: Accept>(
-    core: &Core,
-    handshakes: &Handshakes,
-    proxied: Proxied<A>,
-    limits: &Limits,
-) -> Option<Accepted<A>> {
-    let Proxied {
-        io,
-        address,
-        rest,
-        mut reservation,
-    } = proxied;
-    match reservation.name(address.ip(), limits) {
-        Ok(()) => {
-            let place = reservation.take(io.descriptor(), handshakes);
-            Some((AdmittedStream::new(io, rest, place, limits), address))
-        }
-        Err(refusal) => {
-            core.counters.refused(refusal);
-            refuse::reset(io);
-            None
-        }
     }
 }
 
