@@ -161,9 +161,21 @@ impl Inbound {
                     padding: padding.min(head.length as u32),
                     end: head.has(flag::END_STREAM),
                 });
-            } else if head.kind == kind::HEADERS {
-                // It stays without a number, and what follows on its stream are trailers.
-                self.newest = self.newest.max(head.stream);
+            } else if head.kind == kind::HEADERS && head.stream > self.newest {
+                // It stays without a number, and what follows on its stream are trailers. hyper takes it, if a larger
+                // `max_frame_size` was set.
+                self.newest = head.stream;
+                if head.stream % 2 == 1 {
+                    tell(Event::Opened {
+                        stream: head.stream,
+                        dependency: None,
+                        end: head.has(flag::END_STREAM),
+                    });
+                    tell(Event::Named {
+                        stream: head.stream,
+                        named: false,
+                    });
+                }
             }
             self.left = head.length;
             return Step::Pass(HEAD);
@@ -333,5 +345,41 @@ fn read(head: Head, payload: &[u8], tell: &mut impl FnMut(Event<'_>)) {
             },
         }),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where `max_frame_size` is larger than 16 KiB. Its windows and its priority are a stream's like any other.
+    #[test]
+    fn a_stream_whose_headers_are_a_long_frame_is_told_of() {
+        let mut inbound = Inbound::default();
+        let mut bytes = PREFACE.to_vec();
+        let head = Head {
+            length: SMALLEST_MAX_PAYLOAD + 1,
+            kind: kind::HEADERS,
+            flags: flag::END_HEADERS,
+            stream: 5,
+        };
+        bytes.extend_from_slice(&head.bytes());
+        bytes.resize(bytes.len() + head.length, 0);
+        let mut told = Vec::new();
+        let mut at = 0;
+        while at < bytes.len() {
+            let step = inbound.step(&bytes[at..], &mut |event| {
+                told.push(match event {
+                    Event::Opened { stream, end, .. } => (stream, end),
+                    Event::Named { stream, named } => (stream, named),
+                    _ => (0, true),
+                });
+            });
+            let Step::Pass(length) = step else {
+                panic!("{step:?}");
+            };
+            at += length;
+        }
+        assert_eq!(told, [(5, false), (5, false)]);
     }
 }
