@@ -8,7 +8,7 @@ use std::{
 use http::{HeaderMap, Request, Response};
 use tower_service::Service;
 
-use crate::unavailable::unavailable;
+use crate::{http2, unavailable::unavailable};
 
 /// Answers in place of the service `S`.
 ///
@@ -89,17 +89,8 @@ impl Shed {
 
 /// The urgency of RFC 9218 §4.1, 3 if there is none or it is wrong.
 fn urgency(headers: &HeaderMap) -> u8 {
-    const DEFAULT: u8 = 3;
-    headers
-        .get_all("priority")
-        .into_iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|member| member.trim().strip_prefix("u="))
-        // Parameters of the member mean nothing here.
-        .filter_map(|value| value.split(';').next()?.trim().parse().ok())
-        .rfind(|urgency| *urgency <= 7)
-        .unwrap_or(DEFAULT)
+    let said = http2::read_field(headers).unwrap_or_default();
+    said.or_priority(http2::Priority::default()).urgency()
 }
 
 #[cfg(test)]

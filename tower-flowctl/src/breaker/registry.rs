@@ -108,15 +108,17 @@ impl Breaker {
 
     /// Replaces the baselines.
     pub fn set_baselines(&self, baselines: Baselines) {
-        for route in self.routes() {
-            route.set_stored(baselines.get(route.name()).copied());
-        }
+        // First for the routes that are still to be made: whichever is made from here on, has these or is there below.
         let mut stored = self
             .shared
             .baselines
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        *stored = baselines;
+        *stored = baselines.clone();
+        drop(stored);
+        for route in self.routes() {
+            route.set_stored(baselines.get(route.name()).copied());
+        }
     }
 
     /// What all routes have shown so far while they were healthy, to be stored as baselines.

@@ -118,7 +118,7 @@ impl DescriptorGuard {
     }
 
     /// Descriptors that something else has, such as a cache of files or a pool of upstream connections, so that they are no
-    /// leak. `count` is called once a window.
+    /// leak. `count` is called once a window, and for each snapshot.
     pub fn account(
         mut self,
         name: &'static str,

@@ -62,6 +62,8 @@ mod windows;
 pub use self::listener::PriorityListener;
 #[cfg(feature = "serve")]
 pub use self::receive::RequestBody;
+#[cfg(feature = "breaker")]
+pub(crate) use self::service::read_field;
 #[cfg(all(feature = "serve", unix))]
 pub(crate) use self::socket::{SocketOf, of_tokio};
 #[cfg(all(feature = "admission", feature = "axum"))]

@@ -82,7 +82,7 @@ fn client_field(headers: &HeaderMap) -> Option<PriorityOverride> {
 }
 
 /// The `priority` field of either side. Several lines are one list (RFC 9110 §5.2).
-fn read_field(headers: &HeaderMap) -> Option<PriorityOverride> {
+pub(crate) fn read_field(headers: &HeaderMap) -> Option<PriorityOverride> {
     headers.get(PRIORITY)?;
     let mut lines = headers.get_all(PRIORITY).iter();
     let first = lines.next()?;
