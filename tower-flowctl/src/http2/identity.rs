@@ -1,8 +1,12 @@
 //! How a request says which stream of which connection it is.
 //!
 //! The field that the tap appends carries a secret of this process, the connection's key and the stream's number. The
-//! secret is drawn at random and never leaves the process: the service removes the field before anyone else sees the
-//! request. So a client that sends a field of that name is not believed, and its field stays where it is.
+//! secret is drawn at random, and the service removes the field. So a client that sends a field of that name is not believed,
+//! and its field stays where it is.
+//!
+//! Under `serve` nobody sees a request before that service. Under somebody else's server whatever is outside of `PriorityLayer`
+//! does, which is why the layer has to be the outermost: who logged the field or sent it on would give the secret away, and
+//! who knows the secret can name a stream that is not its own, and so have its response take the other's turn.
 //!
 //! Each half byte stands in a byte of its own, as a letter from `` ` `` to `o`, which turns eight of them at a time.
 

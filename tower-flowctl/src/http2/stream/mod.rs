@@ -75,7 +75,8 @@ pub struct PriorityStream<Io> {
 }
 
 impl<Io: 'static> PriorityStream<Io> {
-    /// Wraps a stream. Without [`PriorityLayer`](super::PriorityLayer) around the service it only watches for abuse.
+    /// Wraps a stream. Without [`PriorityLayer`](super::PriorityLayer) around the service it only watches for abuse,
+    /// and not for clients that take nothing.
     pub fn new(io: Io, config: &Http2Config) -> Self {
         let connection = Arc::new(Connection::new(config.clone()));
         identity::register(&connection);
