@@ -15,7 +15,7 @@ use std::{
 
 use rustix::{
     process::{Pid, Signal, kill_process},
-    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
+    thread::{CpuSet, gettid, sched_getaffinity, sched_setaffinity},
 };
 
 /// How long a server may take to answer.
@@ -188,6 +188,26 @@ pub(crate) fn among_others(pid: u32) -> Result<(), String> {
     chrt(&["--all-tasks", "--other", "--pid", "0", &pid.to_string()])
 }
 
+/// Which of a process's threads on one core runs when more than one wants to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    First,
+    Last,
+}
+
+/// Gives the calling thread its turn, `priority` being whether the process is [before all others](before_all_others).
+///
+/// A thread of the last turn runs while none of the first wants to: by real-time priorities if the process has one, else by the
+/// policy of the idle.
+pub(crate) fn take_turn(turn: Turn, priority: bool) -> Result<(), String> {
+    let thread = gettid().as_raw_nonzero().to_string();
+    match (turn, priority) {
+        (Turn::First, true) => chrt(&["--fifo", "--pid", "2", &thread]),
+        (Turn::Last, false) => chrt(&["--idle", "--pid", "0", &thread]),
+        (Turn::First, false) | (Turn::Last, true) => Ok(()),
+    }
+}
+
 /// A command that is not put before all others by [`before_all_others`]: to compile is not to measure.
 pub(crate) fn in_turn(program: &str) -> Command {
     let mut command = Command::new("chrt");
@@ -202,7 +222,10 @@ fn chrt(arguments: &[&str]) -> Result<(), String> {
         Ok(())
     } else {
         let why = String::from_utf8_lossy(&out.stderr).trim().to_owned();
-        Err(format!("--priority needs root: {why}"))
+        Err(format!(
+            "chrt {}: {why} (--priority needs root)",
+            arguments.join(" ")
+        ))
     }
 }
 

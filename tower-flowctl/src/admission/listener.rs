@@ -124,7 +124,7 @@ impl<A: Accept> AdmissionListener<A> {
             // At every turn: whoever kept the time may have stopped meanwhile, as a management does.
             self.admission.ensure_maintained();
             // What is ready runs, after a look at the sockets: an active connection waits for the head of one newcomer, and for what
-            // answering it writes, and not for those of a thousand. The look is a hundredth of what a connection costs.
+            // answering it writes, and not for those of a thousand. The look is one system call more to the ten of a connection.
             if mem::take(&mut self.accepted_one) {
                 yield_now().await;
             }

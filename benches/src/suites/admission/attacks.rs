@@ -1,20 +1,33 @@
-//! A thousand attackers of one kind, and honest clients that are measured before and meanwhile: 500 requests a second on 8
-//! connections.
+//! A thousand attackers of one kind, and honest clients that are measured meanwhile, from the attack's first connection on: 500
+//! requests a second on 8 connections.
+//!
+//! The attackers share the clients' core, and what they do there is not the server's doing. Two things keep it out of the figures.
+//! They are behind the honest clients: a thread that the kernel lets run while these do not want to. And the figure beside, what
+//! the clients see without an attack on the server, is measured with the same attackers at work, against a socket of ours that
+//! nobody accepts from.
 
-use std::{net::SocketAddr, sync::mpsc, thread, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Barrier},
+    thread,
+    time::Duration,
+};
 
 use serde_json::json;
 use tokio::{
     io::AsyncWriteExt,
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     task::JoinSet,
     time::{Instant, interval_at},
 };
 
-use super::{clients, start};
+use super::{
+    clients,
+    honest::{CONNECTIONS, Clients, Seen},
+    server, start,
+};
 use crate::{
-    load::{self, Ask, Outcome, Pace, Plan, Span},
-    process::{Cores, on_core},
+    process::{Cores, Turn, on_core, take_turn},
     report::{Report, Table, number},
     suite::Options,
 };
@@ -23,8 +36,7 @@ const ATTACKERS: usize = 1000;
 
 /// How often an attacker that dribbles sends a byte.
 const DRIBBLE: Duration = Duration::from_millis(500);
-/// In so many turns, a part of the attackers in each: all of them at once would take the core from the honest clients, who share it
-/// and would be measured to wait for the attackers, and not for the server.
+/// In so many turns, a part of the attackers in each: a thousand bytes at once would be a burst every half second, and no dribble.
 const TURNS: usize = 50;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,21 +85,20 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<(), String> 
             "attackers still connected at the end",
         ],
     );
-    let seconds = options.pick(3, 8);
     for (attack, title) in Attack::ALL.into_iter().step_by(options.pick(3, 1)) {
         for name in ["ours", "axum"]
             .into_iter()
             .filter(|name| options.wants_peer(name))
         {
             let server = start(name, &["attacked"])?;
-            let before = honest(server.address, options.pick(1, 3))?;
-            let (meanwhile, left) = under(attack, server.address, seconds)?;
+            let (mut before, _) = decoyed(attack, server.address, options)?;
+            let (mut meanwhile, left) = beside(attack, server.address, server.address, options)?;
             table.row(vec![
                 title.to_owned(),
                 name.to_owned(),
-                number(p99(&before)),
-                number(p99(&meanwhile)),
-                meanwhile.error_count().to_string(),
+                number(before.at(0.99)),
+                number(meanwhile.at(0.99)),
+                meanwhile.failures.to_string(),
                 left.to_string(),
             ]);
             report.rows(&[json!({
@@ -100,40 +111,49 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<(), String> 
     Ok(())
 }
 
-fn p99(outcome: &Outcome) -> f64 {
-    outcome.latency_micros(0.99) / 1e3
+/// What honest clients of a server see while others are attacked.
+fn decoyed(attack: Attack, server: SocketAddr, options: &Options) -> Result<(Seen, usize), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .map_err(|e| e.to_string())?;
+    let _context = runtime.enter();
+    let decoy: TcpListener = server::listen().map_err(|e| e.to_string())?;
+    let address = decoy.local_addr().map_err(|e| e.to_string())?;
+    beside(attack, server, address, options)
 }
 
-/// What the honest clients see; their failures are not the suite's.
-fn honest(server: SocketAddr, seconds: u64) -> Result<Outcome, String> {
-    let plan = Plan {
-        connections: 8,
-        pace: Pace::Constant { per_second: 500.0 },
-        span: Span::Time(Duration::from_secs(seconds)),
-        ..Plan::new(server, vec![Ask::get("/").length(5)])
-    };
-    on_core(Cores::split().client, || load::run(&plan))?
-}
-
-fn under(attack: Attack, server: SocketAddr, seconds: u64) -> Result<(Outcome, usize), String> {
-    let (ready, is_ready) = mpsc::channel();
-    let attackers = thread::spawn(move || clients::run(attackers(attack, server, seconds, ready)));
-    let connected = is_ready.recv().map_err(|_| "the attackers did not begin")?;
+/// What honest clients of `server` see while `attacked` is; their failures are not the suite's. And how many attackers are still
+/// connected at the end.
+fn beside(
+    attack: Attack,
+    server: SocketAddr,
+    attacked: SocketAddr,
+    options: &Options,
+) -> Result<(Seen, usize), String> {
+    let length = Duration::from_secs(options.pick(3, 8));
+    let priority = options.priority;
+    let clients = Clients::connect(server)?;
+    let ready = Arc::new(Barrier::new(CONNECTIONS as usize + 1));
+    let begin = Arc::clone(&ready);
+    let attackers = thread::spawn(move || {
+        let turn = take_turn(Turn::Last, priority);
+        begin.wait();
+        turn?;
+        clients::run(attackers(attack, attacked, length))
+    });
+    let ask = || clients.ask(length, priority, &ready);
+    let seen = on_core(Cores::split().client, ask)??;
+    let (connected, left) = attackers.join().map_err(|_| "the attackers failed")??;
     if connected < ATTACKERS {
         return Err(format!("only {connected} of {ATTACKERS} attackers"));
     }
-    let seen = honest(server, seconds - 2)?;
-    let left = attackers.join().map_err(|_| "the attackers failed")??;
     Ok((seen, left))
 }
 
-/// Attacks for so long; how many are still connected then.
-async fn attackers(
-    attack: Attack,
-    server: SocketAddr,
-    seconds: u64,
-    ready: mpsc::Sender<usize>,
-) -> usize {
+/// Attacks for so long; how many did, and how many are still connected then.
+async fn attackers(attack: Attack, server: SocketAddr, length: Duration) -> (usize, usize) {
+    let end = Instant::now() + length;
     let mut set = JoinSet::new();
     for number in 0..ATTACKERS {
         set.spawn(async move {
@@ -146,8 +166,6 @@ async fn attackers(
     while let Some(client) = set.join_next().await {
         connected.extend(client.ok().flatten());
     }
-    let _ = ready.send(connected.len());
-    let end = Instant::now() + Duration::from_secs(seconds);
     let mut ticks = interval_at(Instant::now() + DRIBBLE, DRIBBLE / TURNS as u32);
     let mut turns = (0..TURNS).cycle();
     while ticks.tick().await < end {
@@ -163,5 +181,5 @@ async fn attackers(
         Attack::Read => io.try_write(b"x").is_ok(),
         _ => clients::is_open(io),
     };
-    connected.iter().filter(open).count()
+    (connected.len(), connected.iter().filter(open).count())
 }

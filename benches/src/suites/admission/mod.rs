@@ -8,6 +8,7 @@ mod attacks;
 mod clients;
 mod cost;
 mod descriptors;
+mod honest;
 mod idle;
 mod overload;
 mod server;

@@ -61,6 +61,8 @@ pub(super) fn set_descriptors(wanted: u64) -> Result<u64, String> {
 }
 
 async fn run(kind: &str, settings: &[&str]) -> Result<(), String> {
+    // To make it takes as long as a hundred requests: the first slow reader shall not.
+    LazyLock::force(&LARGE);
     let limits = match settings.first() {
         // Attackers of this suite come from ten addresses, with a hundred connections each.
         Some(&"attacked") => Limits::new()
@@ -93,7 +95,7 @@ async fn run(kind: &str, settings: &[&str]) -> Result<(), String> {
 }
 
 /// The queue of connections that wait to be accepted is as long as everybody's here: a burst shall meet the server, not the kernel.
-fn listen() -> io::Result<TcpListener> {
+pub(super) fn listen() -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
     socket.listen(BACKLOG)
@@ -162,8 +164,9 @@ fn app(admission: Admission) -> Router {
 }
 
 /// 16 MiB that are there already: a thousand slow readers shall hold sockets, not copies.
+static LARGE: LazyLock<Bytes> = LazyLock::new(|| vec![b'x'; 16 << 20].into());
+
 async fn large() -> Body {
-    static LARGE: LazyLock<Bytes> = LazyLock::new(|| vec![b'x'; 16 << 20].into());
     Body::from(LARGE.clone())
 }
 
