@@ -1,5 +1,5 @@
-//! When a socket is corked (while the rest of what was granted follows at once, and never beyond what hyper writes), and that HTTP/2 waits for no
-//! acknowledgement.
+//! When a socket is corked (while the rest of what was granted follows at once, and never beyond what hyper writes), and when it
+//! waits for no acknowledgement.
 #![cfg(all(feature = "serve", target_os = "linux"))]
 #![forbid(unsafe_code)]
 
@@ -20,10 +20,10 @@ use axum::{Router, body::Body, http::Response, serve::Listener};
 use futures_util::StreamExt;
 use http_body::Body as _;
 use http_body_util::{BodyExt, StreamBody};
-use raw::{Frame, Peer, app, flag, frame, get_block, kind};
+use raw::{Block, Frame, Peer, app, flag, frame, get_block, kind};
 use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
 };
 use tower_flowctl::{
@@ -38,10 +38,10 @@ enum Call {
     Read { corked: bool, prompt: bool },
 }
 
-/// At rest: nothing is kept back, whether by us or by Nagle's algorithm.
+/// As it is left between responses.
 const AT_REST: Call = Call::Read {
     corked: false,
-    prompt: true,
+    prompt: false,
 };
 
 type Calls = Arc<Mutex<Vec<Call>>>;
@@ -143,11 +143,6 @@ enum Way {
 }
 
 async fn start(way: Way) -> (Peer<TcpStream>, Calls) {
-    let (socket, calls) = connect(way).await;
-    (Peer::new(socket).await, calls)
-}
-
-async fn connect(way: Way) -> (TcpStream, Calls) {
     let calls = Calls::default();
     let listener = Watching {
         inner: TcpListener::bind("127.0.0.1:0").await.unwrap(),
@@ -168,7 +163,8 @@ async fn connect(way: Way) -> (TcpStream, Calls) {
         let listener = PriorityListener::new(listener).socket(Watched::socket);
         axum::serve(listener, app).await.unwrap();
     });
-    (TcpStream::connect(address).await.unwrap(), calls)
+    let peer = Peer::new(TcpStream::connect(address).await.unwrap()).await;
+    (peer, calls)
 }
 
 /// The length of bodies that are cut.
@@ -262,26 +258,24 @@ async fn what_was_granted_and_never_comes_keeps_nothing_back() {
     assert_eq!(last_read(&seen), Some(AT_REST));
 }
 
-/// Whoever serves HTTP/1 sets what suits it.
 #[tokio::test]
-async fn sockets_of_http1_are_left_as_they_are() {
+async fn where_clients_upload_nothing_waits_for_acknowledgements() {
     for way in WAYS {
-        let (mut peer, calls) = connect(way).await;
-        for _ in 0..2 {
-            peer.write_all(b"GET /bytes/5 HTTP/1.1\r\nhost: h\r\n\r\n")
-                .await
-                .unwrap();
-            let mut answer = Vec::new();
-            while !answer.ends_with(b"xxxxx") {
-                assert!(peer.read_buf(&mut answer).await.unwrap() > 0, "{way:?}");
-            }
-        }
+        let (mut peer, calls) = start(way).await;
+        peer.send(&encoded(Frame::headers(1, Block::post("/bytes/5"))))
+            .await;
+        peer.send(&encoded(Frame::data(1, *b"abc").flag(flag::END_STREAM)))
+            .await;
+        peer.finish(&[1]).await;
+        // The first may be read together with what was sent.
+        ping(&mut peer).await;
+        ping(&mut peer).await;
         let seen = std::mem::take(&mut *calls.lock().unwrap());
-        let untouched = Call::Read {
+        let prompt = Call::Read {
             corked: false,
-            prompt: false,
+            prompt: true,
         };
-        assert_eq!(last_read(&seen), Some(untouched), "{way:?}");
+        assert_eq!(last_read(&seen), Some(prompt), "{way:?}");
     }
 }
 

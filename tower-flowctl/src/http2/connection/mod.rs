@@ -44,6 +44,8 @@ pub(crate) struct State {
     pub(crate) task: Option<Waker>,
     /// Why the connection is to be closed.
     pub(crate) abuse: Option<Reason>,
+    /// Whether the client has sent a request's body.
+    pub(crate) uploads: bool,
     /// The client's windows, where they are kept here.
     pub(crate) windows: Option<Windows>,
 }
@@ -68,6 +70,7 @@ impl Connection {
                 wakers: Vec::new(),
                 task: None,
                 abuse: None,
+                uploads: false,
                 windows,
             }),
             config,
@@ -277,6 +280,7 @@ impl State {
                 padding,
                 end,
             } => {
+                self.uploads = true;
                 let leave = match &mut self.windows {
                     Some(windows) => windows.received(stream, length, padding),
                     None => Ok(()),

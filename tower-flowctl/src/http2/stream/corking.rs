@@ -1,17 +1,18 @@
-//! Whole segments while there is more to come, and what is left at once.
+//! Whole segments while there is more to come, and what is left at once where clients upload.
 //!
 //! hyper writes a frame at a time. Left to itself the kernel sends each as far as it is, wakes the client for it, and by Nagle's
-//! algorithm keeps the next odd end until the one before is acknowledged, which a client may put off for 40 ms. Then the last
-//! bytes of a large response wait, and every response behind a WINDOW_UPDATE. So HTTP/2 has `TCP_NODELAY`. But while more was
+//! algorithm keeps the next odd end until the one before is acknowledged, which a client may put off for 40 ms. But while more was
 //! granted than a write has, the next frame follows at once: until the last one only whole segments go out (`TCP_CORK`, tcp(7)).
+//!
+//! The response to an upload would wait so each time, behind the WINDOW_UPDATE for it: the client has nothing else to say. So
+//! a connection has `TCP_NODELAY` from its first upload on. Others do not: where many small responses are written one by one,
+//! Nagle's algorithm puts them together.
 //!
 //! Whatever was expected, a flush with nothing written since the one before says that hyper has no more, and what was kept
 //! back goes. Nothing is left behind: only a frame's head and its payload, written together, have the socket corked, and
 //! behind those h2 writes more or flushes so. What it wrote in one piece it may end with; that uncorks always.
 
 use std::io::IoSlice;
-
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::PriorityStream;
 #[cfg(unix)]
@@ -23,9 +24,11 @@ pub(super) struct Cork {
     set: bool,
     /// Whether something was written since the last flush.
     written: bool,
+    /// Whether nothing waits for acknowledgements.
+    prompt: bool,
 }
 
-impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
+impl<Io> PriorityStream<Io> {
     /// This is about to be written. Whether more follows at once, in which case the socket is corked.
     pub(super) fn cork(&mut self, slices: &[IoSlice<'_>]) -> bool {
         self.cork.written = true;
@@ -51,7 +54,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
     }
 
     /// Has nothing wait for acknowledgements that is not kept back here.
-    pub(super) fn send_at_once(&self) {
+    pub(super) fn send_at_once(&mut self) {
+        if std::mem::replace(&mut self.cork.prompt, true) {
+            return;
+        }
         #[cfg(unix)]
         if let Some(socket) = (self.socket)(&self.io) {
             socket::send_at_once(socket);

@@ -25,7 +25,7 @@ impl<Io> PriorityStream<Io> {
         } = self;
         let mut at = 0;
         let mut kept = 0;
-        connection.change(|state| {
+        let uploads = connection.change(|state| {
             let mut tell = |event: Event<'_>| state.on(connection.config(), event);
             while at < bytes.len() {
                 match inbound.step(&bytes[at..], &mut tell) {
@@ -54,7 +54,11 @@ impl<Io> PriorityStream<Io> {
                 }
             }
             *abuse = state.abuse;
+            state.uploads
         });
+        if uploads {
+            self.send_at_once();
+        }
         kept
     }
 

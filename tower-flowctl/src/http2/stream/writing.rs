@@ -133,7 +133,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
         let [a, b] = setting::NO_RFC7540_PRIORITIES.to_be_bytes();
         self.own.extend_from_slice(&[a, b, 0, 0, 0, 1]);
         self.connection.config().metrics.connected();
-        self.send_at_once();
         whole
     }
 
