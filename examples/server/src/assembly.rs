@@ -40,7 +40,7 @@ use tower_hotswap::tls::{HotTls, HotTlsListener};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_pool::{BodyPool, PooledBodyLayer};
 use tower_trie_router::routing::{any, get};
-use tower_trie_router::{BuildError, TrieRouter, TrieService};
+use tower_trie_router::{BuildError, RouteMatch, TrieRouter, TrieService};
 use tower_zerocopy_fs::{ServeFiles, Windows};
 
 use crate::accept::{FileSendingSocket, OverSocket};
@@ -88,20 +88,20 @@ pub(crate) fn request_plane(app: App) -> Result<impl RequestPlane, AssemblyError
         log: AccessLogger::new(config.access_log, config.access_log_sample),
         tracer,
     };
-    let rules = config.priority_rules.is_on().then(|| {
-        // The connection schedules the body already; what comes out of this layer need not be boxed again.
-        let unwrap = |body: PriorityBody<Body>| match body.into_inner() {
-            Ok(inner) => inner,
-            Err(waits) => Body::new(waits),
-        };
-        ServiceBuilder::new()
-            .map_response(move |response: http::Response<_>| response.map(unwrap))
-            .layer(priority_rules())
-            .into_inner()
-    });
+    // Without rules it passes requests on as they are, which is less than to choose between it and nothing for each.
+    let rules = match config.priority_rules.is_on() {
+        true => priority_rules(),
+        false => PriorityLayer::new(),
+    };
+    // The connection schedules the body already; what comes out of the rules' layer need not be boxed again.
+    let unwrap = |body: PriorityBody<Body>| match body.into_inner() {
+        Ok(inner) => inner,
+        Err(waits) => Body::new(waits),
+    };
     let layers = ServiceBuilder::new()
         .layer(observe)
-        .option_layer(rules)
+        .map_response(move |response: http::Response<_>| response.map(unwrap))
+        .layer(rules)
         .layer(GuardLayer {
             security_headers: config.security_headers,
         });
@@ -136,7 +136,7 @@ fn router(app: App) -> Result<TrieService, AssemblyError> {
     let breaker = config.breaker.is_on().then(|| {
         // What a client marks as urgent (RFC 9218) passes an open breaker.
         app.breaker
-            .layer_by_matched_path()
+            .layer_by(|extensions| Some(extensions.get::<RouteMatch>()?.pattern()))
             .shed(Shed::FromUrgency(3))
     });
     let noted = NoteRouteLayer(app.traffic.clone());
@@ -164,6 +164,8 @@ fn router(app: App) -> Result<TrieService, AssemblyError> {
         .route_layer(noted);
     let router = answers_soon
         .merge(takes_its_time)
+        // Everybody here asks the trie router's own `RouteMatch`.
+        .without_matched_path()
         .with_state(app)
         .try_build()?;
     list.get_or_init(|| RouteList::of(&router));

@@ -43,10 +43,13 @@ impl<S> Layer<S> for NoteRouteLayer {
     type Service = NoteRoute<S>;
 
     fn layer(&self, inner: S) -> NoteRoute<S> {
+        let place = Place {
+            traffic: self.0.clone(),
+            found: OnceLock::new(),
+        };
         NoteRoute {
             inner,
-            traffic: self.0.clone(),
-            found: Arc::default(),
+            place: Arc::new(place),
         }
     }
 }
@@ -55,9 +58,15 @@ impl<S> Layer<S> for NoteRouteLayer {
 #[derive(Debug, Clone)]
 pub(crate) struct NoteRoute<S> {
     inner: S,
+    /// Behind one count, since a service is cloned for each request.
+    place: Arc<Place>,
+}
+
+#[derive(Debug)]
+struct Place {
     traffic: Arc<Traffic>,
     /// What the first request found. A layer is put around each route apart, so that it is the others', too.
-    found: Arc<OnceLock<Arc<RouteTraffic>>>,
+    found: OnceLock<Arc<RouteTraffic>>,
 }
 
 impl<S, B> Service<Request<B>> for NoteRoute<S>
@@ -75,10 +84,11 @@ where
     fn call(&mut self, request: Request<B>) -> S::Future {
         if let Some(matched) = request.extensions().get::<RouteMatch>() {
             let pattern = matched.pattern();
-            let found = self.found.get_or_init(|| self.traffic.route(pattern));
+            let Place { traffic, found } = &*self.place;
+            let found = found.get_or_init(|| traffic.route(pattern));
             let route = match found.pattern() == pattern {
                 true => found.clone(),
-                false => self.traffic.route(pattern),
+                false => traffic.route(pattern),
             };
             // Without the context layer nobody asks.
             let _ = context::update(|facts: &mut Facts| facts.route = Some(route));

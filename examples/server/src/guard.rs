@@ -55,20 +55,27 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let answer = match host::refuse(&request) {
-            Some(refusal) => Answer::Known {
-                response: Some(refusal),
-            },
-            // A service that panicked is not called again: the next request has a clone of its own.
-            None => match catch_unwind(AssertUnwindSafe(|| self.inner.call(request))) {
-                Ok(future) => Answer::Coming { future },
-                Err(panic) => Answer::known(panic),
-            },
-        };
-        GuardFuture {
-            answer,
+        let refusal = host::refuse(&request);
+        let passes = refusal.is_none();
+        let mut guarded = GuardFuture {
+            answer: Answer::Known { response: refusal },
             layer: self.layer,
+        };
+        if passes {
+            // By reference in and out: what goes through `catch_unwind` by value is moved twice each way.
+            let mut request = Some(request);
+            let called = catch_unwind(AssertUnwindSafe(|| {
+                if let Some(request) = request.take() {
+                    let future = self.inner.call(request);
+                    guarded.answer = Answer::Coming { future };
+                }
+            }));
+            // A service that panicked is not called again: the next request has a clone of its own.
+            if let Err(panic) = called {
+                guarded.answer = Answer::known(panic);
+            }
         }
+        guarded
     }
 }
 
@@ -108,8 +115,9 @@ where
         let mut response = match this.answer.as_mut().project() {
             AnswerProjection::Known { response } => response.take().expect("polled after it ended"),
             AnswerProjection::Coming { future } => {
-                match catch_unwind(AssertUnwindSafe(|| future.poll(context))) {
-                    Ok(answer) => ready!(answer)?,
+                let mut answer = Poll::Pending;
+                match catch_unwind(AssertUnwindSafe(|| answer = future.poll(context))) {
+                    Ok(()) => ready!(answer)?,
                     Err(panic) => problem::from_panic(panic),
                 }
             }

@@ -35,6 +35,7 @@ pub(crate) struct AccessLogger {
 /// What is noted of a request before it is answered.
 #[derive(Debug)]
 pub(super) struct Line {
+    peer: Option<Peer>,
     method: Method,
     path: String,
     version: Version,
@@ -58,7 +59,6 @@ impl AccessLogger {
     pub(super) fn write(
         &self,
         line: Line,
-        peer: Option<Peer>,
         status: StatusCode,
         bytes: Option<u64>,
         elapsed: Duration,
@@ -74,13 +74,13 @@ impl AccessLogger {
         let now = OffsetDateTime::now_utc();
         let text = match self.format {
             AccessLog::Off => return,
-            AccessLog::Common => common(&line, peer, status, bytes, now),
+            AccessLog::Common => common(&line, status, bytes, now),
             AccessLog::Json => {
                 let entry = json!({
                     "time": now.format(&Rfc3339).unwrap_or_default(),
                     "id": id.to_str().unwrap_or_default(),
-                    "peer": peer.map(|peer| peer.address.ip().to_string()),
-                    "port": peer.map(|peer| peer.port.name()),
+                    "peer": line.peer.map(|peer| peer.address.ip().to_string()),
+                    "port": line.peer.map(|peer| peer.port.name()),
                     "method": line.method.as_str(),
                     "path": line.path,
                     "version": format!("{:?}", line.version),
@@ -106,9 +106,10 @@ impl AccessLogger {
 }
 
 impl Line {
-    pub(super) fn of<B>(request: &Request<B>) -> Self {
+    pub(super) fn of<B>(request: &Request<B>, peer: Option<Peer>) -> Self {
         let uri = request.uri();
         Line {
+            peer,
             method: request.method().clone(),
             path: uri
                 .path_and_query()
@@ -120,15 +121,9 @@ impl Line {
 }
 
 /// `host ident authuser [date] "request" status bytes`
-fn common(
-    line: &Line,
-    peer: Option<Peer>,
-    status: StatusCode,
-    bytes: Option<u64>,
-    now: OffsetDateTime,
-) -> String {
+fn common(line: &Line, status: StatusCode, bytes: Option<u64>, now: OffsetDateTime) -> String {
     let mut text = String::new();
-    match peer {
+    match line.peer {
         Some(peer) => _ = write!(text, "{}", peer.address.ip()),
         None => text.push('-'),
     }
@@ -201,13 +196,13 @@ mod tests {
         let request = Request::get("/a%20b?q=%22x%22")
             .body(())
             .expect("it is valid");
-        let line = Line::of(&request);
-        let now = OffsetDateTime::from_unix_timestamp(971_211_336).unwrap();
         let peer = Peer {
             address: ([127, 0, 0, 1], 9).into(),
             port: crate::serve::Port::Http,
         };
-        let text = common(&line, Some(peer), StatusCode::OK, Some(2326), now);
+        let line = Line::of(&request, Some(peer));
+        let now = OffsetDateTime::from_unix_timestamp(971_211_336).unwrap();
+        let text = common(&line, StatusCode::OK, Some(2326), now);
         assert!(
             text.starts_with("127.0.0.1 - - [10/Oct/2000:20:55:36 +0000] \"GET "),
             "{text}"

@@ -17,7 +17,6 @@ use super::otlp::{Span, Tracer};
 use super::request_id::{self, REQUEST_ID};
 use super::traffic::{RouteTraffic, Traffic};
 use crate::facts::{self, Facts};
-use crate::serve::Peer;
 
 /// Counts, times and logs requests, and gives each an id.
 #[derive(Debug, Clone)]
@@ -62,11 +61,12 @@ where
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
         let id = request_id::of(request.headers());
-        let peer = facts::peer();
-        let line = self.layer.log.wanted().then(|| Line::of(&request));
-        let tracer = self.layer.tracer.as_ref();
-        let span = tracer
-            .map(|_| Tracer::begin(request.headers(), request.method(), request.uri().path()));
+        let line = self.layer.log.wanted();
+        let line = line.then(|| Box::new(Line::of(&request, facts::peer())));
+        let span = self.layer.tracer.as_ref().map(|_| {
+            let (headers, method) = (request.headers(), request.method());
+            Box::new(Tracer::begin(headers, method, request.uri().path()))
+        });
         self.layer.traffic.in_flight.fetch_add(1, Ordering::Relaxed);
         // What the call itself takes counts.
         let started = Instant::now();
@@ -76,7 +76,6 @@ where
                 layer: self.layer.clone(),
                 started,
                 id,
-                peer,
                 line,
                 span,
             },
@@ -89,9 +88,9 @@ struct Seen {
     layer: Arc<ObserveLayer>,
     started: Instant,
     id: HeaderValue,
-    peer: Option<Peer>,
-    line: Option<Line>,
-    span: Option<Span>,
+    // Boxed, as a future is moved as a whole into each that is around it, and both are large and not always there.
+    line: Option<Box<Line>>,
+    span: Option<Box<Span>>,
 }
 
 impl Drop for Seen {
@@ -130,13 +129,12 @@ where
         if let (Some(tracer), Some(span)) = (&seen.layer.tracer, seen.span.take()) {
             counters.note(span.trace(), elapsed);
             let pattern = route.as_ref().map(|route| route.pattern());
-            tracer.end(span, pattern, status, elapsed);
+            tracer.end(*span, pattern, status, elapsed);
         }
         if let Some(line) = seen.line.take() {
             let bytes = response.body().size_hint().exact();
-            seen.layer
-                .log
-                .write(line, seen.peer, status, bytes, elapsed, &seen.id);
+            let log = &seen.layer.log;
+            log.write(*line, status, bytes, elapsed, &seen.id);
         }
         // To clone it would make it a shared one first.
         let id = std::mem::replace(&mut seen.id, HeaderValue::from_static(""));

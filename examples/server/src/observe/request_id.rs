@@ -14,10 +14,13 @@ pub(super) fn of(headers: &HeaderMap) -> HeaderValue {
         let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
         (1..=64).contains(&id.len()) && id.as_bytes().iter().all(fits)
     };
-    match headers.get(REQUEST_ID).filter(is_fit) {
+    let mut id = match headers.get(REQUEST_ID).filter(is_fit) {
         Some(id) => id.clone(),
         None => fresh(),
-    }
+    };
+    // It is no secret, but it does not come again: kept out of HPACK's table it pushes nothing out of there that does.
+    id.set_sensitive(true);
+    id
 }
 
 /// As [`fresh`], as text.
