@@ -1,9 +1,21 @@
-//! axum as it comes, and what this project makes of it.
+//! axum as it comes, what this project makes of it, and what is below both: hyper, and a socket.
 
-use std::{io, net::SocketAddr};
+mod floor;
+
+use std::{convert::Infallible, io, net::SocketAddr};
 
 use axum::{Json, Router, extract::Path, routing::get};
 use bench_peers::{Book, HELLO, arguments};
+use http_body_util::Full;
+use hyper::{
+    Request, Response,
+    body::Bytes,
+    body::Incoming,
+    header::{CONTENT_TYPE, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, runtime::Builder};
 use tower_flowctl::serve::{Exec, Pipelined};
 use tower_trie_router::TrieRouter;
@@ -21,6 +33,9 @@ fn main() -> io::Result<()> {
 }
 
 async fn serve(variant: &str, address: SocketAddr) -> io::Result<()> {
+    if variant == "floor" {
+        return floor::serve(address).await;
+    }
     let listener = TcpListener::bind(address).await?;
     match variant {
         "axum" | "axum-local" => axum::serve(listener, plain()).await,
@@ -35,7 +50,25 @@ async fn serve(variant: &str, address: SocketAddr) -> io::Result<()> {
                 .await;
             Ok(())
         }
+        "hyper" => bare_hyper(listener).await,
         other => Err(io::Error::other(format!("no variant is called `{other}`"))),
+    }
+}
+
+/// HTTP/1.1 by hyper with one answer to everything: no router, no handler, no layer.
+async fn bare_hyper(listener: TcpListener) -> io::Result<()> {
+    async fn hello(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+        let mut response = Response::new(Full::new(Bytes::from_static(HELLO.as_bytes())));
+        let text = HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, text);
+        Ok(response)
+    }
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let connection =
+            http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(hello));
+        tokio::spawn(connection);
     }
 }
 

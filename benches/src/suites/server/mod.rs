@@ -7,7 +7,11 @@
 //! may_minihttp parses almost nothing: both do less than the rest.
 //!
 //! The example server is there as it is run, in both of its run modes: with every crate's layer on, an id and a histogram for each
-//! request, and four more headers in each answer. It does more than the rest, and only `/hello`, as its books are another shop's.
+//! request, and three more headers in each answer. It does more than the rest, and only `/hello`, as its books are another shop's.
+//!
+//! Two rows say what the rest stands on, and what nobody gets below who answers one request a read: `hyper` is
+//! hyper's HTTP/1.1 with one answer to everything, and `floor` a task of tokio's that reads, looks for blank lines and writes
+//! constant bytes. They have no router, and so no books.
 
 mod programs;
 
@@ -47,6 +51,14 @@ struct Peer {
     name: &'static str,
     program: Program,
     speaks: Speaks,
+    answers: Answers,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    Everything,
+    /// No books.
+    Hello,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,7 +68,7 @@ enum Speaks {
     Both,
 }
 
-const PEERS: [Peer; 12] = [
+const PEERS: [Peer; 14] = [
     rust(OURS, "tower", &["ours"], Speaks::Both),
     rust(
         "our router in axum::serve",
@@ -72,16 +84,10 @@ const PEERS: [Peer; 12] = [
     rust("ntex", "ntex", &[], Speaks::Http1),
     rust("xitca-web", "xitca", &[], Speaks::Http1),
     rust("may_minihttp", "may", &[], Speaks::Http1),
-    Peer {
-        name: "Go net/http",
-        program: Program::Go,
-        speaks: Speaks::Http1,
-    },
-    Peer {
-        name: "nginx",
-        program: Program::Nginx,
-        speaks: Speaks::Http1,
-    },
+    installed("Go net/http", Program::Go),
+    installed("nginx", Program::Nginx),
+    only_hello(rust("hyper", "tower", &["hyper"], Speaks::Http1)),
+    only_hello(rust("floor", "tower", &["floor"], Speaks::Http1)),
 ];
 
 const NAMES: [&str; PEERS.len()] = {
@@ -104,6 +110,16 @@ const fn rust(
         name,
         program: Program::Rust(program, words),
         speaks,
+        answers: Answers::Everything,
+    }
+}
+
+const fn installed(name: &'static str, program: Program) -> Peer {
+    Peer {
+        name,
+        program,
+        speaks: Speaks::Http1,
+        answers: Answers::Everything,
     }
 }
 
@@ -112,13 +128,19 @@ const fn umbrella(name: &'static str, run_mode: &'static str) -> Peer {
         name,
         program: Program::Umbrella(run_mode),
         speaks: Speaks::Both,
+        answers: Answers::Hello,
     }
+}
+
+const fn only_hello(mut peer: Peer) -> Peer {
+    peer.answers = Answers::Hello;
+    peer
 }
 
 impl Peer {
     fn takes(&self, case: &Case) -> bool {
         let speaks = case.protocol == Protocol::Http1 || self.speaks == Speaks::Both;
-        speaks && (case.path == HELLO || !self.is_umbrella())
+        speaks && (case.path == HELLO || self.answers == Answers::Everything)
     }
 
     fn is_umbrella(&self) -> bool {
@@ -204,6 +226,11 @@ fn run(options: &Options) -> Result<(), String> {
          server's CPU time for one request, `±%` half the range of the middle half of the rounds, as a share of the median; ratios \
          are of samples of one round. A rate below what the CPU time allows is the load generator's limit, not the server's; \
          `p99` is of a closed loop and only compares servers under the same load.",
+    );
+    report.note(
+        "`floor` is a task of tokio's that reads, looks for blank lines and writes constant bytes; `hyper` is hyper's HTTP/1.1 with \
+         one answer to everything. What `floor` takes nobody gets below who answers one request a read, and what `hyper` \
+         takes nobody who stands on it, as axum and all of ours do.",
     );
     for case in CASES.iter().filter(|case| options.wants_case(case.name)) {
         let all = measure(case, &servers, options)?;
