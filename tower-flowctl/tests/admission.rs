@@ -452,7 +452,8 @@ async fn a_trusted_proxy_names_the_client() {
     // A second connection of the same client is over the limit, one of another is not.
     let mut second = server.connect().await;
     second.send(header).await;
-    assert!(second.receive().await.is_none());
+    let refused = second.receive().await.unwrap();
+    assert_eq!(refused.status, 503, "by the policy of `at_limit`");
     let mut other = server.connect().await;
     other
         .send("PROXY TCP4 192.0.2.8 10.0.0.1 4711 80\r\n")
