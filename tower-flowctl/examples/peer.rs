@@ -46,8 +46,8 @@ async fn bytes(Path(count): Path<usize>) -> Bytes {
 }
 
 /// The priority in force, in the form of the field.
-async fn priority(request: Request) -> String {
-    match request.extensions().get::<StreamPriority>() {
+async fn priority() -> String {
+    match StreamPriority::current() {
         Some(stream) => stream.get().map_or_else(String::new, |priority| {
             let incremental = u8::from(priority.is_incremental());
             format!("u={}, i={incremental}", priority.urgency())

@@ -4,7 +4,7 @@
 
 mod raw;
 
-use axum::{Extension, Router, extract::Request, http::StatusCode};
+use axum::{Router, extract::Request, http::StatusCode};
 use proptest::prelude::*;
 use raw::{Block, Frame, Memory, Peer, flag, frame, kind};
 use tokio::io::AsyncWriteExt;
@@ -252,10 +252,7 @@ fn write(stream: &Stream, id: u32, out: &mut Vec<u8>) -> bool {
 }
 
 /// Answers with the path, and with the number of the stream if that is known.
-async fn echo(
-    priority: Option<Extension<StreamPriority>>,
-    request: Request,
-) -> (StatusCode, String) {
+async fn echo(priority: Option<StreamPriority>, request: Request) -> (StatusCode, String) {
     let path = request.uri().path().trim_start_matches('/').to_owned();
     // Whatever the client sent stays, and ours is gone.
     for value in request.headers().get_all("strict-transport-security") {
@@ -263,7 +260,7 @@ async fn echo(
     }
     let _ = axum::body::to_bytes(request.into_body(), 1 << 20).await;
     match priority {
-        Some(Extension(priority)) => (StatusCode::OK, format!("{path} {}", priority.id())),
+        Some(priority) => (StatusCode::OK, format!("{path} {}", priority.id())),
         None => (StatusCode::OK, format!("{path} unknown")),
     }
 }

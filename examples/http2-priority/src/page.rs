@@ -1,7 +1,7 @@
 //! The page, and what it downloads.
 
 use axum::{
-    Extension, Router,
+    Router,
     extract::{Path, Query},
     http::{HeaderMap, header},
     response::{Html, IntoResponse, Response},
@@ -31,7 +31,7 @@ struct Kind {
 async fn bytes(
     Path(length): Path<usize>,
     Query(kind): Query<Kind>,
-    priority: Option<Extension<StreamPriority>>,
+    priority: Option<StreamPriority>,
     headers: HeaderMap,
 ) -> Response {
     let asked = headers.get("priority").cloned();
@@ -46,7 +46,7 @@ async fn bytes(
     if let Some(asked) = asked {
         fields.insert("x-asked", asked);
     }
-    if let Some(Extension(priority)) = priority
+    if let Some(priority) = priority
         && let Some(priority) = priority.get()
         && let Ok(value) = priority.to_string().parse()
     {

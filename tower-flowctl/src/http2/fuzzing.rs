@@ -71,7 +71,9 @@ fn pass(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<String>) {
                     at += length;
                 }
                 Step::Name(named) => {
-                    named.write(&prefix, &held[at..at + named.length()], &mut out);
+                    let slot = connection.lock().scheduler.opened(named.stream());
+                    let frame = &held[at..at + named.length()];
+                    named.write(&prefix, slot, frame, &mut out);
                     at += named.length();
                 }
                 Step::Drop(length) => at += length,

@@ -33,11 +33,16 @@ impl Walk {
     /// Goes on over the next bytes of the block.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
         while let [byte, rest @ ..] = bytes {
-            if self.state == State::Field
-                && let Some(rest) = short_field(bytes)
-            {
-                bytes = rest;
-                continue;
+            if let State::Field = self.state {
+                // In most requests most fields are an index of one byte.
+                let short = match byte {
+                    0x80..=0xfe => Some(rest),
+                    _ => short_field(bytes),
+                };
+                if let Some(rest) = short {
+                    bytes = rest;
+                    continue;
+                }
             }
             let byte = *byte;
             self.state = match self.state {
@@ -139,6 +144,7 @@ fn length(byte: u8, value: u32, shift: u32, more: u8) -> State {
 pub(crate) const NAME: http::HeaderName = http::header::STRICT_TRANSPORT_SECURITY;
 
 /// Appends a field that no table remembers (RFC 7541 §6.2.3), of the name above and a value shorter than 127 bytes.
+#[inline]
 pub(crate) fn append_field(block: &mut Vec<u8>, value: &[u8]) {
     debug_assert!(value.len() < 127);
     block.extend_from_slice(&[0x1f, 56 - 15, value.len() as u8]);

@@ -18,13 +18,19 @@ use std::{
 
 use http::{HeaderMap, HeaderValue, header::Entry};
 
-use super::{connection::Connection, hpack::NAME};
+use super::{connection::Connection, hpack::NAME, scheduler::MAX_STREAMS};
 
-/// Bytes of the value: the secret, the connection's key (its lower 48 bits), and the stream's number.
-pub(crate) const FIELD_VALUE: usize = CONNECTION + STREAM;
+/// Bytes of the value: the secret, the connection's key (its lower 48 bits), the stream's number, and its slot in the
+/// scheduler, so that it need not be looked for.
+pub(crate) const FIELD_VALUE: usize = CONNECTION + STREAM + SLOT;
 const SECRET: usize = 16;
 const CONNECTION: usize = SECRET + 12;
 const STREAM: usize = 8;
+const SLOT: usize = 4;
+
+/// In place of a slot: the stream is not scheduled.
+const NO_SLOT: u32 = 0xffff;
+const _: () = assert!(MAX_STREAMS < NO_SLOT as usize);
 
 static OURS: LazyLock<[u8; SECRET]> = LazyLock::new(|| {
     let secret = RandomState::new().build_hasher().finish();
@@ -47,11 +53,14 @@ impl Prefix {
         Self(prefix)
     }
 
-    /// The field's value for a stream.
-    pub(crate) fn value(self, stream: u32) -> [u8; FIELD_VALUE] {
+    /// The field's value for a stream, and the slot that it has.
+    #[inline]
+    pub(crate) fn value(&self, stream: u32, slot: Option<u32>) -> [u8; FIELD_VALUE] {
         let mut value = [0; FIELD_VALUE];
         value[..CONNECTION].copy_from_slice(&self.0);
-        value[CONNECTION..].copy_from_slice(&write(stream));
+        value[CONNECTION..CONNECTION + STREAM].copy_from_slice(&write(stream));
+        let slot = write(slot.unwrap_or(NO_SLOT));
+        value[CONNECTION + STREAM..].copy_from_slice(&slot[STREAM - SLOT..]);
         value
     }
 }
@@ -61,6 +70,7 @@ impl Prefix {
 pub(crate) struct Taken {
     prefix: Prefix,
     stream: [u8; STREAM],
+    slot: [u8; SLOT],
 }
 
 impl Taken {
@@ -70,12 +80,17 @@ impl Taken {
 
     pub(crate) fn key(&self) -> Option<u64> {
         let [a, b, c, d, low @ ..] = self.prefix.0.last_chunk::<{ CONNECTION - SECRET }>()?;
-        let high = read([ZERO, ZERO, ZERO, ZERO, *a, *b, *c, *d])?;
+        let high = read_half([*a, *b, *c, *d])?;
         Some(u64::from(high) << 32 | u64::from(read(*low)?))
     }
 
     pub(crate) fn stream(&self) -> Option<u32> {
         read(self.stream)
+    }
+
+    /// Its slot, unless it is not scheduled.
+    pub(crate) fn slot(&self) -> Option<u32> {
+        read_half(self.slot).filter(|&slot| slot != NO_SLOT)
     }
 }
 
@@ -107,10 +122,14 @@ pub(crate) fn peek(headers: &HeaderMap) -> Option<Taken> {
 fn parse(value: &HeaderValue) -> Option<Taken> {
     let value: &[u8; FIELD_VALUE] = value.as_bytes().try_into().ok()?;
     let prefix = *value.first_chunk::<CONNECTION>()?;
-    let stream = *value.last_chunk::<STREAM>()?;
-    (prefix[..SECRET] == *OURS).then_some(Taken {
+    let numbers = value.last_chunk::<{ STREAM + SLOT }>()?;
+    if prefix[..SECRET] != *OURS {
+        return None;
+    }
+    Some(Taken {
         prefix: Prefix(prefix),
-        stream,
+        stream: *numbers.first_chunk()?,
+        slot: *numbers.last_chunk()?,
     })
 }
 
@@ -137,6 +156,10 @@ fn read(letters: [u8; 8]) -> Option<u32> {
     halves = (halves | halves >> 4) & 0x00ff_00ff_00ff_00ff;
     halves = (halves | halves >> 8) & 0x0000_ffff_0000_ffff;
     Some((halves | halves >> 16) as u32)
+}
+
+fn read_half([a, b, c, d]: [u8; 4]) -> Option<u32> {
+    read([ZERO, ZERO, ZERO, ZERO, a, b, c, d])
 }
 
 /// The connections whose requests come through somebody else's server, which knows nothing of them.
@@ -182,14 +205,15 @@ mod tests {
 
     #[test]
     fn the_field_is_read_and_removed() {
-        for (key, stream) in [
-            (0xabcd_ef01_2345, 0x7fff_ffff),
-            (0, 1),
-            (0x0001_0000_0000, 0x12),
+        for (key, stream, slot) in [
+            (0xabcd_ef01_2345, 0x7fff_ffff, None),
+            (0, 1, Some(0)),
+            (0x0001_0000_0000, 0x12, Some(MAX_STREAMS as u32)),
         ] {
-            let mut only = headers(&[&Prefix::new(key).value(stream)]);
+            let mut only = headers(&[&Prefix::new(key).value(stream, slot)]);
             let taken = take(&mut only).unwrap();
             assert_eq!((taken.key(), taken.stream()), (Some(key), Some(stream)));
+            assert_eq!(taken.slot(), slot);
             assert!(taken.is_of(&Prefix::new(key)));
             assert!(!taken.is_of(&Prefix::new(key + 1)));
             assert!(only.is_empty());
@@ -198,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_clients_own_field_is_kept_and_not_believed() {
-        let ours = Prefix::new(7).value(9);
+        let ours = Prefix::new(7).value(9, Some(3));
         let mut guess = ours;
         guess[0] ^= 1;
         let mut both = headers(&[b"max-age=1", &guess, &ours]);

@@ -44,17 +44,32 @@ impl Named {
         HEAD + self.head.length
     }
 
-    /// Writes the frame as it goes on.
-    pub(crate) fn write(self, connection: &Prefix, frame: &[u8], out: &mut Vec<u8>) {
-        let start = out.len();
-        out.extend_from_slice(&frame[..self.at]);
-        hpack::append_field(out, &connection.value(self.head.stream));
-        out.extend_from_slice(&frame[self.at..]);
-        let head = Head {
-            length: out.len() - start - HEAD,
-            ..self.head
+    /// The stream whose number it is.
+    pub(crate) fn stream(self) -> u32 {
+        self.head.stream
+    }
+
+    /// Writes the frame as it goes on. `slot` is the stream's in the scheduler.
+    pub(crate) fn write(
+        self,
+        connection: &Prefix,
+        slot: Option<u32>,
+        frame: &[u8],
+        out: &mut Vec<u8>,
+    ) {
+        let Self { head, at } = self;
+        let grown = Head {
+            length: head.length + GROWTH,
+            ..head
         };
-        out[start..start + HEAD].copy_from_slice(&head.bytes());
+        out.reserve(HEAD + grown.length);
+        out.extend_from_slice(&grown.bytes());
+        out.extend_from_slice(&frame[HEAD..at]);
+        hpack::append_field(out, &connection.value(head.stream, slot));
+        if at < frame.len() {
+            // The padding.
+            out.extend_from_slice(&frame[at..]);
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use super::{PriorityOverride, PriorityService, rules::Rules};
 /// Schedules the responses of a service by priority, over connections that are
 /// [`PriorityStream`](super::PriorityStream)s, and knows some priorities beforehand.
 ///
-/// Under `serve` responses are scheduled without it, and it is there for its rules. Under any other server it must be the outermost
+/// Under `serve` responses are scheduled without it, and it is there for its rules, and to have each request's
+/// [`StreamPriority`](super::StreamPriority) in its extensions. Under any other server it must be the outermost
 /// layer, around all routes: until it takes it off, each request has a field of the adapter's, with a secret of the process, which
 /// is not to be logged and not to be sent on.
 ///
@@ -79,6 +80,6 @@ impl<S> Layer<S> for PriorityLayer {
     type Service = PriorityService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        PriorityService::new(inner, Arc::new(self.rules.clone()), None)
+        PriorityService::new(inner, Arc::new(self.rules.clone()))
     }
 }

@@ -25,6 +25,7 @@ mod body;
 mod budget;
 mod config;
 mod connection;
+mod current;
 mod fields;
 mod flood;
 mod frame;
@@ -72,18 +73,21 @@ pub use self::{
     body::PriorityBody,
     budget::ReceiveBudget,
     config::{Http2Config, LowWaterMark},
+    current::StreamPriority,
     flood::{Http2Limits, Reason},
     layer::PriorityLayer,
     metrics::{Http2Metrics, Http2Snapshot},
     priority::{Priority, PriorityOverride},
-    service::{PriorityFuture, PriorityService, StreamPriority},
+    service::{PriorityFuture, PriorityService},
     stream::PriorityStream,
 };
 #[cfg(feature = "serve")]
 pub(crate) use self::{
-    connection::Connection,
+    connection::{Connection, Seat},
+    current::enter,
     inbound::LIST_GROWTH,
     receive::ReceiveService,
     scheduler::MAX_STREAMS,
+    service::{hear, take_seat},
     windows::{BASE, Windows},
 };

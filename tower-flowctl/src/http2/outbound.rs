@@ -98,6 +98,13 @@ impl Outbound {
                 && let Some(head) = Head::parse(bytes)
             {
                 bytes = &bytes[HEAD..];
+                if matches!(head.kind, kind::DATA | kind::HEADERS)
+                    && let Some(rest) = bytes.get(head.length..)
+                {
+                    bytes = rest;
+                    whole(head, tell);
+                    continue;
+                }
                 self.begin(head, tell);
                 continue;
             }
@@ -173,6 +180,22 @@ impl Outbound {
             }),
             _ => {}
         }
+    }
+}
+
+/// A frame of a response that is there from its first byte to its last, as those of small ones are.
+fn whole(head: Head, tell: &mut impl FnMut(Event<'_>)) {
+    let Head { stream, length, .. } = head;
+    if head.kind == kind::DATA && length > 0 {
+        tell(Event::Sent {
+            stream,
+            length: length as u32,
+            whole: true,
+        });
+    }
+    if head.has(flag::END_STREAM) {
+        let reset = false;
+        tell(Event::Finished { stream, reset });
     }
 }
 

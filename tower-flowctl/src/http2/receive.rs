@@ -7,10 +7,10 @@ use http::{Method, Request};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{StreamPriority, connection::Seat};
+use super::{connection::Seat, current};
 use crate::watched::{Answer, watched};
 
-/// Puts [`RequestBody`] around what hyper hands out; right below [`PriorityService`](super::PriorityService).
+/// Puts [`RequestBody`] around what hyper hands out, for the request that is [current](super::current).
 #[derive(Clone, Debug)]
 pub(crate) struct ReceiveService<S> {
     inner: S,
@@ -54,7 +54,7 @@ where
 
 /// A request's part in the windows of its connection, if it has a body that can be followed.
 fn upload<B>(request: &Request<B>) -> Option<Upload> {
-    let seat = request.extensions().get::<StreamPriority>()?.seat();
+    let seat = current::seat()?;
     let stream = seat.handle.id;
     if request.method() == Method::CONNECT {
         // Its bytes go through the upgraded connection, of which hyper does not tell.
@@ -63,7 +63,7 @@ fn upload<B>(request: &Request<B>) -> Option<Upload> {
         return None;
     }
     let has_body = seat.connection.upload(|windows| windows.govern(stream))?;
-    has_body.then(|| Upload { seat: seat.clone() })
+    has_body.then_some(Upload { seat })
 }
 
 pin_project! {

@@ -13,14 +13,15 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    Priority, PriorityBody, PriorityOverride,
+    PriorityBody, PriorityOverride, StreamPriority,
     connection::{Connection, Seat},
-    identity,
+    current, identity,
     rules::Rules,
+    scheduler::Handle,
 };
 
 /// The field of RFC 9218 §5.
-const PRIORITY: HeaderName = HeaderName::from_static("priority");
+static PRIORITY: HeaderName = HeaderName::from_static("priority");
 
 /// A service whose responses wait for their turn; made by [`PriorityLayer`](super::PriorityLayer).
 ///
@@ -30,40 +31,52 @@ const PRIORITY: HeaderName = HeaderName::from_static("priority");
 pub struct PriorityService<S> {
     inner: S,
     rules: Arc<Rules>,
-    connection: Option<Arc<Connection>>,
 }
 
 impl<S> PriorityService<S> {
-    pub(crate) fn new(inner: S, rules: Arc<Rules>, connection: Option<Arc<Connection>>) -> Self {
-        Self {
-            inner,
-            rules,
-            connection,
-        }
+    pub(crate) fn new(inner: S, rules: Arc<Rules>) -> Self {
+        Self { inner, rules }
     }
 
     /// The inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
+}
 
-    /// Finds a request's place by the field that the adapter appended, and takes that off.
-    fn seat<B>(&self, request: &mut Request<B>) -> Option<Seat> {
-        let taken = identity::take(request.headers_mut())?;
-        let stream = taken.stream()?;
-        let connection = match &self.connection {
-            Some(connection) if taken.is_of(connection.prefix()) => connection.clone(),
-            _ => identity::find(taken.key()?)?,
-        };
-        let field = client_field(request.headers());
-        match connection.seat(stream, field) {
-            Some(handle) => Some(Seat { connection, handle }),
-            None => {
-                connection.upload(|windows| windows.leave_to_hyper(stream));
-                None
-            }
-        }
+/// Finds a request's place by the field that the adapter appended, and takes that off. Mostly it is one of the connection
+/// that is known.
+pub(crate) fn take_seat<B>(
+    known: Option<&Arc<Connection>>,
+    request: &mut Request<B>,
+) -> Option<Seat> {
+    let taken = identity::take(request.headers_mut())?;
+    let id = taken.stream()?;
+    let connection = match known {
+        Some(connection) if taken.is_of(connection.prefix()) => connection.clone(),
+        _ => identity::find(taken.key()?)?,
+    };
+    let Some(slot) = taken.slot() else {
+        connection.upload(|windows| windows.leave_to_hyper(id));
+        return None;
+    };
+    let handle = Handle { slot, id };
+    if let Some(field) = client_field(request.headers()) {
+        connection.requested(handle, field);
     }
+    Some(Seat { connection, handle })
+}
+
+/// Takes in what a response's headers and the application say of it.
+pub(crate) fn hear<B>(seat: &Seat, rules: Option<&Rules>, response: &Response<B>) {
+    let header = read_field(response.headers()).unwrap_or_default();
+    let typed = match rules {
+        Some(rules) => rules.by_content_type(response.headers()),
+        None => PriorityOverride::new(),
+    };
+    let said = response.extensions().get::<PriorityOverride>().copied();
+    let Seat { connection, handle } = seat;
+    connection.respond(*handle, header, typed, said.unwrap_or_default());
 }
 
 /// What a request's headers say. Behind a proxy that merges clients nobody's order is everybody's, so they share (RFC
@@ -83,8 +96,8 @@ fn client_field(headers: &HeaderMap) -> Option<PriorityOverride> {
 
 /// The `priority` field of either side. Several lines are one list (RFC 9110 §5.2).
 pub(crate) fn read_field(headers: &HeaderMap) -> Option<PriorityOverride> {
-    headers.get(PRIORITY)?;
-    let mut lines = headers.get_all(PRIORITY).iter();
+    headers.get(&PRIORITY)?;
+    let mut lines = headers.get_all(&PRIORITY).iter();
     let first = lines.next()?;
     let Some(second) = lines.next() else {
         return PriorityOverride::parse(first.as_bytes());
@@ -119,12 +132,17 @@ where
             };
         }
         let outer = request.extensions().get::<StreamPriority>();
-        let (seat, gates) = match outer.map(|outer| outer.seat.clone()) {
-            // A service further out schedules this response already.
+        let noted = outer.map(|outer| outer.seat().clone());
+        let is_noted = noted.is_some();
+        // A service further out may schedule this response already.
+        let (mut seat, gates) = match noted {
             Some(seat) => (Some(seat), false),
-            None => (self.seat(&mut request), true),
+            None => match take_seat(None, &mut request) {
+                Some(seat) => (Some(seat), true),
+                None => (current::seat(), false),
+            },
         };
-        let Some(seat) = seat else {
+        let Some(place) = &seat else {
             return PriorityFuture {
                 inner: self.inner.call(request),
                 seat: None,
@@ -136,14 +154,14 @@ where
         let (mut request, judged) = self.rules.judge(request);
         let said = request.extensions().get::<PriorityOverride>().copied();
         let application = said.unwrap_or_default().or(judged);
-        seat.connection.decide(seat.handle, by_path, application);
-        if gates {
-            let priority = StreamPriority { seat: seat.clone() };
+        place.connection.decide(place.handle, by_path, application);
+        if !is_noted {
+            let priority = StreamPriority::new(place.clone());
             request.extensions_mut().insert(priority);
         }
         PriorityFuture {
-            inner: self.inner.call(request),
-            seat: Some(seat),
+            inner: current::enter(&mut seat, || self.inner.call(request)),
+            seat,
             gates,
             rules: (!self.rules.content_types.is_empty()).then(|| self.rules.clone()),
         }
@@ -170,16 +188,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.inner.poll(cx))?;
+        let response = ready!(current::enter(this.seat, || this.inner.poll(cx)))?;
         let seat = this.seat.take();
-        if let Some(Seat { connection, handle }) = &seat {
-            let header = read_field(response.headers()).unwrap_or_default();
-            let typed = match this.rules {
-                Some(rules) => rules.by_content_type(response.headers()),
-                None => PriorityOverride::new(),
-            };
-            let said = response.extensions().get::<PriorityOverride>().copied();
-            connection.respond(*handle, header, typed, said.unwrap_or_default());
+        if let Some(seat) = &seat {
+            hear(seat, this.rules.as_deref(), &response);
         }
         let seat = seat.filter(|_| *this.gates);
         Poll::Ready(Ok(response.map(|body| PriorityBody::new(body, seat))))
@@ -191,50 +203,5 @@ impl<F> fmt::Debug for PriorityFuture<F> {
         f.debug_struct("PriorityFuture")
             .field("seat", &self.seat)
             .finish_non_exhaustive()
-    }
-}
-
-/// A request's stream and its priority, in the extensions of each request whose response is scheduled.
-///
-/// ```
-/// use tower_flowctl::http2::{PriorityOverride, StreamPriority};
-///
-/// async fn handler(request: http::Request<()>) -> http::Response<String> {
-///     let mut text = "not scheduled".to_owned();
-///     if let Some(stream) = request.extensions().get::<StreamPriority>() {
-///         stream.set(PriorityOverride::new().urgency(1));
-///         text = format!("stream {} goes by {:?}", stream.id(), stream.get());
-///     }
-///     http::Response::new(text)
-/// }
-/// # drop(handler);
-/// ```
-#[derive(Clone, Debug)]
-pub struct StreamPriority {
-    seat: Seat,
-}
-
-impl StreamPriority {
-    #[cfg(any(feature = "serve", all(feature = "admission", feature = "axum")))]
-    pub(crate) fn seat(&self) -> &Seat {
-        &self.seat
-    }
-
-    /// The number of the stream.
-    #[must_use]
-    pub fn id(&self) -> u32 {
-        self.seat.handle.id
-    }
-
-    /// The priority in force, which changes with every signal; `None` when the stream is over.
-    #[must_use]
-    pub fn get(&self) -> Option<Priority> {
-        self.seat.connection.priority(self.seat.handle)
-    }
-
-    /// Has the application's word on it, which stands over all others, also while the response is under way.
-    pub fn set(&self, said: PriorityOverride) {
-        let Seat { connection, handle } = &self.seat;
-        connection.decide(*handle, PriorityOverride::new(), said);
     }
 }

@@ -4,7 +4,11 @@ use std::sync::{Arc, TryLockError, Weak};
 
 use http::Request;
 
-use super::{connection::Connection, identity, service::StreamPriority};
+use super::{
+    connection::{Connection, Seat},
+    current::{self, StreamPriority},
+    identity,
+};
 
 /// The streams of a connection that a [`PriorityStream`](super::PriorityStream) keeps.
 #[derive(Debug)]
@@ -13,8 +17,10 @@ pub(crate) struct Streams(Weak<Connection>);
 impl Streams {
     /// Those of the connection that a request came on, if it came through a `PriorityStream`.
     pub(crate) fn of<B>(request: &Request<B>) -> Option<Self> {
-        if let Some(stream) = request.extensions().get::<StreamPriority>() {
-            return Some(Self(Arc::downgrade(&stream.seat().connection)));
+        let noted = request.extensions().get::<StreamPriority>();
+        let noted = noted.map(|stream| stream.seat().clone());
+        if let Some(Seat { connection, .. }) = noted.or_else(current::seat) {
+            return Some(Self(Arc::downgrade(&connection)));
         }
         let connection = identity::find(identity::peek(request.headers())?.key()?)?;
         Some(Self(Arc::downgrade(&connection)))

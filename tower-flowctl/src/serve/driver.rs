@@ -154,8 +154,10 @@ impl<C: GracefulConnection> Driver<C> {
 
     fn poll_handler(&mut self, slot: u32) {
         let place = &mut self.slots[slot as usize];
-        // What wakes it from here on is news.
-        place.state.woken.store(false, SeqCst);
+        // What wakes it from here on is news. Nobody else clears it.
+        if place.state.woken.load(SeqCst) {
+            place.state.woken.store(false, SeqCst);
+        }
         let Some(handler) = &mut place.handler else {
             return;
         };

@@ -22,15 +22,15 @@ use tokio::sync::watch;
 use tower_service::Service;
 
 use crate::http2::{
-    BASE, Connection, Http2Config, MAX_STREAMS, PriorityService, PriorityStream, ReceiveBudget,
-    ReceiveService, RequestBody, Windows,
+    BASE, Connection, Http2Config, MAX_STREAMS, PriorityStream, ReceiveBudget, ReceiveService,
+    RequestBody, Windows,
 };
 #[cfg(unix)]
 use crate::http2::{SocketOf, of_tokio};
 
 use super::{
     Exec, HalfClosed, Http2Tuning, Pipelined, driver::Driver, executor::Executor,
-    service::CallAtOnce, woken::WhenWoken,
+    service::Scheduled, woken::WhenWoken,
 };
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -332,11 +332,10 @@ where
                 .counted(open.subscribe());
             #[cfg(unix)]
             let io = io.socket(socket);
-            let service = PriorityService::new(
-                ReceiveService::new(service, settings.receive_budget.is_some()),
-                Arc::default(),
-                Some(shared),
-            );
+            let service = Scheduled {
+                service: ReceiveService::new(service, settings.receive_budget.is_some()),
+                connection: shared,
+            };
             tokio::spawn(connection(
                 io,
                 service,
@@ -363,7 +362,7 @@ where
 
 async fn connection<Io, S, B>(
     io: Io,
-    service: S,
+    service: Scheduled<S>,
     settings: Arc<Settings>,
     asked: Option<impl Future<Output = ()>>,
     phase: watch::Receiver<Phase>,
@@ -386,7 +385,7 @@ async fn connection<Io, S, B>(
     }
     settings.hyper().apply(&mut builder);
     let connection = builder
-        .serve_connection_with_upgrades(TokioIo::new(io), CallAtOnce(service))
+        .serve_connection_with_upgrades(TokioIo::new(io), service)
         .into_owned();
     let mut driver = Driver::new(connection, executor);
     let mut orders = pin!(WhenWoken::new(orders(asked, phase)));

@@ -1,88 +1,121 @@
-//! A tower service as hyper's.
+//! A tower service as hyper's, whose responses wait for their turn.
 //!
 //! As hyper-util's `TowerToHyperService`, but over HTTP/1 a service that is ready, as nearly all are at once, is called at once:
 //! then the request is not put into the future, to be taken out of it by the first poll. HTTP/2 requests are called by the
 //! first poll always, since that happens where [`Exec`](super::Exec) has it happen: a call that panics ends its own stream,
 //! and one that computes keeps its own task busy, where it has one.
+//!
+//! What [`PriorityService`](crate::http2::PriorityService) does elsewhere is done here, without its rules, and without
+//! cloning the connection but once for a request.
 
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll, Waker},
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
 };
 
-use http::{Request, Version};
-use hyper_util::service::{TowerToHyperService, TowerToHyperServiceFuture};
+use http::{Request, Response, Version};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::server::BoxError;
+use crate::http2::{Connection, PriorityBody, Seat, enter, hear, take_seat};
 
 /// See the module.
-pub(super) struct CallAtOnce<S>(pub(super) S);
+pub(super) struct Scheduled<S> {
+    pub(super) service: S,
+    pub(super) connection: Arc<Connection>,
+}
 
-impl<S, B> hyper::service::Service<Request<B>> for CallAtOnce<S>
+impl<S, Q, B> hyper::service::Service<Request<Q>> for Scheduled<S>
 where
-    S: Service<Request<B>, Error: Into<BoxError>> + Clone,
+    S: Service<Request<Q>, Response = Response<B>, Error: Into<BoxError>> + Clone,
 {
-    type Response = S::Response;
+    type Response = Response<PriorityBody<B>>;
     type Error = BoxError;
-    type Future = CallFuture<S, Request<B>>;
+    type Future = ScheduledFuture<S, Request<Q>>;
 
     #[inline]
-    fn call(&self, request: Request<B>) -> Self::Future {
-        let mut service = self.0.clone();
+    fn call(&self, mut request: Request<Q>) -> Self::Future {
+        let mut service = self.service.clone();
         if request.version() == Version::HTTP_2 {
-            return CallFuture::later(service, request);
+            return ScheduledFuture {
+                seat: take_seat(Some(&self.connection), &mut request),
+                state: State::later(service, request),
+            };
         }
         // Asked without a waker; one that is not ready is asked again by the future.
-        match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => CallFuture::Called {
+        let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => State::Called {
                 future: service.call(request),
             },
-            Poll::Ready(Err(error)) => CallFuture::Failed {
+            Poll::Ready(Err(error)) => State::Failed {
                 error: Some(error.into()),
             },
-            Poll::Pending => CallFuture::later(service, request),
-        }
+            Poll::Pending => State::later(service, request),
+        };
+        ScheduledFuture { seat: None, state }
     }
 }
 
 pin_project! {
-    #[project = CallProjection]
-    pub(super) enum CallFuture<S: Service<Q>, Q> {
+    pub(super) struct ScheduledFuture<S: Service<Q>, Q> {
+        seat: Option<Seat>,
+        #[pin]
+        state: State<S, Q>,
+    }
+}
+
+impl<S, Q, B> Future for ScheduledFuture<S, Q>
+where
+    S: Service<Q, Response = Response<B>, Error: Into<BoxError>>,
+{
+    type Output = Result<Response<PriorityBody<B>>, BoxError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(enter(this.seat, || this.state.poll(cx)))?;
+        let seat = this.seat.take();
+        if let Some(seat) = &seat {
+            hear(seat, None, &response);
+        }
+        Poll::Ready(Ok(response.map(|body| PriorityBody::new(body, seat))))
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S: Service<Q>, Q> {
+        Later { service: S, request: Option<Q> },
         Called { #[pin] future: S::Future },
-        Later { #[pin] future: TowerToHyperServiceFuture<S, Q> },
         Failed { error: Option<BoxError> },
     }
 }
 
-impl<S, Q> CallFuture<S, Q>
-where
-    S: Service<Q> + Clone,
-{
+impl<S: Service<Q>, Q> State<S, Q> {
     fn later(service: S, request: Q) -> Self {
-        let service = TowerToHyperService::new(service);
-        Self::Later {
-            future: hyper::service::Service::call(&service, request),
-        }
+        let request = Some(request);
+        Self::Later { service, request }
     }
 }
 
-impl<S, Q> Future for CallFuture<S, Q>
-where
-    S: Service<Q, Error: Into<BoxError>> + Clone,
-{
-    type Output = Result<S::Response, BoxError>;
-
+impl<S: Service<Q, Error: Into<BoxError>>, Q> State<S, Q> {
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<S::Response, BoxError>> {
+        if let StateProjection::Later { service, request } = self.as_mut().project() {
+            ready!(service.poll_ready(cx)).map_err(Into::into)?;
+            let request = request.take().expect("called only once");
+            let future = service.call(request);
+            self.set(Self::Called { future });
+        }
         match self.project() {
-            CallProjection::Called { future } => future.poll(cx).map_err(Into::into),
-            CallProjection::Later { future } => future.poll(cx).map_err(Into::into),
-            CallProjection::Failed { error } => {
+            StateProjection::Called { future } => future.poll(cx).map_err(Into::into),
+            StateProjection::Failed { error } => {
                 Poll::Ready(Err(error.take().expect("polled after it ended")))
             }
+            StateProjection::Later { .. } => unreachable!("it was called above"),
         }
     }
 }
@@ -99,10 +132,10 @@ mod tests {
         },
     };
 
-    use http::Response;
     use hyper::service::Service as _;
 
     use super::*;
+    use crate::http2::Http2Config;
 
     /// Gives back the number it is called with, once it is told to be ready.
     #[derive(Clone, Default)]
@@ -126,34 +159,42 @@ mod tests {
         }
     }
 
-    fn number(polled: Poll<Result<Response<u32>, BoxError>>) -> Option<u32> {
+    fn number(polled: Poll<Result<Response<PriorityBody<u32>>, BoxError>>) -> Option<u32> {
         match polled {
-            Poll::Ready(response) => Some(response.unwrap().into_body()),
+            Poll::Ready(response) => response.unwrap().into_body().into_inner().ok(),
             Poll::Pending => None,
+        }
+    }
+
+    fn scheduled(service: Echo) -> Scheduled<Echo> {
+        let connection = Arc::new(Connection::new(Http2Config::default()));
+        Scheduled {
+            service,
+            connection,
         }
     }
 
     #[test]
     fn a_service_is_called_once_it_is_ready() {
         let echo = Echo::default();
-        let service = CallAtOnce(echo.clone());
+        let service = scheduled(echo.clone());
         let mut cx = Context::from_waker(Waker::noop());
         let mut early = pin!(service.call(Request::new(1)));
         assert_eq!(number(early.as_mut().poll(&mut cx)), None);
         echo.0.store(true, Relaxed);
         assert_eq!(number(early.poll(&mut cx)), Some(1));
         let at_once = service.call(Request::new(2));
-        assert!(matches!(at_once, CallFuture::Called { .. }));
+        assert!(matches!(at_once.state, State::Called { .. }));
         assert_eq!(number(pin!(at_once).poll(&mut cx)), Some(2));
     }
 
     #[test]
     fn http2_is_called_by_the_first_poll() {
-        let service = CallAtOnce(Echo(Arc::new(AtomicBool::new(true))));
+        let service = scheduled(Echo(Arc::new(AtomicBool::new(true))));
         let mut request = Request::new(3);
         *request.version_mut() = Version::HTTP_2;
         let later = service.call(request);
-        assert!(matches!(later, CallFuture::Later { .. }));
+        assert!(matches!(later.state, State::Later { .. }));
         let mut cx = Context::from_waker(Waker::noop());
         assert_eq!(number(pin!(later).poll(&mut cx)), Some(3));
     }

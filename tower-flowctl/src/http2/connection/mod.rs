@@ -219,13 +219,9 @@ impl Connection {
         }
     }
 
-    /// A request reached the service: its place, and the word of its header.
-    pub(crate) fn seat(&self, stream: u32, field: Option<PriorityOverride>) -> Option<Handle> {
-        self.change(|state| {
-            let handle = state.scheduler.find(stream)?;
-            state.scheduler.requested(handle, field);
-            Some(handle)
-        })
+    /// A request reached the service, with a word of its header.
+    pub(crate) fn requested(&self, handle: Handle, field: PriorityOverride) {
+        self.change(|state| state.scheduler.requested(handle, field));
     }
 }
 

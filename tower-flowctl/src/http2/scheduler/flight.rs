@@ -7,7 +7,7 @@ impl Scheduler {
     pub(crate) fn window_grows(&mut self, id: u32, increment: u32) {
         if id == 0 {
             self.window += i64::from(increment);
-        } else if let Some(&slot) = self.index.get(&id) {
+        } else if let Some(slot) = self.index.get(id) {
             self.streams[slot as usize].window += i64::from(increment);
             self.unblock(slot);
         }
@@ -34,7 +34,7 @@ impl Scheduler {
     /// The socket took bytes of a stream's response.
     pub(crate) fn sent(&mut self, id: u32, bytes: usize) {
         self.window -= bytes as i64;
-        if let Some(&slot) = self.index.get(&id) {
+        if let Some(slot) = self.index.get(id) {
             let stream = &mut self.streams[slot as usize];
             stream.window -= bytes as i64;
             let charged = stream.in_flight.min(bytes);

@@ -23,13 +23,14 @@
 //! the streams' number was reached before.
 
 mod flight;
+mod index;
 mod signals;
 mod waiting;
 
+use self::index::Index;
 use super::{
     frame::{Dependency, SMALLEST_MAX_PAYLOAD},
     heap::{Heap, Positions},
-    ids::IdMap,
     priority::{Priority, PriorityOverride},
     tree::Tree,
 };
@@ -116,7 +117,7 @@ struct Level {
 pub(crate) struct Scheduler {
     streams: Vec<Stream>,
     free: Vec<u32>,
-    index: IdMap<u32>,
+    index: Index,
     positions: Positions,
     levels: [Level; 8],
     /// A bit for each level that has anyone waiting.
@@ -127,6 +128,8 @@ pub(crate) struct Scheduler {
     dialect: Dialect,
     early: Vec<(u32, PriorityOverride)>,
     newest: u32,
+    /// The stream opened last, and its slot.
+    opened: (u32, u32),
     last_served: u32,
     window: i64,
     initial_window: i64,
@@ -143,7 +146,7 @@ impl Default for Scheduler {
         Self {
             streams: Vec::new(),
             free: Vec::new(),
-            index: IdMap::default(),
+            index: Index::default(),
             positions: Positions::default(),
             levels: Default::default(),
             occupied: 0,
@@ -152,6 +155,7 @@ impl Default for Scheduler {
             dialect: Dialect::Silent,
             early: Vec::new(),
             newest: 0,
+            opened: (0, NONE),
             last_served: u32::MAX,
             window: 65_535,
             initial_window: 65_535,
@@ -186,10 +190,13 @@ pub(crate) enum Answer {
 impl Scheduler {
     /// A request has begun. `None` if there are too many, or the connection is ending: then it is not scheduled.
     pub(crate) fn open(&mut self, id: u32, dependency: Option<Dependency>) -> Option<Handle> {
-        if self.index.len() >= MAX_STREAMS || id > self.last_served || self.index.contains_key(&id)
-        {
+        let is_known = self.index.get(id).is_some();
+        if is_known || self.index.len() >= MAX_STREAMS || id > self.last_served {
             return None;
         }
+        let slot = self.free.pop().unwrap_or(self.streams.len() as u32);
+        self.index.insert(id, slot);
+        self.opened = (id, slot);
         self.newest = self.newest.max(id);
         let stream = Stream {
             id,
@@ -206,18 +213,11 @@ impl Scheduler {
             before: NONE,
             behind: NONE,
         };
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.streams[slot as usize] = stream;
-                slot
-            }
-            None => {
-                self.streams.push(stream);
-                self.streams.len() as u32 - 1
-            }
-        };
+        match self.streams.get_mut(slot as usize) {
+            Some(place) => *place = stream,
+            None => self.streams.push(stream),
+        }
         self.positions.reserve(slot);
-        self.index.insert(id, slot);
         if dependency.is_some() && self.dialect == Dialect::Silent {
             self.speak(Dialect::Tree);
         }
@@ -230,7 +230,7 @@ impl Scheduler {
 
     /// The stream is over, whatever it still has in flight.
     pub(crate) fn close(&mut self, id: u32) -> Option<Handle> {
-        let slot = self.index.remove(&id)?;
+        let slot = self.index.remove(id)?;
         self.leave(slot);
         self.in_flight -= self.streams[slot as usize].in_flight;
         self.streams[slot as usize].id = 0;
@@ -241,9 +241,10 @@ impl Scheduler {
         Some(Handle { slot, id })
     }
 
-    pub(crate) fn find(&self, id: u32) -> Option<Handle> {
-        let &slot = self.index.get(&id)?;
-        Some(Handle { slot, id })
+    /// The slot of a stream, if it was opened just now.
+    pub(crate) fn opened(&self, id: u32) -> Option<u32> {
+        let (opened, slot) = self.opened;
+        (opened == id).then_some(slot)
     }
 
     pub(crate) fn open_streams(&self) -> usize {
@@ -343,10 +344,7 @@ impl Scheduler {
         match (level.row.first(), level.ring.first()) {
             (Some(row), Some(ring)) => Some(if level.surplus <= 0 { row } else { ring }),
             (Some(slot), None) | (None, Some(slot)) => Some(slot),
-            (None, None) => self
-                .tree
-                .first()
-                .and_then(|id| self.index.get(&id).copied()),
+            (None, None) => self.tree.first().and_then(|id| self.index.get(id)),
         }
     }
 

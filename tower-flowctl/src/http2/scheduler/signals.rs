@@ -10,21 +10,19 @@ use super::{
 };
 
 impl Scheduler {
-    /// What a request's `priority` header says; `None` if it has none. PRIORITY_UPDATE stands over it (RFC 9218 §7).
-    pub(crate) fn requested(&mut self, handle: Handle, field: Option<PriorityOverride>) {
-        if let Some(field) = field {
-            self.speak(Dialect::Fields { bridge: true });
-            if let Some(stream) = self.stream(handle) {
-                stream.client = stream.client.or(field);
-                self.renew(handle.slot);
-            }
+    /// What a request's `priority` header says. PRIORITY_UPDATE stands over it (RFC 9218 §7).
+    pub(crate) fn requested(&mut self, handle: Handle, field: PriorityOverride) {
+        self.speak(Dialect::Fields { bridge: true });
+        if let Some(stream) = self.stream(handle) {
+            stream.client = stream.client.or(field);
+            self.renew(handle.slot);
         }
     }
 
     /// What the client says in a PRIORITY_UPDATE frame, of a stream open or not.
     pub(crate) fn updated(&mut self, id: u32, field: PriorityOverride) {
         self.speak(Dialect::Fields { bridge: false });
-        if let Some(&slot) = self.index.get(&id) {
+        if let Some(slot) = self.index.get(id) {
             // All parameters are set anew (RFC 9218 §7).
             let default = PriorityOverride::from(Priority::default());
             self.streams[slot as usize].client = field.or(default);
@@ -73,7 +71,7 @@ impl Scheduler {
             Dialect::Fields { bridge } => {
                 // Chromium re-prioritises by these frames, with weights that stand for its urgencies.
                 let urgency = chromium_urgency(dependency.weight);
-                if let (true, Some(urgency), Some(&slot)) = (bridge, urgency, self.index.get(&id)) {
+                if let (true, Some(urgency), Some(slot)) = (bridge, urgency, self.index.get(id)) {
                     let stream = &mut self.streams[slot as usize];
                     stream.client = PriorityOverride::new().urgency(urgency).or(stream.client);
                     self.renew(slot);
@@ -83,7 +81,7 @@ impl Scheduler {
             Dialect::Silent => self.speak(Dialect::Tree),
             Dialect::Tree => {}
         }
-        if self.index.contains_key(&id) {
+        if self.index.get(id).is_some() {
             self.tree.depend(id, dependency);
         } else if id > self.newest {
             self.tree.announce(id, dependency);

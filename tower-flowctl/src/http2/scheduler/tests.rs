@@ -18,7 +18,7 @@ fn grants(priorities: &[PriorityOverride], count: usize) -> Vec<u32> {
         .zip(priorities)
         .map(|(n, &priority)| {
             let handle = scheduler.open(2 * n + 1, None).unwrap();
-            scheduler.requested(handle, Some(priority));
+            scheduler.requested(handle, priority);
             handle
         })
         .collect();

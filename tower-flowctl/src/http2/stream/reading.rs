@@ -26,8 +26,8 @@ impl<Io> PriorityStream<Io> {
         let mut at = 0;
         let mut kept = 0;
         let uploads = connection.change(|state| {
-            let mut tell = |event: Event<'_>| state.on(connection.config(), event);
             while at < bytes.len() {
+                let mut tell = |event: Event<'_>| state.on(connection.config(), event);
                 match inbound.step(&bytes[at..], &mut tell) {
                     Step::Pass(length) => {
                         if in_place {
@@ -40,7 +40,8 @@ impl<Io> PriorityStream<Io> {
                     Step::Name(named) => {
                         in_place = false;
                         let frame = &bytes[at..at + named.length()];
-                        named.write(connection.prefix(), frame, ready);
+                        let slot = state.scheduler.opened(named.stream());
+                        named.write(connection.prefix(), slot, frame, ready);
                         at += named.length();
                     }
                     Step::Drop(length) => {
