@@ -1,6 +1,8 @@
 //! Early data (0-RTT) by clients whose flights are sent when the test says so.
 #![cfg(all(feature = "rustls", feature = "axum", not(hotswap_loom)))]
 
+mod common;
+
 use std::{
     future::poll_fn,
     io::{ErrorKind, Read, Write},
@@ -30,17 +32,14 @@ use tokio::{
     time::Instant,
 };
 use tokio_rustls::rustls::{
-    ClientConfig, ClientConnection, HandshakeKind, RootCertStore,
-    client::Resumption,
-    crypto::ring,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
+    ClientConfig, ClientConnection, HandshakeKind, client::Resumption, pki_types::ServerName,
 };
 use tower::{Layer, ServiceExt, service_fn};
 use tower_hotswap::{
     HotSwap, Version,
     tls::{
-        Certificates, EarlyDataLayer, EarlyDataMakeService, HandshakeInfo, HotTls, HotTlsBuilder,
-        HotTlsListener, TicketKeys, TlsConnectInfo, TlsError,
+        EarlyDataLayer, EarlyDataMakeService, HandshakeInfo, HotTls, HotTlsBuilder, HotTlsListener,
+        TicketKeys, TlsConnectInfo, TlsError,
     },
 };
 
@@ -52,28 +51,11 @@ fn version() -> Version {
 
 /// A server's TLS, and the configuration of a client that trusts it and sends early data when it can.
 fn pair(builder: HotTlsBuilder, protocol: &str) -> (HotTls, Arc<ClientConfig>) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
-    let certificates = Certificates::builder()
-        .pem(chain.as_bytes(), key.as_bytes())
-        .unwrap()
-        .build()
-        .unwrap();
-    let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_slice(chain.as_bytes()).unwrap())
-        .unwrap();
-    let mut client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    client.alpn_protocols = vec![protocol.into()];
+    let pair = common::pair();
+    let mut client = common::client(&[&pair], protocol);
     client.enable_early_data = true;
-    (
-        builder.build(certificates, version()).unwrap(),
-        Arc::new(client),
-    )
+    let tls = builder.build(common::certificates(&pair), version());
+    (tls.unwrap(), Arc::new(client))
 }
 
 fn early() -> HotTlsBuilder {
@@ -537,7 +519,7 @@ async fn without_a_guard_early_data_waits_for_the_end_of_the_handshake() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_socket_that_takes_little_at_a_time_gets_everything() {
     for size in [1, 97, 5000] {
         let (tls, config) = pair(early(), "http/1.1");
@@ -568,7 +550,7 @@ async fn a_socket_that_takes_little_at_a_time_gets_everything() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn halves_in_two_tasks_both_go_on() {
     for comes_back in [false, true] {
         let (tls, config) = pair(early(), "http/1.1");

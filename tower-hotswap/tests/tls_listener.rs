@@ -1,6 +1,8 @@
 //! The listener under `axum::serve`, with real clients.
 #![cfg(all(feature = "rustls", feature = "axum", not(hotswap_loom)))]
 
+mod common;
+
 use std::{
     io::Write,
     net::SocketAddr,
@@ -19,48 +21,21 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsConnector,
-    rustls::{
-        ClientConfig, HandshakeKind, RootCertStore,
-        crypto::ring,
-        pki_types::{CertificateDer, ServerName, pem::PemObject},
-    },
+    rustls::{HandshakeKind, pki_types::ServerName},
 };
 use tower_hotswap::{
     Version,
-    tls::{Certificates, HotTls, HotTlsListener, TlsConnectInfo},
+    tls::{HotTls, HotTlsListener, TlsConnectInfo},
 };
+
+use common::{Pair, certificates, pair};
 
 fn version(number: u64) -> Version {
     Version::new(semver::Version::new(1, number, 0), &number.to_le_bytes())
 }
 
-fn pair() -> (String, String) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    (made.cert.pem(), made.signing_key.serialize_pem())
-}
-
-fn certificates((chain, key): &(String, String)) -> Certificates {
-    Certificates::builder()
-        .pem(chain.as_bytes(), key.as_bytes())
-        .unwrap()
-        .build()
-        .unwrap()
-}
-
-fn client(trusted: &[&(String, String)]) -> TlsConnector {
-    let mut roots = RootCertStore::empty();
-    for (chain, _) in trusted {
-        roots
-            .add(CertificateDer::from_pem_slice(chain.as_bytes()).unwrap())
-            .unwrap();
-    }
-    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    TlsConnector::from(Arc::new(config))
+fn client(trusted: &[&Pair]) -> TlsConnector {
+    TlsConnector::from(Arc::new(common::client(trusted, "http/1.1")))
 }
 
 async fn info(ConnectInfo(info): ConnectInfo<TlsConnectInfo<SocketAddr>>) -> String {
