@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tower_flowctl::admission::{Accept, AdmittedStream, Connection, Transport};
-use tower_hotswap::tls::HotTlsStream;
+use tower_hotswap::tls::{EarlyData, HotTlsStream};
 use tower_zerocopy_fs::{Metrics, ZeroCopyConfig, ZeroCopyStream};
 
 /// Accepts streams that can send files.
@@ -79,6 +79,9 @@ pub(crate) trait OverSocket {
     /// The socket, which the HTTP/2 scheduler asks how much of what it wrote is still unsent.
     #[cfg(unix)]
     fn socket(&self) -> Option<BorrowedFd<'_>>;
+
+    /// Lets requests through that come before the TLS handshake has ended, and tells them apart; `None` if there are none.
+    fn take_early_data(&self) -> Option<EarlyData>;
 }
 
 impl OverSocket for AdmittedStream<FileSendingStream> {
@@ -90,6 +93,10 @@ impl OverSocket for AdmittedStream<FileSendingStream> {
     fn socket(&self) -> Option<BorrowedFd<'_>> {
         Some(self.get_ref().0.get_ref().as_fd())
     }
+
+    fn take_early_data(&self) -> Option<EarlyData> {
+        None
+    }
 }
 
 impl<S: OverSocket> OverSocket for HotTlsStream<S> {
@@ -100,6 +107,10 @@ impl<S: OverSocket> OverSocket for HotTlsStream<S> {
     #[cfg(unix)]
     fn socket(&self) -> Option<BorrowedFd<'_>> {
         self.get_ref().0.socket()
+    }
+
+    fn take_early_data(&self) -> Option<EarlyData> {
+        HotTlsStream::take_early_data(self)
     }
 }
 

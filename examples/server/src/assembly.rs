@@ -5,7 +5,7 @@
 //!                     TLS port ──► zero-copy stream ─► admission ─► TLS ─► hyper ─► context
 //!                     admin ─────► zero-copy stream ─► admission, a class of its own ─► hyper ─► context, on the main thread
 //!                      ┌────────────────────────────────────────────────────┘ Request
-//!  request_plane      observe (id, figures, access log, span) ─► priority ─► guard (host, panics, errors, headers)
+//!  request_plane      observe (id, figures, access log, span) ─► priority ─► guard (host, panics, errors, headers) ─► early data
 //!                      ┌──────────────────────────────────────────────────────────────────────────────────────┘
 //!  router              trie router ─┬─ pages                deadline ─► breaker ─► adaptive limit
 //!                                   ├─ /api/v1              the same ─► pooled bodies ─► handlers ─► pooled JSON
@@ -47,6 +47,7 @@ use crate::accept::{FileSendingSocket, OverSocket};
 use crate::app::{App, OpenError};
 use crate::config::Config;
 use crate::deadline::DeadlineLayer;
+use crate::early::EarlyLayer;
 use crate::facts::NoteRouteLayer;
 use crate::guard::GuardLayer;
 use crate::observe::{AccessLogger, ObserveLayer};
@@ -104,7 +105,8 @@ pub(crate) fn request_plane(app: App) -> Result<impl RequestPlane, AssemblyError
         .layer(rules)
         .layer(GuardLayer {
             security_headers: config.security_headers,
-        });
+        })
+        .option_layer(config.tls_early_data.map(|_| EarlyLayer));
     Ok(layers.service(router))
 }
 

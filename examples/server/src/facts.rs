@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use http::Request;
 use tower::{Layer, Service};
+use tower_hotswap::tls::EarlyData;
 use tower_pool::context::{self, Reset};
 use tower_trie_router::RouteMatch;
 
@@ -18,6 +19,8 @@ use crate::serve::Peer;
 pub(crate) struct Facts {
     /// Who asks; `None` for what does not come from a connection.
     pub(crate) peer: Option<Peer>,
+    /// How far the handshake of its connection is, if that began with early data.
+    pub(crate) early: Option<EarlyData>,
     /// The figures of the route that the router matched; `None` until then, and where no route did.
     pub(crate) route: Option<Arc<RouteTraffic>>,
 }

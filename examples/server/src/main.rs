@@ -12,6 +12,7 @@ mod assembly; // the layers: request plane and connection plane
 mod banner; // what is printed at the start
 mod config; // flags, environment, file, defaults
 mod deadline; // 408 for what takes too long
+mod early; // 425 for what came before the TLS handshake had ended
 mod facts; // the typed context of a request
 mod folder; // the static files of all generations
 mod guard; // what holds for every request

@@ -1,5 +1,5 @@
 //! Errors as RFC 9457 `application/problem+json`, whoever makes them: handlers, extractors, the router
-//! (404, 405), the body limit (413), the timeout (408), a caught panic (500).
+//! (404, 405), the body limit (413), the timeout (408), early data (425), a caught panic (500).
 
 use std::any::Any;
 
@@ -136,6 +136,10 @@ pub(crate) fn describe(response: &mut Response) {
         },
         StatusCode::PAYLOAD_TOO_LARGE => "the body is larger than this server accepts".to_owned(),
         StatusCode::REQUEST_TIMEOUT => "the request was not complete in time".to_owned(),
+        StatusCode::TOO_EARLY => {
+            "this came before the TLS handshake had ended, and may be a replay; send it again"
+                .to_owned()
+        }
         _ => String::new(),
     };
     let headers = response.headers_mut();

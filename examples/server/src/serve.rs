@@ -14,6 +14,7 @@ use tower::{Layer, Service};
 use tower_flowctl::admission::Counted;
 use tower_flowctl::http2::{Http2Config, Http2Metrics, ReceiveBudget};
 use tower_flowctl::serve::{self, End, Http2Tuning, Pipelined};
+use tower_hotswap::tls::EarlyData;
 use tower_pool::context::{self, ContextLayer};
 
 use crate::accept::OverSocket;
@@ -114,6 +115,7 @@ where
                 address: *address,
                 port,
             },
+            early: io.take_early_data(),
             _open: Arc::new(connections.enter(port)),
         };
         AnyBody(Counted::new(facts.layer(named), io.connection()))
@@ -178,11 +180,12 @@ where
     }
 }
 
-/// Tells the requests of a connection who sent them.
+/// Tells the requests of a connection who sent them, and whether that may be somebody who only repeats them.
 #[derive(Debug, Clone)]
 struct WithPeer<S> {
     service: S,
     peer: Peer,
+    early: Option<EarlyData>,
     /// Counts the connection as long as it has its service.
     _open: Arc<Open>,
 }
@@ -198,7 +201,10 @@ impl<S: Service<Request<Body>>> Service<Request<Body>> for WithPeer<S> {
 
     fn call(&mut self, request: Request<Body>) -> S::Future {
         // Outside of the context nobody asks.
-        let _ = context::update(|facts: &mut Facts| facts.peer = Some(self.peer));
+        let _ = context::update(|facts: &mut Facts| {
+            facts.peer = Some(self.peer);
+            facts.early = self.early.clone();
+        });
         self.service.call(request)
     }
 }

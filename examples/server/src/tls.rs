@@ -23,6 +23,7 @@ pub(crate) fn open(config: &Config) -> Result<HotTls, TlsError> {
         Some(file) => tls.tickets(ticket_keys(file)?),
         None => tls,
     };
+    let tls = tls.early_data(config.tls_early_data.unwrap_or(0));
     let (chain, key) = identity(config)?;
     let certificates = certificates(&chain, &key)?;
     Ok(tls.build(certificates, version(1, &chain))?)

@@ -172,14 +172,23 @@ pub(super) fn limit(text: &str) -> Result<Option<u32>, String> {
 }
 
 pub(super) fn unsent(text: &str) -> Result<Option<u32>, String> {
-    match text {
-        "unlimited" => Ok(None),
-        _ => match size(text).map(u32::try_from) {
-            Ok(Ok(bytes @ 1..)) => Ok(Some(bytes)),
-            _ => Err(format!(
-                "{text:?} is not a size of 1 byte to 4 GiB; write 128KiB, or unlimited"
-            )),
-        },
+    small_size_or("unlimited", "128KiB", text)
+}
+
+pub(super) fn early_data(text: &str) -> Result<Option<u32>, String> {
+    small_size_or("off", "16KiB", text)
+}
+
+/// A size, such as `example`, or the word that stands for none.
+fn small_size_or(word: &str, example: &str, text: &str) -> Result<Option<u32>, String> {
+    if text == word {
+        return Ok(None);
+    }
+    match size(text).map(u32::try_from) {
+        Ok(Ok(bytes @ 1..)) => Ok(Some(bytes)),
+        _ => Err(format!(
+            "{text:?} is not a size of 1 byte to 4 GiB; write {example}, or {word}"
+        )),
     }
 }
 
@@ -283,6 +292,8 @@ mod tests {
             access_log("xml").unwrap_err(),
             count("0").unwrap_err(),
             limit("none").unwrap_err(),
+            unsent("0").unwrap_err(),
+            early_data("on").unwrap_err(),
             at_limit("wait").unwrap_err(),
             half_closed("open").unwrap_err(),
             networks("here").unwrap_err(),

@@ -25,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) tls_key: Option<PathBuf>,
     /// `None` is random ones.
     pub(crate) tls_ticket_keys: Option<PathBuf>,
+    /// In bytes; `None` is no early data.
+    pub(crate) tls_early_data: Option<u32>,
     pub(crate) run_mode: RunMode,
     /// `None` is one a core.
     pub(crate) threads: Option<usize>,
@@ -112,6 +114,10 @@ impl Config {
             let message = "a certificate needs its key: set both tls-certificate and tls-key";
             return refuse(&settings::TLS_CERTIFICATE, message);
         }
+        if self.tls_early_data.is_some() && self.tls_ticket_keys.is_some() {
+            let message = "early data needs sessions that are used once, which no ticket is: leave tls-ticket-keys at random, or this off";
+            return refuse(&settings::TLS_EARLY_DATA, message);
+        }
         // Any free port is another one.
         let taken = |address: &SocketAddr| address.port() != 0;
         let http = Some(self.listen).filter(taken);
@@ -167,6 +173,7 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
         tls_certificate: value(sources, &the::TLS_CERTIFICATE, parse::certificate)?,
         tls_key: value(sources, &the::TLS_KEY, parse::certificate)?,
         tls_ticket_keys: value(sources, &the::TLS_TICKET_KEYS, parse::ticket_keys)?,
+        tls_early_data: value(sources, &the::TLS_EARLY_DATA, parse::early_data)?,
         run_mode: value(sources, &the::RUN_MODE, parse::run_mode)?,
         threads: value(sources, &the::THREADS, parse::threads)?,
         drain_timeout: value(sources, &the::DRAIN_TIMEOUT, parse::duration)?,

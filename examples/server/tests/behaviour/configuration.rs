@@ -31,7 +31,7 @@ impl Drop for File {
 }
 
 /// Every setting: its key and three values that differ from the default.
-const SETTINGS: [(&str, [&str; 3]); 44] = [
+const SETTINGS: [(&str, [&str; 3]); 45] = [
     ("listen", ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]),
     ("tls-listen", ["127.0.0.1:1", "off", "127.0.0.1:3"]),
     ("admin-listen", ["127.0.0.1:1", "off", "127.0.0.1:3"]),
@@ -39,6 +39,7 @@ const SETTINGS: [(&str, [&str; 3]); 44] = [
     ("tls-certificate", ["a.pem", "b.pem", "c.pem"]),
     ("tls-key", ["a.pem", "b.pem", "c.pem"]),
     ("tls-ticket-keys", ["a.keys", "b.keys", "c.keys"]),
+    ("tls-early-data", ["1KiB", "2KiB", "3KiB"]),
     (
         "run-mode",
         ["thread-per-core", "multi-thread", "thread-per-core"],
@@ -263,7 +264,7 @@ fn bad_values_are_refused_by_the_name_of_their_place() {
             "error: --config: cannot read absent.toml: No such file".to_owned(),
         ),
     ];
-    let together: [(&[&str], &str); 3] = [
+    let together: [(&[&str], &str); 4] = [
         (
             &[
                 "--listen",
@@ -285,6 +286,10 @@ fn bad_values_are_refused_by_the_name_of_their_place() {
         (
             &["--body-limit", "3MiB", "--body-budget", "2MiB"],
             "error: --body-limit: one body may not be larger than body-budget",
+        ),
+        (
+            &["--tls-early-data", "16KiB", "--tls-ticket-keys", "keys"],
+            "error: --tls-early-data: early data needs sessions that are used once",
         ),
     ];
     let together = together.map(|(arguments, want)| (program(arguments), want.to_owned()));

@@ -8,6 +8,7 @@ mod admin;
 mod configuration;
 mod deploy;
 mod durability;
+mod early_data;
 mod files;
 mod grafana;
 mod limits;

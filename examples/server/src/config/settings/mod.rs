@@ -72,7 +72,7 @@ impl Setting {
 }
 
 /// Every setting, in the order of `--help`.
-pub(crate) const ALL: [&Setting; 44] = [
+pub(crate) const ALL: [&Setting; 45] = [
     &LISTEN,
     &TLS_LISTEN,
     &ADMIN_LISTEN,
@@ -80,6 +80,7 @@ pub(crate) const ALL: [&Setting; 44] = [
     &TLS_CERTIFICATE,
     &TLS_KEY,
     &TLS_TICKET_KEYS,
+    &TLS_EARLY_DATA,
     &RUN_MODE,
     &THREADS,
     &DRAIN_TIMEOUT,

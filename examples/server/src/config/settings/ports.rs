@@ -50,3 +50,10 @@ pub(crate) const TLS_TICKET_KEYS: Setting = Setting::fixed(
     "random",
     "The keys of session tickets, one of 64 hex digits a line;\nservers that share them resume each other's sessions",
 );
+
+pub(crate) const TLS_EARLY_DATA: Setting = Setting::fixed(
+    "tls-early-data",
+    "SIZE|off",
+    "off",
+    "Bytes of a returning client's first request that are taken\nbefore the handshake ends (0-RTT), such as 16KiB",
+);
