@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::Uri;
 use http::uri::Authority;
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tower_hotswap::source::{HttpSource, Source, SourceError};
@@ -22,7 +23,12 @@ pub(crate) async fn follow<S: RequestPlane>(reloader: Arc<Reloader<S>>) {
     let Some(remote) = reloader.loader().remote().cloned() else {
         return;
     };
-    let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build_http();
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(remote.tls.clone())
+        .https_or_http()
+        .enable_http1()
+        .build();
+    let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build(connector);
     let mut source = HttpSource::new(client, remote.url.clone(), remote.interval).limit(LIMIT);
     let origin = shown(&remote.url);
     loop {

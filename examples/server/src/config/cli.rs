@@ -32,7 +32,11 @@ pub(super) fn command() -> Command {
     let url = Arg::new("config-url")
         .long("config-url")
         .value_name("URL")
-        .help("Ask this http:// URL for them instead, again and again;\nthose that do not reload are taken from the others\n[env: SERVER_CONFIG_URL]");
+        .help("Ask this https:// or http:// URL for them instead, again and\nagain; those that do not reload are taken from the others\n[env: SERVER_CONFIG_URL]");
+    let authorities = Arg::new("config-ca")
+        .long("config-ca")
+        .value_name("FILE")
+        .help("Believe who has a certificate by these, as PEM, at an\nhttps:// URL, which needs it\n[env: SERVER_CONFIG_CA]");
     let interval = Arg::new("config-interval")
         .long("config-interval")
         .value_name("DURATION")
@@ -67,6 +71,7 @@ pub(super) fn command() -> Command {
         }))
         .arg(file)
         .arg(url)
+        .arg(authorities)
         .arg(interval)
         .arg(print)
         .arg(check)

@@ -199,8 +199,38 @@ mod tests {
                 "a certificate needs its key",
             ),
             (
+                load_with(&["--config-url", "ftp://settings/"], &[]),
+                "--config-url: \"ftp://settings/\" cannot be asked",
+            ),
+            (
                 load_with(&["--config-url", "https://settings/"], &[]),
-                "--config-url: \"https://settings/\" cannot be asked",
+                "--config-url: whom to believe is to be said",
+            ),
+            (
+                load_with(
+                    &["--config-url", "https://settings/"],
+                    &[("SERVER_CONFIG_CA", "/no.pem")],
+                ),
+                "SERVER_CONFIG_CA: cannot use /no.pem: ",
+            ),
+            (
+                load_with(
+                    &[
+                        "--config-url",
+                        "https://settings/",
+                        "--config-ca",
+                        "/dev/null",
+                    ],
+                    &[],
+                ),
+                "--config-ca: cannot use /dev/null: it has no certificate",
+            ),
+            (
+                load_with(
+                    &["--config-url", "http://settings/", "--config-ca", "ca.pem"],
+                    &[],
+                ),
+                "--config-ca: nobody shows a certificate over plain HTTP",
             ),
             (
                 load_with(

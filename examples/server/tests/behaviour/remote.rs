@@ -9,10 +9,14 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderMap, StatusCode, header};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tower_hotswap::Version;
+use tower_hotswap::tls::{Certificates, HotTls, HotTlsListener};
 
 use crate::client::Client;
 use crate::process::Server;
+use crate::tls::write_identity;
 
 /// What a URL has, and whom it tells how it answered.
 #[derive(Clone)]
@@ -54,7 +58,7 @@ async fn settings_follow_a_url() {
     };
     let content = shelf.content.clone();
     let put = |new| *content.lock().unwrap() = new;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/settings", listener.local_addr().unwrap());
     let routes = Router::new().route("/settings", get(settings));
     tokio::spawn(async move { axum::serve(listener, routes.with_state(shelf)).await });
@@ -106,4 +110,38 @@ async fn nobody_there_is_no_reason_not_to_serve() {
     server.logged("was not answered");
     let client = Client::http1(server.address);
     assert_eq!(client.get("/hello").await.status, 200);
+}
+
+/// Settings over TLS: from whom the server was told to believe, and from nobody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_believed_by_a_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, chain, key) = write_identity(folder.path(), "settings");
+    let (_, other, _) = write_identity(folder.path(), "other");
+    let certificates = Certificates::from_files(&chain, &key).unwrap();
+    let tls = HotTls::new(certificates, Version::parse("1.0.0", b"").unwrap()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let url = format!("https://localhost:{port}/settings");
+    let routes = Router::new().route("/settings", get(async || "security-headers = false\n"));
+    tokio::spawn(async move { axum::serve(HotTlsListener::new(listener, tls), routes).await });
+
+    for (authority, believed) in [(&chain, true), (&other, false)] {
+        let server = Server::start(&[
+            "--config-url",
+            &url,
+            "--config-ca",
+            authority,
+            "--config-interval",
+            "20ms",
+        ]);
+        let line = server.logged(match believed {
+            true => "settings in force",
+            false => "was not answered",
+        });
+        assert!(believed || line.contains(&url), "{line}");
+        let hello = Client::http1(server.address).get("/hello").await;
+        assert_eq!(hello.status, 200);
+        assert_eq!(hello.headers.contains_key("x-frame-options"), !believed);
+    }
 }
