@@ -94,7 +94,7 @@ impl Page {
         }
         let filters: String = filters
             .iter()
-            .map(|(name, value)| format!("&{name}={}", escape(value)))
+            .map(|(name, value)| format!("&{}={}", escape(name), escape(value)))
             .collect();
         let links = targets.into_iter().map(|(relation, offset)| {
             format!("<?limit={limit}&offset={offset}{filters}>; rel=\"{relation}\"")
@@ -155,14 +155,17 @@ mod tests {
 
     #[test]
     fn links_carry_escaped_filters() {
-        let filters = BTreeMap::from([("q".to_owned(), "a&b c>".to_owned())]);
+        // Whatever a client calls them: a control character may not stand in a header.
+        let filters = [("q", "a&b c>"), ("\u{1f}>", "1")];
+        let filters = filters.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let filters = BTreeMap::from(filters);
         let links = Page {
             limit: 1,
             offset: 0,
         }
         .links(1, &filters);
         assert!(
-            links.starts_with("<?limit=1&offset=0&q=a%26b%20c%3E>; rel=\"first\""),
+            links.starts_with("<?limit=1&offset=0&%1F%3E=1&q=a%26b%20c%3E>; rel=\"first\""),
             "{links}"
         );
     }

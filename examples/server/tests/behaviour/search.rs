@@ -30,6 +30,10 @@ async fn search_finds_authors_books_and_reviews() {
             assert_eq!(client.get(href).await.status, 200, "{href}");
         }
     }
+    // What else a client says is carried on in the links, whatever it is called.
+    let odd = client.get("/api/v1/search?q=zzz&%1F%3E=%0D%0A").await;
+    assert_eq!(odd.status, 200, "{}", odd.body);
+    assert!(odd.header("link").contains("&%1F%3E=%0D%0A&"), "{odd:?}");
     for query in ["", "?q=", "?q=%20"] {
         client
             .get(&format!("/api/v1/search{query}"))
