@@ -8,7 +8,7 @@
 //!  request_plane      observe (id, figures, access log, span) ─► priority ─► guard (host, panics, errors, headers) ─► early data
 //!                      ┌──────────────────────────────────────────────────────────────────────────────────────┘
 //!  router              trie router ─┬─ pages                deadline ─► breaker ─► adaptive limit
-//!                                   ├─ /api/v1              the same ─► pooled bodies ─► handlers ─► pooled JSON
+//!                                   ├─ /api/v1              deadline ─► pooled bodies ─► breaker ─► adaptive limit ─► pooled JSON
 //!                                   ├─ /uploads             pooled buffers ─► disk
 //!                                   ├─ /site                zero-copy files
 //!                                   ├─ /proxy               pooled connections ─► upstream
@@ -142,16 +142,23 @@ fn router(app: App) -> Result<TrieService, AssemblyError> {
             .shed(Shed::FromUrgency(3))
     });
     let noted = NoteRouteLayer(app.traffic.clone());
-    // One stack for a route: each further layer of a router is a box and a copy of the request.
-    let limited = ServiceBuilder::new()
+    // One stack for a route where it can be: each further layer of a router is a box and a copy of the request.
+    let timely = ServiceBuilder::new()
         .layer(noted.clone())
-        .layer(DeadlineLayer(config.request_timeout))
+        .layer(DeadlineLayer(config.request_timeout));
+    let limited = ServiceBuilder::new()
         .option_layer(breaker)
         .option_layer(limit);
+    let api = api::routes().route_layer(
+        ServiceBuilder::new()
+            // The layers around are the limit; without this one axum's extractors would set another of 2 MB.
+            .layer(DefaultBodyLimit::disable())
+            .layer(limited.clone()),
+    );
+    let pages = pages::routes().route_layer(timely.clone().layer(limited));
     let answers_soon = TrieRouter::new()
-        .nest("/api/v1", bounded(api::routes(), &app))
-        .merge(pages::routes())
-        .route_layer(limited);
+        .nest("/api/v1", bounded(api, &app).route_layer(timely))
+        .merge(pages);
     let takes_its_time = TrieRouter::new()
         .merge(uploads::routes())
         .nest_service(
@@ -175,11 +182,11 @@ fn router(app: App) -> Result<TrieService, AssemblyError> {
 }
 
 /// Request bodies whole, in pooled memory, and not larger than the limit.
+///
+/// Around what measures latencies: how long a client takes to send its body is no sign of how the server is, and must not close
+/// a route to others.
 fn bounded(routes: TrieRouter<App>, app: &App) -> TrieRouter<App> {
     let config = &app.config;
-    let routes = routes
-        // The layers below are the limit; without this one axum's extractors would set another of 2 MB.
-        .layer(DefaultBodyLimit::disable());
     if config.pooled_bodies.is_on() {
         let bodies = BodyPool::new(app.pool.clone())
             .limit(config.body_limit)

@@ -8,6 +8,7 @@ use http::header::CONTENT_TYPE;
 use http_body_util::Full;
 use serde_json::json;
 
+use crate::admin::event;
 use crate::client::Client;
 use crate::process::Server;
 use crate::raw_http2;
@@ -277,4 +278,29 @@ fn a_trusted_proxy_says_who_the_client_is() {
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     let line = server.logged("GET /hello");
     assert!(line.starts_with("192.0.2.7 - - "), "{line}");
+}
+
+/// How long a client takes for its body says nothing about the route, which the breaker would close to others else.
+#[tokio::test]
+async fn bodies_that_do_not_come_are_not_held_against_a_route() {
+    let server = Server::start(&[]);
+    let measured = || {
+        let figures = event(server.admin(), "/figures", |name, data| {
+            (name == "now").then_some(data)
+        });
+        let mut routes = figures["breaker"]["routes"].as_array().unwrap().iter();
+        let route = routes.find(|row| row["route"] == "/api/v1/authors");
+        route.map(|row| row["passed"].clone())
+    };
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    let head = "POST /api/v1/authors HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{";
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert_eq!(measured(), None);
+    let client = Client::http1(server.address);
+    let whole = client.post("/api/v1/authors", json!({"name": "Ada"}));
+    assert_eq!(whole.await.status, 201);
+    assert_eq!(measured(), Some(json!(1)));
 }
