@@ -24,7 +24,7 @@ fn document() -> Value {
     let mut paths = Map::new();
     for operation in operations::all() {
         let path = paths
-            .entry(plain(operation.path))
+            .entry(mounted(operation.path))
             .or_insert_with(|| json!({"parameters": path_parameters(operation.path)}));
         path[operation.method] = describe(operation);
     }
@@ -35,7 +35,7 @@ fn document() -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": "/api/v1"}],
+        "servers": [{"url": "/api"}],
         "paths": paths,
         "components": {"schemas": schemas::all()},
     })
@@ -102,6 +102,14 @@ fn answered(answer: Answer) -> Value {
     json!({"description": description, "content": content})
 }
 
+/// The path below `/api`. The index is at the mount itself, which below `/api/v1` could only be written as `/api/v1/`.
+fn mounted(pattern: &str) -> String {
+    match pattern {
+        "/" => "/v1".to_owned(),
+        _ => format!("/v1{}", plain(pattern)),
+    }
+}
+
 /// A pattern without its constraints.
 fn plain(pattern: &str) -> String {
     let mut path = String::new();
@@ -145,7 +153,9 @@ fn pieces(pattern: &str) -> impl Iterator<Item = (&str, Option<(&str, &str)>)> {
 fn query_parameter(name: &str) -> Value {
     let schema = match name {
         "limit" => json!({"type": "integer", "minimum": 1, "maximum": 100, "default": 20}),
-        "offset" => json!({"type": "integer", "minimum": 0, "default": 0}),
+        "offset" => {
+            json!({"type": "integer", "minimum": 0, "maximum": usize::MAX, "default": 0})
+        }
         "q" => json!({"type": "string", "minLength": 1}),
         _ => json!({"type": "string"}),
     };
@@ -204,6 +214,7 @@ mod tests {
         let parameters = path_parameters(path);
         assert_eq!(parameters[1]["name"], "to");
         assert_eq!(parameters[1]["schema"]["type"], "integer");
-        assert_eq!(plain("/stats"), "/stats");
+        assert_eq!(mounted("/stats"), "/v1/stats");
+        assert_eq!(mounted("/"), "/v1");
     }
 }

@@ -112,7 +112,7 @@ macro_rules! rows {
                 &[("200", Answer::Json($one))],
             )
             .headers(&["If-Match"])
-            .body("MergePatch"),
+            .body(concat!($one, "Patch")),
             operation(
                 "delete",
                 concat!($path, "/{id:u64}"),

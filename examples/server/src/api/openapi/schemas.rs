@@ -26,6 +26,7 @@ pub(super) fn all() -> Value {
     let mut add = |name: &str, schema: Value| schemas.insert(name.to_owned(), schema);
     for (name, fields, required) in kinds() {
         add(&format!("{name}Fields"), object(&fields, &required));
+        add(&format!("{name}Patch"), object(&fields, &[]));
         add(name, row(fields, &required));
     }
     let review = json!({
@@ -50,7 +51,6 @@ pub(super) fn all() -> Value {
         "Stock",
         object(&json!({"stock": bounded(u32::MAX.into())}), &["stock"]),
     );
-    add("MergePatch", json!({"type": "object"}));
     add(
         "Index",
         json!({"type": "object", "additionalProperties": {"type": "string"}}),
@@ -124,7 +124,7 @@ fn kinds() -> [(&'static str, Value, Vec<&'static str>); 4] {
         ),
         (
             "Customer",
-            json!({"name": text(100), "email": text(254)}),
+            json!({"name": text(100), "email": email()}),
             vec!["name", "email"],
         ),
         (
@@ -207,6 +207,12 @@ fn row(mut properties: Value, required: &[&str]) -> Value {
 
 fn text(most: usize) -> Value {
     json!({"type": "string", "minLength": 1, "maxLength": most})
+}
+
+fn email() -> Value {
+    let mut schema = text(254);
+    schema["pattern"] = "^[^@]+@[^@]*\\.[^@]*$".into();
+    schema
 }
 
 fn count() -> Value {
