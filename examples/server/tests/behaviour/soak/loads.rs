@@ -26,7 +26,8 @@ pub(super) async fn shop(client: Client, until: Instant) -> usize {
             .await;
         assert_eq!(made.status, 201, "{}", made.body);
         let path = made.header("location").to_owned();
-        assert_eq!(client.get("/api/v1/books?limit=100").await.status, 200);
+        let listed = client.get("/api/v1/books?limit=100").await;
+        assert_eq!(listed.status, 200, "{}", listed.body);
         let order = json!({"customer_id": 1, "lines": [{"book_id": 9, "quantity": 1}]});
         let placed = client.post("/api/v1/orders", order).await;
         assert_eq!(placed.status, 201, "{}", placed.body);
