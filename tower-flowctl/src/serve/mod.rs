@@ -26,6 +26,10 @@ mod service;
 mod tuning;
 mod woken;
 
+use std::any::Any;
+
+use axum::Router;
+
 pub use self::{
     executor::Exec,
     http1::{HalfClosed, Pipelined},
@@ -34,17 +38,30 @@ pub use self::{
 };
 
 /// Serves every connection of a listener with clones of one service, such as an `axum::Router`.
+///
+/// A router is [given its state](Router::with_state), as `axum::serve` does it: until then it makes its handlers' routes anew for
+/// each request.
 pub fn serve<L, S>(listener: L, service: S) -> Serve<L, impl FnMut(&L::Io, &L::Addr) -> S>
 where
     L: axum::serve::Listener,
-    S: Clone,
+    S: Clone + 'static,
 {
+    let service = with_routes_made(service);
     serve_with(listener, move |_: &L::Io, _: &L::Addr| service.clone())
+}
+
+/// The service; if it is a router, with its handlers' routes made.
+fn with_routes_made<S: 'static>(mut service: S) -> S {
+    if let Some(router) = (&mut service as &mut dyn Any).downcast_mut::<Router>() {
+        *router = std::mem::take(router).with_state(());
+    }
+    service
 }
 
 /// Serves every connection with a service of its own, made from the stream and the address of the client.
 ///
-/// With axum's [`ConnectInfo`](axum::extract::ConnectInfo):
+/// Clones of a router cost less a request when it was [given its state](Router::with_state) before, be it `()`. With axum's
+/// [`ConnectInfo`](axum::extract::ConnectInfo):
 ///
 /// ```no_run
 /// # async fn run(app: axum::Router) -> std::io::Result<()> {
@@ -53,6 +70,7 @@ where
 /// use tokio::net::TcpStream;
 ///
 /// let listener = tokio::net::TcpListener::bind("[::]:8080").await?;
+/// let app = app.with_state(());
 /// tower_flowctl::serve_with(listener, move |_: &TcpStream, address: &SocketAddr| {
 ///     tower::ServiceBuilder::new()
 ///         .layer(Extension(ConnectInfo(*address)))
