@@ -1,5 +1,8 @@
 //! The cost when nothing is wrong: the same request through `axum::serve`, plain and admitted, and admitted through
 //! tower-flowctl's `serve`, over a pipe in memory, so that nothing but user space is counted.
+//!
+//! Between plain and admitted stands the least that a wrapper of one's own would do, in `through.rs`: first a transport that
+//! passes on, then requests that are counted while they are in flight. What admission costs beyond the latter is its own.
 
 use std::{
     future::Future,
@@ -16,6 +19,7 @@ use tokio::{
 use tower::ServiceBuilder;
 use tower_flowctl::admission::{Accept, Admission, AdmittedStream, CountRequests, Counted};
 
+use super::through::{InFlight, Through};
 use crate::hot::{HotPath, Pass};
 
 /// Requests in one pass.
@@ -24,6 +28,16 @@ const REQUESTS: usize = 50;
 pub(super) fn hot_paths() -> Result<Vec<HotPath>, String> {
     let plain = HotPath::new("a request, plain", REQUESTS, || {
         pass(|pipes, app| async { axum::serve(Pipes(pipes), app).await })
+    });
+    let passed = HotPath::new("a request, passed through", REQUESTS, || {
+        pass(|pipes, app| async { axum::serve(Through(Pipes(pipes)), app).await })
+    });
+    let counted = HotPath::new("a request, passed through and counted", REQUESTS, || {
+        pass(|pipes, app| async {
+            // As a router does it that is itself what axum serves.
+            let app: Router = app.with_state(());
+            axum::serve(Through(Pipes(pipes)), InFlight(app)).await
+        })
     });
     let admitted = HotPath::new("a request, admitted", REQUESTS, || {
         pass(|pipes, app| async {
@@ -39,6 +53,7 @@ pub(super) fn hot_paths() -> Result<Vec<HotPath>, String> {
             let admission = Admission::builder()
                 .build()
                 .expect("the defaults are valid");
+            let app: Router = app.with_state(());
             let make = move |io: &AdmittedStream<DuplexStream>, _: &SocketAddr| {
                 ServiceBuilder::new()
                     .map_request(|request: Request<_>| request.map(Body::new))
@@ -52,11 +67,11 @@ pub(super) fn hot_paths() -> Result<Vec<HotPath>, String> {
             Ok(())
         })
     });
-    Ok(vec![plain, admitted, served])
+    Ok(vec![plain, passed, counted, admitted, served])
 }
 
 /// Listens for pipes.
-struct Pipes(Receiver<DuplexStream>);
+pub(super) struct Pipes(Receiver<DuplexStream>);
 
 const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 

@@ -2,7 +2,8 @@
 //!
 //! The same application for everyone, one worker on the server's core, the clients on the other one. What a case does to the
 //! server is at the head of its function; the settings of ours that differ from the defaults are in `server.rs`.
-//! The cost when nothing is wrong is counted by the gate: the hot paths are the same request, plain and admitted.
+//! The cost when nothing is wrong is counted by the gate: the hot paths are the same request, plain, through the least wrappers
+//! there can be, and admitted.
 
 mod attacks;
 mod clients;
@@ -12,6 +13,7 @@ mod honest;
 mod idle;
 mod overload;
 mod server;
+mod through;
 
 use crate::{
     process::Server,
