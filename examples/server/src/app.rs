@@ -51,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) http2: Arc<Http2Metrics>,
     /// What uploads over HTTP/2 are promised (tower-flowctl).
     pub(crate) receive_budget: Option<ReceiveBudget>,
+    /// Whether requests can come before their TLS handshake has ended, whatever the settings say by now.
+    pub(crate) early_data: bool,
     pub(crate) shutdown: Shutdown,
     pub(crate) started: Instant,
     pub(crate) proxies: Proxies,
@@ -110,6 +112,7 @@ impl Shared {
             connections: Arc::default(),
             http2: Arc::default(),
             receive_budget: config.receive_budget.map(ReceiveBudget::new),
+            early_data: config.tls_early_data.is_some(),
             shutdown,
             started: Instant::now(),
             proxies: Proxies::default(),

@@ -82,6 +82,7 @@ pub(crate) fn request_plane(app: App) -> Result<impl RequestPlane, AssemblyError
     let config = app.config.clone();
     let traffic = app.traffic.clone();
     let tracer = app.tracer.clone();
+    let early = app.early_data.then_some(EarlyLayer);
     let router = router(app)?;
     let observe = ObserveLayer {
         unmatched: traffic.unmatched(),
@@ -106,7 +107,7 @@ pub(crate) fn request_plane(app: App) -> Result<impl RequestPlane, AssemblyError
         .layer(GuardLayer {
             security_headers: config.security_headers,
         })
-        .option_layer(config.tls_early_data.map(|_| EarlyLayer));
+        .option_layer(early);
     Ok(layers.service(router))
 }
 

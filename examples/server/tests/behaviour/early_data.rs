@@ -202,6 +202,24 @@ async fn others_are_told_to_come_again() {
     assert!(metrics.contains(counted), "{metrics}");
 }
 
+/// Settings that go without early data are in force at the next start; until then it comes, and is guarded.
+#[cfg(unix)]
+#[test]
+fn others_are_told_so_whatever_the_settings_have_become() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, chain, key) = write_identity(folder.path(), "early");
+    let identity = format!("tls-certificate = {chain:?}\ntls-key = {key:?}\n");
+    let early = format!("{identity}tls-early-data = \"16KiB\"\n");
+    let server = crate::reload::Reloadable::start(&early);
+    server.reload(&format!("{identity}security-headers = false\n"));
+    let server = &server.server;
+    let config = client(&root, "http/1.1");
+    Connection::visit(server.tls(), &config, &get("/hello"));
+    let mut client = Connection::come_back(server.tls(), &config, &post_author("Too Early"));
+    let answer = client.until("}");
+    assert!(answer.starts_with("HTTP/1.1 425 Too Early\r\n"), "{answer}");
+}
+
 #[test]
 fn http2_is_answered_before_the_handshake_ends() {
     let folder = tempfile::tempdir().unwrap();
