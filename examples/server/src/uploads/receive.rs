@@ -43,7 +43,7 @@ pub(super) async fn append(app: &App, id: &str, from: u64, body: Body) -> Result
     let (writer, received) = receive(writer, body).await?;
     let writer = writer.flush().await?;
     // Also when the body broke off: it may have done so behind the last byte of the file.
-    let offset = blocking(move || writer.busy.finish(writer.file)).await?;
+    let offset = blocking(move || writer.busy.finish()).await?;
     received.map(|()| offset)
 }
 

@@ -24,6 +24,8 @@ const RESERVED: Duration = Duration::from_secs(60);
 struct Upload {
     /// Bytes on the disk.
     offset: u64,
+    /// Of them, those that are sure to be there after a loss of power.
+    synced: u64,
     /// Bytes there will be.
     length: u64,
     changed: SystemTime,
@@ -97,6 +99,7 @@ impl Shelf {
             };
             let mut upload = Upload {
                 offset: metadata.len(),
+                synced: metadata.len(),
                 length,
                 changed: metadata.modified().unwrap_or_else(|_| SystemTime::now()),
                 busy: false,
@@ -104,6 +107,7 @@ impl Shelf {
             };
             // The process ended between the last byte and the name.
             if upload.is_complete() && !upload.whole {
+                File::open(part(folder, id))?.sync_data()?;
                 name_whole(folder, id)?;
                 upload.whole = true;
             }
@@ -149,6 +153,7 @@ impl Shelf {
         let id = Uuid::new_v4().simple().to_string();
         let upload = Upload {
             offset: 0,
+            synced: 0,
             length,
             changed: SystemTime::now(),
             busy: false,
@@ -247,6 +252,28 @@ impl Shelf {
         }
     }
 
+    /// Puts the bytes that have arrived on the disk. When that fails, those since the last time are taken back: the kernel forgets
+    /// what it could not write, and says so only once (fsync(2)).
+    fn sync(&self, id: &str) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(self.part(id))?;
+        let synced = file.sync_data();
+        let mut uploads = self.lock();
+        let Some(upload) = uploads.get_mut(id) else {
+            return synced;
+        };
+        match &synced {
+            Ok(()) => upload.synced = upload.offset,
+            Err(_) => {
+                upload.offset = upload.synced;
+                // A file that is longer than it says cannot go on.
+                if file.set_len(upload.synced).is_err() {
+                    uploads.remove(id);
+                }
+            }
+        }
+        synced
+    }
+
     /// Gives an upload of which every byte is here its final name.
     fn make_whole(&self, id: &str) -> io::Result<()> {
         name_whole(&self.folder, id)?;
@@ -317,8 +344,8 @@ impl Busy {
     }
 
     /// Syncs what was written and, if that is all, makes the upload a whole one. Returns how much is here.
-    pub(super) fn finish(self, file: File) -> Result<u64, Problem> {
-        file.sync_data().map_err(disk)?;
+    pub(super) fn finish(self) -> Result<u64, Problem> {
+        self.shelf.sync(&self.id).map_err(disk)?;
         let (offset, length) = self.shelf.progress(&self.id)?;
         if offset == length {
             self.shelf.make_whole(&self.id).map_err(disk)?;
@@ -337,8 +364,9 @@ impl Drop for Busy {
         };
         // A request that is gone after the last byte: nobody would send more, so nobody would give it its name.
         let end = move || {
-            if is_left && let Err(error) = shelf.make_whole(&id) {
-                tracing::error!(%error, id, "an upload is complete, but not whole until the next start");
+            let finish = || shelf.sync(&id).and_then(|()| shelf.make_whole(&id));
+            if is_left && let Err(error) = finish() {
+                tracing::error!(%error, id, "an upload is complete, but could not be made whole");
             }
             shelf.end(&id);
         };
@@ -374,9 +402,8 @@ fn announce(folder: &Path, id: &str, bytes: u64) -> io::Result<()> {
     sync_names(folder)
 }
 
-/// Puts the bytes on the disk, and then the name that says that they are all there.
+/// Gives the file, which is on the disk, the name that says that it is all there.
 fn name_whole(folder: &Path, id: &str) -> io::Result<()> {
-    File::open(part(folder, id))?.sync_data()?;
     fs::rename(part(folder, id), folder.join(id))?;
     fs::remove_file(length(folder, id))?;
     sync_names(folder)
