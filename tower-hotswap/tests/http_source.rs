@@ -19,7 +19,7 @@ type Page = Arc<Mutex<Result<(&'static str, &'static str), u16>>>;
 fn source(page: &Page, asked: &Arc<Mutex<Vec<u16>>>) -> impl Source {
     let (page, asked) = (page.clone(), asked.clone());
     let client = service_fn(move |request: Request<Empty<Bytes>>| {
-        assert_eq!(request.uri(), "http://config.example/app");
+        assert_eq!(request.uri(), "http://name:word@config.example/app?key=1");
         let known = request.headers().get(header::IF_NONE_MATCH).cloned();
         let response = match *page.lock().unwrap() {
             Ok((tag, _)) if known.is_some_and(|known| known == tag) => {
@@ -34,7 +34,7 @@ fn source(page: &Page, asked: &Arc<Mutex<Vec<u16>>>) -> impl Source {
         asked.lock().unwrap().push(response.status().as_u16());
         async { Ok::<Response<Full<Bytes>>, Infallible>(response) }
     });
-    let uri = Uri::from_static("http://config.example/app");
+    let uri = Uri::from_static("http://name:word@config.example/app?key=1");
     HttpSource::<_, Empty<Bytes>>::new(client, uri, Duration::from_secs(60)).limit(10)
 }
 

@@ -5,8 +5,6 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use http::Uri;
-use http::uri::Authority;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -30,7 +28,7 @@ pub(crate) async fn follow<S: RequestPlane>(reloader: Arc<Reloader<S>>) {
         .build();
     let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build(connector);
     let mut source = HttpSource::new(client, remote.url.clone(), remote.interval).limit(LIMIT);
-    let origin = shown(&remote.url);
+    let origin = source.origin().to_string();
     loop {
         let taken = match source.next().await {
             Ok(content) => match String::from_utf8(content.bytes) {
@@ -43,23 +41,5 @@ pub(crate) async fn follow<S: RequestPlane>(reloader: Arc<Reloader<S>>) {
         if let Err(error) = taken {
             tracing::error!(%error, origin, "settings refused; those in force stay");
         }
-    }
-}
-
-/// A URL without what may be secret in it: everybody who sees the snapshots sees it.
-fn shown(url: &Uri) -> String {
-    let scheme = url.scheme_str().unwrap_or("http");
-    let authority = url.authority().map_or("", Authority::as_str);
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{host}{}", url.path())
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn no_secret_of_a_url_is_shown() {
-        let url = "http://name:word@config.local:8080/server.toml?key=1".parse();
-        let shown = super::shown(&url.expect("it is a URL"));
-        assert_eq!(shown, "http://config.local:8080/server.toml");
     }
 }

@@ -1,9 +1,9 @@
 //! A URL that is asked again and again.
 
-use std::{fmt, future::poll_fn, marker::PhantomData, pin::pin, time::Duration};
+use std::{fmt, future::poll_fn, marker::PhantomData, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Buf;
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header, uri::Authority};
 use http_body::Body;
 use tokio::time::{Instant, sleep_until, timeout};
 use tower_service::Service;
@@ -18,6 +18,7 @@ use crate::BoxError;
 pub struct HttpSource<C, B> {
     client: C,
     uri: Uri,
+    origin: Arc<str>,
     interval: Duration,
     time_limit: Duration,
     limit: u64,
@@ -35,6 +36,7 @@ impl<C, B> HttpSource<C, B> {
     pub fn new(client: C, uri: Uri, interval: Duration) -> Self {
         Self {
             client,
+            origin: origin(&uri).into(),
             uri,
             interval,
             time_limit: Duration::from_secs(10),
@@ -60,8 +62,14 @@ impl<C, B> HttpSource<C, B> {
         self
     }
 
+    /// What contents and errors of the source say that they come from: the URI without its user and its query, which may be
+    /// secret.
+    pub fn origin(&self) -> &Arc<str> {
+        &self.origin
+    }
+
     fn failed(&self, source: BoxError) -> SourceError {
-        failed(&self.uri, source)
+        failed(&self.origin, source)
     }
 }
 
@@ -92,36 +100,45 @@ where
             StatusCode::OK => {}
             status => {
                 return Err(SourceError::Status {
-                    origin: self.uri.to_string(),
+                    origin: self.origin.to_string(),
                     status: status.as_u16(),
                 });
             }
         }
         let tag = response.headers().get(header::ETAG).cloned();
-        let bytes = read(&self.uri, self.limit, response.into_body()).await?;
+        let bytes = read(&self.origin, self.limit, response.into_body()).await?;
         // Kept when the content is there: an answer cut short is asked for again.
         self.tag = tag;
         Ok(Some(Content {
             bytes,
-            origin: self.uri.to_string().into(),
+            origin: self.origin.clone(),
         }))
     }
 }
 
-async fn read<R>(uri: &Uri, limit: u64, body: R) -> Result<Vec<u8>, SourceError>
+fn origin(uri: &Uri) -> String {
+    let scheme = uri
+        .scheme_str()
+        .map_or(String::new(), |scheme| format!("{scheme}://"));
+    let authority = uri.authority().map_or("", Authority::as_str);
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}{host}{}", uri.path())
+}
+
+async fn read<R>(origin: &str, limit: u64, body: R) -> Result<Vec<u8>, SourceError>
 where
     R: Body,
     R::Error: Into<BoxError>,
 {
     let (mut body, mut bytes) = (pin!(body), Vec::new());
     while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
-        let frame = frame.map_err(|error| failed(uri, error.into()))?;
+        let frame = frame.map_err(|error| failed(origin, error.into()))?;
         let Ok(mut data) = frame.into_data() else {
             continue;
         };
         if (bytes.len() + data.remaining()) as u64 > limit {
             return Err(SourceError::TooLarge {
-                origin: uri.to_string(),
+                origin: origin.to_owned(),
                 limit,
             });
         }
@@ -134,9 +151,9 @@ where
     Ok(bytes)
 }
 
-fn failed(uri: &Uri, source: BoxError) -> SourceError {
+fn failed(origin: &str, source: BoxError) -> SourceError {
     SourceError::Request {
-        origin: uri.to_string(),
+        origin: origin.to_owned(),
         source: source.into(),
     }
 }
@@ -178,7 +195,7 @@ where
 impl<C, B> fmt::Debug for HttpSource<C, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpSource")
-            .field("uri", &self.uri)
+            .field("origin", &self.origin)
             .field("interval", &self.interval)
             .field("tag", &self.tag)
             .finish_non_exhaustive()
