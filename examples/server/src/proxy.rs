@@ -31,9 +31,10 @@ use crate::problem::Problem;
 
 /// How this server calls itself in `Via`, where it recognises its own requests.
 const PSEUDONYM: &str = "tower-example";
-/// How long a request waits for a connection, and after each piece of its body that was passed on for the next one or for the
-/// head of a response.
+/// How long a request waits for a connection, and for the head of a response: from the last [`PIECE`] of its body on.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of a body that have a request be waited for longer: as many as a client must send in that time (`min-rate`).
+const PIECE: usize = 2400;
 
 /// How many connections more a request is given to.
 const ATTEMPTS: usize = 3;
@@ -234,14 +235,19 @@ fn prepare(request: &mut Request, authority: &HeaderValue) -> Result<(), Problem
     Ok(())
 }
 
-/// Tells of every piece of the request's body that is passed on.
+/// Tells of every [`PIECE`] of the request's body that is passed on.
 fn note_progress(request: &mut Request) -> Arc<Notify> {
     let progress = Arc::new(Notify::new());
     if !request.body().is_end_stream() {
         let body = std::mem::take(request.body_mut());
         let told = progress.clone();
+        let mut passed = 0;
         let noted = body.map_frame(move |frame| {
-            told.notify_one();
+            passed += frame.data_ref().map_or(0, bytes::Bytes::len);
+            if passed >= PIECE {
+                passed = 0;
+                told.notify_one();
+            }
             frame
         });
         *request.body_mut() = Body::new(noted);
