@@ -47,10 +47,14 @@ pub(crate) fn secure(headers: &mut HeaderMap) {
 }
 
 fn is_data(headers: &HeaderMap) -> bool {
-    let mut fields = headers.iter();
-    let Some((_, kind)) = fields.find(|(name, _)| *name == CONTENT_TYPE) else {
+    let mut fields = headers.iter().filter(|(name, _)| *name == CONTENT_TYPE);
+    // What a proxied answer says twice, browsers take as they like.
+    let (Some((_, kind)), None) = (fields.next(), fields.next()) else {
         return false;
     };
+    if kind.as_bytes().contains(&b',') {
+        return false;
+    }
     // Without its parameters.
     let kind = kind.as_bytes().split(|&byte| byte == b';').next();
     kind.is_some_and(|kind| DATA.contains(&kind))
@@ -92,6 +96,7 @@ mod tests {
             (Some("text/event-stream"), ON_DATA),
             (Some("text/html; charset=utf-8"), HEADERS.len()),
             (Some("text/plainer"), HEADERS.len()),
+            (Some("text/plain;,text/html"), HEADERS.len()),
             (Some("image/svg+xml"), HEADERS.len()),
             (Some("application/pdf"), HEADERS.len()),
             (None, HEADERS.len()),
@@ -105,5 +110,10 @@ mod tests {
             secure(&mut headers);
             assert_eq!(headers.len() - before, set, "{kind:?}");
         }
+        let mut twice = HeaderMap::new();
+        twice.append(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        twice.append(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+        secure(&mut twice);
+        assert_eq!(twice.len() - 2, HEADERS.len());
     }
 }
