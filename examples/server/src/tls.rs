@@ -35,6 +35,11 @@ pub(crate) fn open(config: &Config) -> Result<HotTls, TlsError> {
 /// As [`open`].
 pub(crate) fn check(config: &Config) -> Result<(), TlsError> {
     if config.tls_listen.is_some() {
+        config
+            .tls_ticket_keys
+            .as_deref()
+            .map(ticket_keys)
+            .transpose()?;
         let (chain, key) = identity(config)?;
         certificates(&chain, &key)?;
     }
@@ -88,7 +93,6 @@ fn identity(config: &Config) -> Result<(String, String), TlsError> {
     }
 }
 
-/// Made once, so that settings which go back to it go back to the same.
 fn ticket_keys(file: &Path) -> Result<TicketKeys, TlsError> {
     TicketKeys::from_text(&text_of(file)?).map_err(|source| TlsError::TicketKeys {
         path: file.display().to_string(),
@@ -96,6 +100,7 @@ fn ticket_keys(file: &Path) -> Result<TicketKeys, TlsError> {
     })
 }
 
+/// Made once, so that settings which go back to it go back to the same.
 fn self_signed() -> Result<(String, String), TlsError> {
     static MADE: OnceLock<(String, String)> = OnceLock::new();
     if let Some(made) = MADE.get() {

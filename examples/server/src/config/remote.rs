@@ -34,6 +34,12 @@ impl Remote {
         variable: &dyn Fn(&str) -> Option<OsString>,
     ) -> Result<Option<Self>, ConfigError> {
         let Some((text, origin)) = find("config-url", flags, variable)? else {
+            for name in ["config-ca", "config-interval"] {
+                if let Some((_, origin)) = find(name, flags, variable)? {
+                    let message = "this is about the settings of config-url, which is not set";
+                    return Err(ConfigError::new(origin, message));
+                }
+            }
             return Ok(None);
         };
         if flags.contains_id("config") || variable("SERVER_CONFIG").is_some() {
