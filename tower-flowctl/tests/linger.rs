@@ -3,30 +3,68 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    time::Duration,
+};
 
-use axum::{Router, http::StatusCode, routing::post};
+use axum::{
+    Router,
+    extract::Request,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::post,
+    serve::IncomingStream,
+};
 use support::Server;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tower_flowctl::admission::{Admission, Limits};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+use tower::service_fn;
+use tower_flowctl::admission::{Admission, AdmissionListener, CountRequests, Limits};
 
 /// More than all buffers on the way hold.
 const BODY: usize = 32 << 20;
 
-async fn refusing(linger: Duration) -> Server {
-    let limits = Limits::none().linger(linger);
-    let admission = Admission::builder().limits(limits).build().unwrap();
-    let app = Router::new().route(
-        "/",
-        post(|| async { (StatusCode::PAYLOAD_TOO_LARGE, "no") }),
-    );
-    Server::start(admission, app).await
+const REFUSAL: (StatusCode, &str) = (StatusCode::PAYLOAD_TOO_LARGE, "no");
+
+fn lingering(patience: Duration) -> Admission {
+    let limits = Limits::none().linger(patience);
+    Admission::builder().limits(limits).build().unwrap()
+}
+
+async fn refusing(patience: Duration) -> Server {
+    let app = Router::new().route("/", post(|| async { REFUSAL }));
+    Server::start(lingering(patience), app).await
+}
+
+/// By a service that drops the body when it is called, as a limiter at its limit does.
+fn refuse_at_once(request: Request) -> Ready<Result<Response, Infallible>> {
+    drop(request);
+    ready(Ok(REFUSAL.into_response()))
 }
 
 #[tokio::test]
 async fn a_client_that_sends_all_of_a_refused_body_gets_the_response() {
     // The client's close ends it long before.
-    let server = refusing(Duration::from_secs(600)).await;
+    answers_in_full(&refusing(Duration::from_secs(600)).await).await;
+}
+
+#[tokio::test]
+async fn so_does_one_whose_body_is_refused_when_the_service_is_called() {
+    type Incoming<'a> = IncomingStream<'a, AdmissionListener<TcpListener>>;
+    let admission = lingering(Duration::from_secs(600));
+    let server = Server::start_with(admission, |listener| {
+        let make =
+            service_fn(|_: Incoming<'_>| ready(Ok::<_, Infallible>(service_fn(refuse_at_once))));
+        tokio::spawn(async move { axum::serve(listener, CountRequests::new(make)).await });
+    });
+    answers_in_full(&server.await).await;
+}
+
+async fn answers_in_full(server: &Server) {
     let mut client = server.connect().await;
     let head = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {BODY}\r\n\r\n");
     client.send(&head).await;

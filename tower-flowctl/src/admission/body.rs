@@ -135,6 +135,8 @@ pin_project! {
 /// Whether the connection is told that somebody waits.
 struct Wait {
     connection: Arc<Shared>,
+    /// Which of the connection's requests the body is of.
+    number: u32,
     waiting: bool,
     /// Nothing more will come.
     ended: bool,
@@ -165,18 +167,20 @@ impl Drop for Wait {
     fn drop(&mut self) {
         self.set(false);
         if !self.ended {
-            self.connection.leave_unread();
+            self.connection.leave_unread(self.number);
         }
     }
 }
 
 impl<B> RatedBody<B> {
-    /// Holds the client of `connection` to the rate.
+    /// Holds the client of `connection` to the rate. To be made before the request [begins](Connection::begin): the body is
+    /// of the next one.
     pub fn new(body: B, connection: &Connection) -> Self {
         let connection = Arc::clone(&connection.0);
         Self {
             inner: body,
             watch: Wait {
+                number: connection.requests().wrapping_add(1),
                 connection,
                 waiting: false,
                 ended: false,

@@ -74,7 +74,7 @@ pub(crate) struct Shared {
     /// Request bodies whose reader waits for the client.
     starving: AtomicU32,
     requests: AtomicU32,
-    /// How many requests there had been when a body was dropped before its end; none yet is [`NEVER`].
+    /// The number of the request whose body was the last to be dropped before its end; none yet is [`NEVER`].
     unread: AtomicU32,
     /// The reason for a close or reset: a `Cut`.
     reason: AtomicU8,
@@ -183,10 +183,10 @@ impl Shared {
         }
     }
 
-    /// The body of the newest request was dropped, and its client sends the rest of it.
+    /// The body of the request with this number, of which the first has 1, was dropped, and its client sends the rest of it.
     #[cold]
-    pub(crate) fn leave_unread(&self) {
-        self.unread.store(self.requests.load(Relaxed), Relaxed);
+    pub(crate) fn leave_unread(&self, number: u32) {
+        self.unread.store(number, Relaxed);
     }
 
     /// Whether the client is likely to send what nobody reads: the rest of the last request's body.
