@@ -22,7 +22,8 @@ pub struct Limits {
     /// that, until the first byte. Default 10 s.
     pub handshake: Option<Duration>,
     /// From the first byte of a request's head (of the first request: from the handshake) until it is whole.
-    /// Default 20 s, as Apache's `mod_reqtimeout`. Pressure shortens it, see [`reclaim`](crate::reclaim).
+    /// Default 20 s, as Apache's `mod_reqtimeout`. Pressure shortens it, see [`reclaim`](crate::reclaim). It holds while
+    /// the server drains, too.
     pub header: Option<Duration>,
     /// How long a connection may be without a request before it is closed. Default 75 s, as nginx's
     /// `keepalive_timeout`. Over HTTP/2 it counts from the end of the last response, whatever PINGs go by.

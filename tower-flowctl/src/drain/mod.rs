@@ -130,3 +130,37 @@ impl Admission {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, duplex},
+        time::timeout,
+    };
+
+    use super::*;
+    use crate::admission::{AdmittedStream, Limits};
+
+    /// Of whoever sends it byte by byte, or no more of it.
+    #[tokio::test(start_paused = true)]
+    async fn half_a_head_holds_a_drain_up_for_its_deadline_only() {
+        let limits = Limits::none().header(Duration::from_secs(20));
+        let admission = Admission::builder().limits(limits).build().unwrap();
+        tokio::spawn(admission.maintain());
+        let (io, mut client) = duplex(64);
+        let place = admission.core().enter(0).take(None, &Default::default());
+        let mut stream = AdmittedStream::new(io, Vec::new(), place, &admission.limits());
+        let connection = stream.connection();
+        connection.established();
+        tokio::spawn(async move { stream.read_to_end(&mut Vec::new()).await });
+        client.write_all(b"GET / HT").await.unwrap();
+        while connection.bytes().0 == 0 {
+            yield_now().await;
+        }
+        let drain = admission.drain(Duration::MAX);
+        let report = timeout(Duration::from_secs(60), drain).await;
+        let report = report.expect("the end of the drain");
+        assert_eq!((report.open, report.cut.len()), (1, 0));
+        assert_eq!(report.took.as_secs(), 20);
+    }
+}

@@ -48,9 +48,6 @@ impl Deadlines {
 
     /// Looks at a connection.
     pub(crate) fn look(&self, connection: &Shared, mark: &mut Mark, now: u32) -> Verdict {
-        if connection.is_closing() {
-            return self.closing(connection, mark, now);
-        }
         let mut until = now + self.step;
         if !connection.is_established() {
             let accepted = connection.accepted();
@@ -63,17 +60,22 @@ impl Deadlines {
                 _ => self.slow(connection, mark, now, until),
             };
         }
+        let is_closing = connection.is_closing();
+        let is_busy = connection.is_busy();
         if let (Some(since), Some(limit)) = (connection.head_since(), self.header) {
-            if now >= since + limit {
-                return if connection.is_busy() {
-                    Verdict::Reset(Cut::Header)
-                } else {
-                    Verdict::Close(Cut::Header)
-                };
+            // Also where it was asked to end: half a head would hold that up for ever.
+            if now < since + limit {
+                until = until.min(since + limit);
+            } else if is_busy {
+                return Verdict::Reset(Cut::Header);
+            } else if !is_closing {
+                return Verdict::Close(Cut::Header);
             }
-            until = until.min(since + limit);
         }
-        if connection.is_busy() {
+        if is_closing {
+            return self.closing(connection, mark, now, until);
+        }
+        if is_busy {
             connection.seen_busy(now);
         } else if let Some(limit) = self.idle {
             let since = connection.idle_since();
@@ -87,11 +89,11 @@ impl Deadlines {
 
     /// An idle connection that was asked to end has `close_grace` for it; a busy one ends with its requests, and only the
     /// rates bind it.
-    fn closing(&self, connection: &Shared, mark: &mut Mark, now: u32) -> Verdict {
+    fn closing(&self, connection: &Shared, mark: &mut Mark, now: u32, until: u32) -> Verdict {
         if connection.is_busy() {
             mark.closed = None;
             connection.seen_busy(now);
-            return self.slow(connection, mark, now, now + self.step);
+            return self.slow(connection, mark, now, until);
         }
         let since = *mark.closed.get_or_insert(now);
         if now >= since + self.close_grace {
