@@ -18,6 +18,7 @@ use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
 use super::{ConnectionState, Core, Cut};
+use crate::descriptors::Pressure;
 #[cfg(feature = "axum")]
 use crate::http2::Streams;
 
@@ -192,6 +193,15 @@ impl Shared {
     /// Whether the client is likely to send what nobody reads: the rest of the last request's body.
     pub(crate) fn is_unread(&self) -> bool {
         !self.has(MULTIPLEXED) && self.unread.load(Relaxed) == self.requests.load(Relaxed)
+    }
+
+    /// Whether it may keep its descriptor for what nobody reads: nobody else wants it.
+    pub(crate) fn may_linger(&self) -> bool {
+        let is_reclaimed = self.is_closing() && self.reason() == Cut::Reclaimed;
+        let is_wanted = is_reclaimed
+            || self.core.is_crowded()
+            || self.core.descriptors.pressure() != Pressure::Normal;
+        !self.is_reset() && !is_wanted
     }
 
     pub(crate) fn set_patient(&self) {

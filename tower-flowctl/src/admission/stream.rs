@@ -216,12 +216,12 @@ impl<S: Transport> AdmittedStream<S> {
 }
 
 impl<S: Transport> AdmittedStream<S> {
-    /// Reads and drops what comes, until the client has closed, the time is over, or the connection is reset.
-    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Reads and drops what comes, until the client has closed, the time is over, or the descriptor is wanted.
+    fn poll_unread(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let shared = self.place.shared();
         keep(&shared.reader, &mut self.reader, cx);
         let is_over = |linger: &mut Linger| linger.until.as_mut().poll(cx).is_ready();
-        if shared.is_reset() || self.linger.as_mut().is_none_or(is_over) {
+        if !shared.may_linger() || self.linger.as_mut().is_none_or(is_over) {
             return Poll::Ready(());
         }
         let mut scrap = [MaybeUninit::uninit(); 8 << 10];
@@ -270,7 +270,7 @@ impl<S: Transport> AsyncWrite for AdmittedStream<S> {
         if this.linger.is_none() {
             ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
             let shared = this.place.shared();
-            if !shared.is_unread() || shared.core.is_crowded() {
+            if !shared.is_unread() || !shared.may_linger() {
                 return Poll::Ready(Ok(()));
             }
             let patience = shared.core.limits.load().linger;
@@ -278,7 +278,7 @@ impl<S: Transport> AsyncWrite for AdmittedStream<S> {
                 until: Box::pin(sleep(patience)),
             });
         }
-        this.poll_linger(cx).map(Ok)
+        this.poll_unread(cx).map(Ok)
     }
 }
 
@@ -301,5 +301,57 @@ impl<S: Transport> fmt::Debug for AdmittedStream<S> {
         f.debug_tuple("AdmittedStream")
             .field(&self.connection())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{DuplexStream, duplex};
+
+    use super::*;
+    use crate::admission::{Admission, Cut};
+
+    /// A connection whose response has been written, and whose client sends what nobody reads. With the client's end.
+    fn unread(admission: &Admission) -> (AdmittedStream<DuplexStream>, DuplexStream) {
+        let (io, client) = duplex(1);
+        let place = admission.core().enter(0).take(None, &Default::default());
+        let stream = AdmittedStream::new(io, Vec::new(), place, &admission.limits());
+        let connection = stream.connection();
+        connection.established();
+        drop(connection.begin());
+        connection.0.leave_unread(1);
+        (stream, client)
+    }
+
+    fn is_shut_down(stream: &mut AdmittedStream<DuplexStream>) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        Pin::new(stream).poll_shutdown(&mut cx).is_ready()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_lingers_whose_descriptor_is_wanted() {
+        type Want = fn(&Shared);
+        let wanted: [(&str, Want); 3] = [
+            ("by a newcomer", |shared| shared.core.set_crowded()),
+            ("as the longest idle", |shared| shared.close(Cut::Reclaimed)),
+            ("under pressure", |shared| {
+                shared.core.descriptors.exhausted();
+            }),
+        ];
+        for (why, want) in wanted {
+            let admission = Admission::builder().build().unwrap();
+            let (mut early, _client) = unread(&admission);
+            assert!(!is_shut_down(&mut early), "{why}");
+            want(early.shared());
+            assert!(is_shut_down(&mut early), "{why}");
+            let (mut late, _client) = unread(&admission);
+            want(late.shared());
+            assert!(is_shut_down(&mut late), "{why}");
+        }
+        // A drain is not in need of it.
+        let admission = Admission::builder().build().unwrap();
+        let (mut drained, _client) = unread(&admission);
+        drained.shared().close(Cut::Drained);
+        assert!(!is_shut_down(&mut drained));
     }
 }

@@ -32,7 +32,7 @@
 //! Gracefully. The stream reports an end of file to hyper, in the connection's own task, and only if by then still nothing
 //! has come in. Hyper then closes in order. A request that raced in is answered; its HTTP/1 response says
 //! `Connection: close`. What has not ended after [`close_grace`](crate::admission::Limits::close_grace) though it is idle
-//! is reset.
+//! is reset. Whoever [lingers](crate::admission::Limits::linger) is idle, and ends at once.
 //!
 //! A few at a time. To end a connection costs its runtime some twenty microseconds, and an active one that becomes ready
 //! behind ten thousand others would wait for all of them. So 4 go every millisecond, 8 under high and 32 under critical
