@@ -170,7 +170,11 @@ impl<A: Accept> AdmissionListener<A> {
                         return accepted;
                     }
                 }
-                Err(error) => self.failed(&core, &error).await,
+                Err(error) => {
+                    if let Some(accepted) = self.failed(&core, &error).await {
+                        return accepted;
+                    }
+                }
             }
         }
     }
@@ -245,10 +249,10 @@ impl<A: Accept> AdmissionListener<A> {
         core.descriptors.spares().refill();
     }
 
-    /// accept(2) failed.
-    async fn failed(&mut self, core: &Core, error: &io::Error) {
+    /// accept(2) failed. Who was named by a proxy while that is waited out.
+    async fn failed(&mut self, core: &Arc<Core>, error: &io::Error) -> Option<Accepted<A>> {
         if is_of_the_connection(error) {
-            return;
+            return None;
         }
         if is_out_of_descriptors(error) {
             core.counters.out_of_descriptors();
@@ -257,14 +261,15 @@ impl<A: Accept> AdmissionListener<A> {
             make_room(core);
             if core.descriptors.spares().give_up() {
                 // The next accept gets this one, and finds no room.
-                return;
+                return None;
             }
         }
         // An error that stays, such as ENFILE of the whole system or no memory: try again soon, or when something ends.
-        let _ = self
-            .work
-            .beside(core.released(Instant::now() + PAUSE, || false))
-            .await;
+        let pause = core.released(Instant::now() + PAUSE, || false);
+        match self.work.beside(pause).await {
+            Beside::Proxied(proxied) => self.finish(core, proxied, &core.limits.load()),
+            Beside::Done(()) => None,
+        }
     }
 }
 
@@ -371,9 +376,63 @@ impl<A: Accept> fmt::Debug for AdmissionListener<A> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::{net::TcpListener, time::sleep};
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+    use tokio::{
+        io::{AsyncWriteExt, DuplexStream, duplex},
+        net::TcpListener,
+        time::{sleep, timeout},
+    };
 
     use super::*;
+    use crate::descriptors::DescriptorGuard;
+
+    const EMFILE: i32 = 24;
+    const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
+
+    /// A listening socket with this connection in its queue, and no descriptor for another.
+    struct Exhausted {
+        connection: Option<DuplexStream>,
+        error: i32,
+    }
+
+    impl Accept for Exhausted {
+        type Io = DuplexStream;
+        type Address = SocketAddr;
+
+        async fn accept(&mut self) -> io::Result<(DuplexStream, SocketAddr)> {
+            // So that whoever does not wait for anything is seen to.
+            sleep(Duration::from_millis(1)).await;
+            match self.connection.take() {
+                Some(io) => Ok((io, LOCAL)),
+                None => Err(io::Error::from_raw_os_error(self.error)),
+            }
+        }
+
+        fn local_addr(&self) -> io::Result<SocketAddr> {
+            Ok(LOCAL)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whom_a_proxy_names_while_descriptors_are_out_comes_in() {
+        let guard = DescriptorGuard::new().spares(0);
+        let admission = Admission::builder().descriptors(guard).build().unwrap();
+        tokio::spawn(admission.maintain());
+        let (io, mut proxy) = duplex(64);
+        let socket = Exhausted {
+            connection: Some(io),
+            error: EMFILE,
+        };
+        let trusted = ProxyProtocol::from_trusted(["127.0.0.1".parse().unwrap()]);
+        let mut listener = admission.listener(socket).proxy_protocol(trusted);
+        let accept = tokio::spawn(async move { listener.accept().await.1 });
+        sleep(PAUSE / 2).await;
+        let header = b"PROXY TCP4 192.0.2.7 10.0.0.1 4711 80\r\n";
+        proxy.write_all(header).await.unwrap();
+        let client = timeout(10 * PAUSE, accept).await.expect("an accept");
+        assert_eq!(client.unwrap(), ([192, 0, 2, 7], 4711).into());
+    }
 
     /// As a management does. The listener is in the middle of a pause that is longer.
     #[tokio::test(start_paused = true)]
