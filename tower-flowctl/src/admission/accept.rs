@@ -6,6 +6,7 @@ use tokio::{
 };
 
 use super::ClientAddress;
+use crate::descriptors::Short;
 
 /// Where connections come from: a listening socket that reports its errors.
 ///
@@ -155,9 +156,13 @@ pub(crate) fn is_of_the_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Whether an error of accept(2) says that there are no descriptors: EMFILE, of the process, or ENFILE, of the system.
-pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
+/// Who has no descriptors left, if an error of accept(2) says that.
+pub(crate) fn out_of_descriptors(error: &io::Error) -> Option<Short> {
     const ENFILE: i32 = 23;
     const EMFILE: i32 = 24;
-    cfg!(unix) && matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
+    match error.raw_os_error().filter(|_| cfg!(unix))? {
+        EMFILE => Some(Short::Process),
+        ENFILE => Some(Short::System),
+        _ => None,
+    }
 }

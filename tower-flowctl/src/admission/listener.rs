@@ -14,12 +14,12 @@ use tokio::{task::yield_now, time::Instant};
 use super::{
     Accept, Admission, AdmittedStream, AtLimit, ClientAddress, Limits, ProxyProtocol, Refusal,
     Transport,
-    accept::{is_of_the_connection, is_out_of_descriptors},
+    accept::{is_of_the_connection, out_of_descriptors},
     core::{Core, Reservation},
     proxy, refuse,
     shared::Handshakes,
 };
-use crate::reclaim::make_room;
+use crate::{descriptors::Short, reclaim::make_room};
 
 /// Refused clients that are waited for until they have read their answer, and never more than half of the headroom: each
 /// has a descriptor. The next ones are reset.
@@ -254,12 +254,12 @@ impl<A: Accept> AdmissionListener<A> {
         if is_of_the_connection(error) {
             return None;
         }
-        if is_out_of_descriptors(error) {
+        if let Some(short) = out_of_descriptors(error) {
             core.counters.out_of_descriptors();
             core.descriptors.exhausted();
-            core.descriptors.ran_out(core.open());
+            core.descriptors.ran_out(core.open(), short);
             make_room(core);
-            if core.descriptors.spares().give_up() {
+            if short == Short::Process && core.descriptors.spares().give_up() {
                 // The next accept gets this one, and finds no room.
                 return None;
             }
@@ -387,6 +387,7 @@ mod tests {
     use super::*;
     use crate::descriptors::DescriptorGuard;
 
+    const ENFILE: i32 = 23;
     const EMFILE: i32 = 24;
     const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
 
@@ -432,6 +433,24 @@ mod tests {
         proxy.write_all(header).await.unwrap();
         let client = timeout(10 * PAUSE, accept).await.expect("an accept");
         assert_eq!(client.unwrap(), ([192, 0, 2, 7], 4711).into());
+    }
+
+    /// A spare would be whose who asks the system first.
+    #[tokio::test(start_paused = true)]
+    async fn spares_are_kept_where_the_system_has_no_descriptors() {
+        let admission = Admission::builder().build().unwrap();
+        tokio::spawn(admission.maintain());
+        let socket = Exhausted {
+            connection: None,
+            error: ENFILE,
+        };
+        let mut listener = admission.listener(socket);
+        let accept = tokio::spawn(async move { listener.accept().await.1 });
+        sleep(3 * PAUSE).await;
+        // Whoever gives one up tries again at once.
+        let failures = admission.snapshot().out_of_descriptors;
+        assert!(failures <= 4, "{failures}");
+        accept.abort();
     }
 
     /// As a management does. The listener is in the middle of a pause that is longer.

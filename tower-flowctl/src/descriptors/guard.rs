@@ -13,7 +13,7 @@ use super::{
     level::{Level, Thresholds},
     places,
     spare::Spares,
-    usage,
+    usage::{self, Short},
 };
 use crate::admission::ticks;
 
@@ -246,10 +246,11 @@ impl Descriptors {
         }
     }
 
-    /// accept(2) found no descriptor. Where they cannot be counted any more, all are in use.
-    pub(crate) fn ran_out(&self, open: u32) {
+    /// accept(2) found no descriptor. Where they cannot be counted any more, all that the process may have are in use, unless it is
+    /// the system that has none.
+    pub(crate) fn ran_out(&self, open: u32, short: Short) {
         self.spares.refill();
-        self.counted(open, usage::used().or_else(usage::limit));
+        self.counted(open, usage::used().or_else(|| short.used()));
     }
 
     /// Open descriptors: the last sample, and the connections since.

@@ -18,7 +18,7 @@
 //!   [`reclaim`](crate::reclaim).
 //! - **Headroom**: connections never take the last descriptors, which the application needs to answer the ones that are in.
 //! - **Spares**: a few descriptors are held open on `/dev/null`. If accept(2) fails after all, one is given up to take the
-//!   connection, refuse it, and get the spare back.
+//!   connection, refuse it, and get the spare back. Where the whole system has none (`ENFILE`), listeners wait instead.
 //! - **Places**: the kernel's table of descriptors is made as long as it has to be when the server starts
 //!   ([`DescriptorGuard::places`]). To lengthen it makes accept(2) sleep for 5 to 30 ms in a process with threads, and that in the
 //!   middle of a burst.
@@ -40,3 +40,4 @@ pub use level::Pressure;
 
 pub(crate) use guard::{Descriptors, Headroom};
 pub(crate) use inventory::Inventory;
+pub(crate) use usage::Short;

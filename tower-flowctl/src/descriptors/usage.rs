@@ -1,5 +1,24 @@
 //! How many descriptors the process may have and has.
 
+/// Who has no descriptors left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Short {
+    /// The process, which has as many as it may.
+    Process,
+    /// The system. The process may have few.
+    System,
+}
+
+impl Short {
+    /// The open descriptors where none is left to count with; `None` if that says nothing.
+    pub(crate) fn used(self) -> Option<u32> {
+        match self {
+            Self::Process => limit(),
+            Self::System => None,
+        }
+    }
+}
+
 /// The soft `RLIMIT_NOFILE`; `None` if there is none.
 pub(crate) fn limit() -> Option<u32> {
     #[cfg(unix)]
@@ -46,5 +65,11 @@ mod tests {
         // Other tests open and close descriptors meanwhile: agree in one of many tries.
         assert!((0..1000).any(|_| used() == walk()));
         assert!(used() <= limit().or(Some(u32::MAX)));
+    }
+
+    #[test]
+    fn a_system_without_descriptors_does_not_say_that_all_are_ours() {
+        assert_eq!(Short::System.used(), None);
+        assert_eq!(Short::Process.used(), limit());
     }
 }
