@@ -41,10 +41,13 @@ impl Clock {
     }
 }
 
-/// The number of ticks in which at least `duration` passes, one at least.
+/// The number of ticks in which at least `duration` passes, one at least. Six years are the most, so that the tick in which it is
+/// over has a number, too.
 pub(crate) fn ticks(duration: Duration) -> u32 {
     let ticks = duration.as_millis().div_ceil(TICK.as_millis());
-    u32::try_from(ticks).unwrap_or(u32::MAX / 2).max(1)
+    u32::try_from(ticks)
+        .unwrap_or(u32::MAX)
+        .clamp(1, u32::MAX / 2)
 }
 
 /// The time that so many ticks are.
@@ -71,5 +74,15 @@ mod tests {
         assert_eq!(ticks(Duration::from_millis(250)), 3);
         assert_eq!(ticks(Duration::from_secs(10)), 100);
         assert_eq!(duration(100), Duration::from_secs(10));
+    }
+
+    #[test]
+    fn the_longest_durations_can_be_waited_for() {
+        const YEAR: Duration = Duration::from_secs(365 * 86_400);
+        assert!(ticks(6 * YEAR) < ticks(7 * YEAR));
+        for years in [7, 10, 13, 14, 500] {
+            assert_eq!(ticks(years * YEAR), u32::MAX / 2, "{years}");
+        }
+        assert_eq!(ticks(Duration::MAX), u32::MAX / 2);
     }
 }
