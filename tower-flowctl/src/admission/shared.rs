@@ -322,30 +322,43 @@ impl Shared {
         self.has(CLOSE)
     }
 
-    /// Whether the stream shall end by itself: a close was asked for and nothing stands against it.
+    /// Whether the stream shall end by itself: a close was asked for and nothing stands against it. For its own task only,
+    /// which waits for whoever changes the streams.
     pub(crate) fn may_close(&self) -> bool {
-        self.is_closing() && !self.has(HANDED) && !self.is_busy()
+        if !self.is_closing() || self.has(HANDED) || self.is_at_work() {
+            return false;
+        }
+        #[cfg(feature = "axum")]
+        return !self.streams().is_some_and(Streams::any);
+        #[cfg(not(feature = "axum"))]
+        true
     }
 
     /// Whether ending it would lose something: a request, a response, an upgraded protocol. True as well if nobody
-    /// counts its requests.
+    /// counts its requests. Never waits.
     pub(crate) fn is_busy(&self) -> bool {
+        if self.is_at_work() {
+            return true;
+        }
+        #[cfg(feature = "axum")]
+        return self.streams().is_some_and(Streams::any_at_a_glance);
+        #[cfg(not(feature = "axum"))]
+        false
+    }
+
+    /// Whether it is busy, whatever h2 still has for the client.
+    fn is_at_work(&self) -> bool {
         let flags = self.flags.load(Relaxed);
         flags & COUNTED == 0
             || flags & (UPGRADED | BLOCKED) != 0
             || self.in_flight.load(Relaxed) != 0
-            || self.has_open_streams()
             || (self.head_since().is_some() && self.read.load(Relaxed) != 0)
     }
 
-    /// Whether h2 may still have something for the client, as far as that is known.
-    fn has_open_streams(&self) -> bool {
-        #[cfg(feature = "axum")]
-        {
-            self.has(FOLLOWED) && self.streams.get().is_some_and(Streams::any)
-        }
-        #[cfg(not(feature = "axum"))]
-        false
+    /// What h2 may still have for the client, as far as that is known.
+    #[cfg(feature = "axum")]
+    fn streams(&self) -> Option<&Streams> {
+        self.streams.get().filter(|_| self.has(FOLLOWED))
     }
 
     /// Whether its handshake is known to be under way: somebody says of this listener's connections when theirs are done, or it has

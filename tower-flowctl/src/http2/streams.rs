@@ -26,8 +26,15 @@ impl Streams {
         Some(Self(Arc::downgrade(&connection)))
     }
 
-    /// Whether any is open: its response has not left as a whole. Never waits; while somebody changes them, some are.
+    /// Whether any is open: its response has not left as a whole. For the connection's task, which nobody wakes again if it is
+    /// told so wrongly.
     pub(crate) fn any(&self) -> bool {
+        let connection = self.0.upgrade();
+        connection.is_some_and(|connection| connection.lock().scheduler.open_streams() > 0)
+    }
+
+    /// As [`any`](Self::any), for whoever has others to look at. Never waits; while somebody changes them, some are.
+    pub(crate) fn any_at_a_glance(&self) -> bool {
         self.0.upgrade().is_some_and(|connection| {
             let state = match connection.try_lock() {
                 Ok(state) => state,
@@ -41,5 +48,32 @@ impl Streams {
     #[cfg(test)]
     pub(crate) fn of_connection(connection: &Arc<Connection>) -> Self {
         Self(Arc::downgrade(connection))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use super::*;
+
+    #[test]
+    fn the_connections_task_waits_for_whoever_changes_its_streams() {
+        let connection = Arc::new(Connection::new(Default::default()));
+        let streams = Streams::of_connection(&connection);
+        assert!(!streams.any() && !streams.any_at_a_glance());
+        let changed = connection.lock();
+        assert!(streams.any_at_a_glance());
+        thread::scope(|scope| {
+            let (ready, is_ready) = mpsc::channel();
+            let streams = &streams;
+            let task = scope.spawn(move || {
+                ready.send(()).unwrap();
+                streams.any()
+            });
+            is_ready.recv().unwrap();
+            drop(changed);
+            assert!(!task.join().unwrap());
+        });
     }
 }
