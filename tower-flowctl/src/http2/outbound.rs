@@ -15,6 +15,8 @@ pub(crate) struct Outbound {
     /// What the frame under way is, and how much of its payload has to come.
     frame: Option<Head>,
     left: usize,
+    /// Whether a header block goes on in the next frame.
+    in_block: bool,
     /// Bytes of DATA that passed and were not told of.
     data: u32,
     /// The first bytes of a GOAWAY.
@@ -34,9 +36,10 @@ pub(crate) enum Next {
 pub(crate) const WINDOW_UPDATE: usize = HEAD + 4;
 
 impl Outbound {
-    /// Whether the next byte begins a frame, so that one of ours may go before it.
+    /// Whether the next byte begins a frame before which one of ours may go: nothing may come within a header block (RFC 9113
+    /// §6.10).
     pub(crate) fn is_between_frames(&self) -> bool {
-        self.have == 0 && self.left == 0
+        self.have == 0 && self.left == 0 && !self.in_block
     }
 
     /// Looks for the next WINDOW_UPDATE among the bytes to be sent. h2 writes its frames whole, but for the payloads of
@@ -102,6 +105,7 @@ impl Outbound {
                     && let Some(rest) = bytes.get(head.length..)
                 {
                     bytes = rest;
+                    self.in_block = opens_block(head);
                     whole(head, tell);
                     continue;
                 }
@@ -123,6 +127,7 @@ impl Outbound {
     }
 
     fn begin(&mut self, head: Head, tell: &mut impl FnMut(Event<'_>)) {
+        self.in_block = opens_block(head);
         self.left = head.length;
         self.frame = Some(head);
         if head.kind == kind::RST_STREAM {
@@ -183,6 +188,11 @@ impl Outbound {
     }
 }
 
+/// Whether a CONTINUATION has to follow.
+fn opens_block(head: Head) -> bool {
+    matches!(head.kind, kind::HEADERS | kind::CONTINUATION) && !head.has(flag::END_HEADERS)
+}
+
 /// A frame of a response that is there from its first byte to its last, as those of small ones are.
 fn whole(head: Head, tell: &mut impl FnMut(Event<'_>)) {
     let Head { stream, length, .. } = head;
@@ -221,4 +231,41 @@ pub(crate) fn copy_at<Slice: Deref<Target = [u8]>>(
         }
     }
     copied
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_may_go_into_a_header_block() {
+        const LENGTH: usize = HEAD + 3;
+        let frames = [
+            (kind::HEADERS, flag::END_STREAM),
+            (kind::CONTINUATION, 0),
+            (kind::CONTINUATION, flag::END_HEADERS),
+            (kind::HEADERS, flag::END_HEADERS),
+            (kind::DATA, flag::END_STREAM),
+        ];
+        let frames = frames.map(|(kind, flags)| {
+            let head = Head {
+                length: LENGTH - HEAD,
+                kind,
+                flags,
+                stream: 1,
+            };
+            [&head.bytes()[..], b"abc"].concat()
+        });
+        for size in [1, LENGTH] {
+            let mut outbound = Outbound::default();
+            let mut gaps = Vec::new();
+            for (at, bytes) in (size..).step_by(size).zip(frames.concat().chunks(size)) {
+                outbound.passed(&[bytes], size, &mut |_: Event<'_>| {});
+                if outbound.is_between_frames() {
+                    gaps.push(at);
+                }
+            }
+            assert_eq!(gaps, [3, 4, 5].map(|frame| frame * LENGTH), "{size}");
+        }
+    }
 }
