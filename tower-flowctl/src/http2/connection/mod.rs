@@ -44,7 +44,7 @@ pub(crate) struct State {
     pub(crate) task: Option<Waker>,
     /// Why the connection is to be closed.
     pub(crate) abuse: Option<Reason>,
-    /// Whether the client has sent a request's body.
+    /// Whether the client has sent a byte of a request's body.
     pub(crate) uploads: bool,
     /// The client's windows, where they are kept here.
     pub(crate) windows: Option<Windows>,
@@ -276,7 +276,7 @@ impl State {
                 padding,
                 end,
             } => {
-                self.uploads = true;
+                self.uploads |= length > padding;
                 let leave = match &mut self.windows {
                     Some(windows) => windows.received(stream, length, padding),
                     None => Ok(()),

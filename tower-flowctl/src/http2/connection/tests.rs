@@ -25,3 +25,20 @@ fn streams_that_are_not_served_any_more_leave_nothing() {
     assert_eq!(state.windows.as_ref().map(Windows::uploads), Some(1));
     assert!(state.abuse.is_none());
 }
+
+#[test]
+fn who_sends_no_bytes_does_not_upload() {
+    let config = Http2Config::default();
+    let connection = Connection::new(config.clone());
+    let mut state = connection.lock();
+    for (length, padding, uploads) in [(0, 0, false), (8, 8, false), (9, 8, true), (0, 0, true)] {
+        let event = Event::Received {
+            stream: 1,
+            length,
+            padding,
+            end: true,
+        };
+        state.on(&config, event);
+        assert_eq!(state.uploads, uploads, "{length} with {padding} of padding");
+    }
+}
