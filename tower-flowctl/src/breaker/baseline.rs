@@ -159,7 +159,7 @@ mod file {
                 ),
                 Self::Percentile(route) => write!(
                     f,
-                    "the percentiles of `{route}` must be microseconds, positive and at most an hour"
+                    "the percentiles of `{route}` must be microseconds, from 0 to those of an hour"
                 ),
             }
         }

@@ -9,21 +9,19 @@ pub(crate) fn part() -> Option<f64> {
 fn control_group() -> Option<f64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    nearest_limit(Path::new("/sys/fs/cgroup"), path)
+    fullest(Path::new("/sys/fs/cgroup"), path)
 }
 
-/// The part in use of the limit that is nearest, of the group's own and of those above it. A container sees its own group as the
-/// root.
-fn nearest_limit(root: &Path, path: &str) -> Option<f64> {
+/// The part in use of the limit of which most is in use: of the group's own and of those of the groups above it. A container
+/// sees its own group as the root.
+fn fullest(root: &Path, path: &str) -> Option<f64> {
     let mut group = root.to_path_buf();
     let mut most = part_of_group(&group);
     for name in path.split('/').filter(|name| !name.is_empty()) {
         group.push(name);
-        // `None` is less than any part.
-        most = most
-            .into_iter()
-            .chain(part_of_group(&group))
-            .reduce(f64::max);
+        // A group without a limit says nothing.
+        let parts = most.into_iter().chain(part_of_group(&group));
+        most = parts.reduce(f64::max);
     }
     most
 }
@@ -73,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_limit_of_all_groups_above_counts() {
+    fn the_fullest_of_all_groups_above_counts() {
         let root = tempfile::tempdir().unwrap();
         let service = root.path().join("system.slice/app.service");
         fs::create_dir_all(&service).unwrap();
@@ -82,7 +80,7 @@ mod tests {
             fs::write(group.join("memory.current"), current).unwrap();
             fs::write(group.join("memory.stat"), "anon 1\ninactive_file 100\n").unwrap();
         };
-        let part = || nearest_limit(root.path(), "system.slice/app.service");
+        let part = || fullest(root.path(), "system.slice/app.service");
         assert_eq!(part(), None);
         limit(&service, "max\n", "900\n");
         assert_eq!(part(), None);
@@ -92,8 +90,8 @@ mod tests {
         assert_eq!(part(), Some(0.95));
         // As from within a container.
         limit(root.path(), "1000\n", "600\n");
-        assert_eq!(nearest_limit(root.path(), ""), Some(0.5));
-        assert_eq!(nearest_limit(root.path(), "../other"), Some(0.5));
+        assert_eq!(fullest(root.path(), ""), Some(0.5));
+        assert_eq!(fullest(root.path(), "../other"), Some(0.5));
     }
 
     #[cfg(target_os = "linux")]
