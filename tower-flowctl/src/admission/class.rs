@@ -74,6 +74,8 @@ impl Class {
 pub(crate) struct ClassState {
     pub(crate) class: Class,
     open: AtomicU32,
+    /// Those of them that were asked to end.
+    leaving: AtomicU32,
 }
 
 impl ClassState {
@@ -81,6 +83,7 @@ impl ClassState {
         Self {
             class,
             open: AtomicU32::new(0),
+            leaving: AtomicU32::new(0),
         }
     }
 
@@ -97,9 +100,10 @@ impl ClassState {
         self.class.reserved().saturating_sub(self.open())
     }
 
-    /// Whether the end of one of its connections would leave a place that is kept for it.
+    /// Whether the end of one more of its connections would leave a place that is kept for it.
     pub(crate) fn is_within_reserve(&self) -> bool {
-        self.has_reserve() && self.open() <= self.class.reserved()
+        let staying = self.open().saturating_sub(self.leaving.load(Relaxed));
+        self.has_reserve() && staying <= self.class.reserved()
     }
 
     pub(crate) fn has_reserve(&self) -> bool {
@@ -110,7 +114,15 @@ impl ClassState {
         self.open.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn leave(&self) {
+    pub(crate) fn will_leave(&self) {
+        self.leaving.fetch_add(1, Relaxed);
+    }
+
+    /// One has left, of which that was known or not.
+    pub(crate) fn leave(&self, was_leaving: bool) {
         self.open.fetch_sub(1, Relaxed);
+        if was_leaving {
+            self.leaving.fetch_sub(1, Relaxed);
+        }
     }
 }

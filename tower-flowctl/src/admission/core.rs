@@ -258,14 +258,15 @@ impl Core {
             core: Arc::clone(self),
             class,
             ip: None,
+            was_leaving: false,
         }
     }
 
-    fn leave(&self, class: usize, ip: Option<IpAddr>) {
+    fn leave(&self, class: usize, ip: Option<IpAddr>, was_leaving: bool) {
         if let Some(ip) = ip {
             self.addresses.leave(ip);
         }
-        self.classes[class].leave();
+        self.classes[class].leave(was_leaving);
         // Against `released`: either it sees this release, or this sees it waiting.
         self.open.fetch_sub(1, SeqCst);
         if self.waiting.load(SeqCst) != 0 {
@@ -357,6 +358,8 @@ pub(crate) struct Reservation {
     core: Arc<Core>,
     class: usize,
     ip: Option<IpAddr>,
+    /// Whether its class counts it among those that will leave.
+    was_leaving: bool,
 }
 
 impl Reservation {
@@ -397,14 +400,14 @@ impl Reservation {
         Place {
             shared,
             index,
-            _reservation: self,
+            reservation: self,
         }
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.core.leave(self.class, self.ip);
+        self.core.leave(self.class, self.ip, self.was_leaving);
     }
 }
 
@@ -412,7 +415,7 @@ impl Drop for Reservation {
 pub(crate) struct Place {
     shared: Arc<Shared>,
     index: u32,
-    _reservation: Reservation,
+    reservation: Reservation,
 }
 
 impl Place {
@@ -427,6 +430,7 @@ impl Drop for Place {
             self.shared.core.kept_promise();
         }
         // The entry's own handle is dropped after the lock, with `shared`.
-        self.shared.core.table().remove(self.index);
+        let mark = self.shared.core.table().remove(self.index);
+        self.reservation.was_leaving = mark.is_some_and(|mark| mark.leaving);
     }
 }

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::{
     deadline::{Deadlines, Verdict, part_of},
-    table::Order,
+    table::{Mark, Order},
 };
 use crate::{
     admission::{Core, Cut, Limits, Shared, TURN, ends_a_turn, ticks},
@@ -82,6 +82,7 @@ fn check_batch(
         let next = match verdict {
             Verdict::Until(tick) => tick.max(now + 1),
             Verdict::Close(_) | Verdict::Reset(_) => {
+                will_leave(core, connection, mark);
                 found.push((Arc::clone(connection), verdict));
                 now + deadlines.close_grace()
             }
@@ -169,7 +170,7 @@ fn reclaim_batch(
         else {
             return false;
         };
-        let Some((connection, _)) = table.get(index) else {
+        let Some((connection, mark)) = table.get(index) else {
             return false;
         };
         let last = connection.idle_since();
@@ -188,11 +189,19 @@ fn reclaim_batch(
             table.put(Order::Activity, index, last);
             continue;
         }
+        will_leave(core, connection, mark);
         found.push(Arc::clone(connection));
         table.take(Order::Activity, index);
         table.put(Order::Check, index, now + close_grace);
     }
     true
+}
+
+/// It is open still, but its class is not to be left with no more than its reserve for that.
+fn will_leave(core: &Core, connection: &Shared, mark: &mut Mark) {
+    if !std::mem::replace(&mut mark.leaving, true) {
+        core.classes[connection.class].will_leave();
+    }
 }
 
 /// Has all connections looked at again soon, since the deadlines have changed.
@@ -399,6 +408,25 @@ mod tests {
         assert_eq!(reclaim_in_turns(core, 3, Duration::ZERO).await, 1);
         assert!(public.shared().is_closing());
         assert_eq!(closing(&kept), [false, false]);
+    }
+
+    /// Those that were told to end are open still when the next one is looked at.
+    #[tokio::test(start_paused = true)]
+    async fn a_reserve_is_not_taken_at_once_either() {
+        let class = Class::new("default").reserve(2);
+        let admission = Admission::builder().class(class).build().unwrap();
+        let core = admission.core();
+        let mut places: Vec<Place> = (0..8).map(|_| idle(core)).collect();
+        pass(core, 1).await;
+        let silence = Silence::of(Duration::ZERO);
+        assert_eq!(reclaim(core, 8, silence), 6);
+        assert_eq!(reclaim(core, 8, silence), 0);
+        // As their tasks do.
+        places.retain(|place| !place.shared().is_closing());
+        assert_eq!(reclaim(core, 8, silence), 0);
+        places.push(idle(core));
+        pass(core, 1).await;
+        assert_eq!(reclaim(core, 8, silence), 1);
     }
 
     #[tokio::test(start_paused = true)]

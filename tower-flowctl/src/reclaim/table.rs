@@ -51,6 +51,8 @@ pub(crate) struct Mark {
     pub(crate) slow_body: Option<(u32, u64)>,
     /// When it was first found idle after a close was asked for.
     pub(crate) closed: Option<u32>,
+    /// Whether its class counts it among those that will leave.
+    pub(crate) leaving: bool,
 }
 
 struct Slot {
@@ -120,17 +122,16 @@ impl Table {
         index
     }
 
-    /// Takes a connection out. A slot that is free already is left alone.
-    pub(crate) fn remove(&mut self, index: u32) {
-        if self.slot(index).connection.is_none() {
-            return;
-        }
+    /// Takes a connection out, with what was remembered of it. A slot that is free already is left alone.
+    pub(crate) fn remove(&mut self, index: u32) -> Option<Mark> {
+        self.slot(index).connection.as_ref()?;
         self.take(Order::Activity, index);
         self.take(Order::Check, index);
         let free = std::mem::replace(&mut self.free, index);
         let slot = self.slot(index);
         slot.connection = None;
         slot.links[0].next = free;
+        Some(slot.mark)
     }
 
     /// The first entry of an order, with its key.
