@@ -2,7 +2,8 @@
 //!
 //! hyper writes a frame at a time. Left to itself the kernel sends each as far as it is, wakes the client for it, and by Nagle's
 //! algorithm keeps the next odd end until the one before is acknowledged, which a client may put off for 40 ms. But while more was
-//! granted than a write has, the next frame follows at once: until the last one only whole segments go out (`TCP_CORK`, tcp(7)).
+//! granted than a write has, the next frame follows at once: until the last one only whole segments go out (`TCP_CORK`, tcp(7)),
+//! but for what was left of a frame when the socket was full. That is written in one piece, and its odd end goes with it.
 //!
 //! The response to an upload would wait so each time, behind the WINDOW_UPDATE for it: the client has nothing else to say. So
 //! a connection has `TCP_NODELAY` from its first upload on. Others do not: where many small responses are written one by one,
@@ -17,6 +18,9 @@ use std::io::IoSlice;
 use super::PriorityStream;
 #[cfg(unix)]
 use crate::http2::socket;
+
+/// Whether sockets can be corked. Elsewhere nobody need be asked whether more follows.
+const CORKS: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// Whether the kernel keeps back what does not fill a segment.
 #[derive(Debug, Default)]
@@ -33,7 +37,8 @@ impl<Io> PriorityStream<Io> {
     pub(super) fn cork(&mut self, slices: &[IoSlice<'_>]) -> bool {
         self.cork.written = true;
         let bytes = slices.iter().map(|slice| slice.len()).sum();
-        let goes_on = slices.len() > 1 && self.connection.lock().scheduler.in_flight() > bytes;
+        let goes_on =
+            CORKS && slices.len() > 1 && self.connection.lock().scheduler.in_flight() > bytes;
         if goes_on && !self.cork.set {
             self.set_cork(true);
         }
