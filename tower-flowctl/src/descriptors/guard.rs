@@ -119,6 +119,9 @@ impl DescriptorGuard {
 
     /// Descriptors that something else has, such as a cache of files or a pool of upstream connections, so that they are no
     /// leak. `count` is called once a window, and for each snapshot.
+    ///
+    /// What grows step by step and keeps what it has is reported at each step, however long it rests in between: a slow leak
+    /// looks the same. Caches and pools that are not filled from the beginning should be accounted for.
     pub fn account(
         mut self,
         name: &'static str,
