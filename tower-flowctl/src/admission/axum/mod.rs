@@ -1,16 +1,17 @@
 //! axum: the listener is an `axum::serve::Listener`, and [`CountRequests`] wraps what it serves.
 
+mod listen;
+
 use std::{
-    fmt, io,
+    fmt,
     marker::PhantomData,
-    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use ::axum::{
     body::{Body, HttpBody},
-    extract::{Request, connect_info::Connected},
+    extract::Request,
     response::Response,
     serve::{IncomingStream, Listener},
 };
@@ -18,57 +19,9 @@ use http::{HeaderValue, Method, StatusCode, Version, header::CONNECTION};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{
-    Accept, ActiveBody, ActiveRequest, AdmissionListener, AdmittedStream, Connection, RatedBody,
-    Shared, Transport, body::OwedBody,
-};
+pub use self::listen::{Admitted, RemoteAddress};
+use super::{ActiveBody, ActiveRequest, Connection, RatedBody, Shared, body::OwedBody};
 use crate::http2::Streams;
-
-impl<A: Accept> Listener for AdmissionListener<A> {
-    type Io = AdmittedStream<A::Io>;
-    type Addr = A::Address;
-
-    fn accept(&mut self) -> impl Future<Output = (Self::Io, Self::Addr)> + Send {
-        AdmissionListener::accept(self)
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        AdmissionListener::local_addr(self)
-    }
-}
-
-impl<A: Accept> Connected<IncomingStream<'_, AdmissionListener<A>>> for Connection {
-    fn connect_info(stream: IncomingStream<'_, AdmissionListener<A>>) -> Self {
-        stream.io().connection()
-    }
-}
-
-/// A connection's address as `ConnectInfo<RemoteAddress>`: the peer's, or the client's that a trusted proxy names.
-///
-/// axum implements its `Connected` for a bare `SocketAddr` under its own listeners only.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RemoteAddress<A = SocketAddr>(pub A);
-
-impl<A: Accept> Connected<IncomingStream<'_, AdmissionListener<A>>> for RemoteAddress<A::Address>
-where
-    A::Address: Sync,
-{
-    fn connect_info(stream: IncomingStream<'_, AdmissionListener<A>>) -> Self {
-        Self(stream.remote_addr().clone())
-    }
-}
-
-/// A transport from which the admitted connection below can be had.
-pub trait Admitted {
-    /// Its handle.
-    fn admitted(&self) -> Connection;
-}
-
-impl<S: Transport> Admitted for AdmittedStream<S> {
-    fn admitted(&self) -> Connection {
-        self.connection()
-    }
-}
 
 /// Wraps what `axum::serve` is given, so that each connection knows its requests: when it is idle and may be closed, when its
 /// handshake and heads are done, whether a handler waits for its body.
@@ -399,60 +352,4 @@ fn keep_owed(response: &mut Response, active: &mut Option<ActiveRequest>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-
-    use tower::{ServiceExt, service_fn};
-
-    use super::*;
-    use crate::admission::{Admission, Cut};
-
-    #[tokio::test]
-    async fn in_a_crowd_http1_responses_end_their_connections() {
-        let admission = Admission::builder().build().unwrap();
-        let core = admission.core();
-        let place = core.enter(0).take(None, &Default::default());
-        let inner = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Body::empty())) });
-        let service = Counted::new(inner, Connection(place.shared().clone()));
-        let ask = |version| {
-            let mut request = Request::new(Body::empty());
-            *request.version_mut() = version;
-            let response = service.clone().oneshot(request);
-            async { response.await.unwrap().headers().get(CONNECTION).cloned() }
-        };
-        assert_eq!(ask(Version::HTTP_11).await, None);
-        core.set_crowded();
-        assert_eq!(ask(Version::HTTP_11).await.unwrap(), "close");
-        assert_eq!(ask(Version::HTTP_2).await, None);
-    }
-
-    #[tokio::test]
-    async fn a_handshake_keeps_its_word_in_a_crowd_and_while_its_connection_is_to_end() {
-        let admission = Admission::builder().build().unwrap();
-        let core = admission.core();
-        let ask = |method: Method, status: StatusCode| {
-            let place = core.enter(0).take(None, &Default::default());
-            let inner = service_fn(move |_| async move {
-                let answer = Response::builder()
-                    .status(status)
-                    .header(CONNECTION, "upgrade")
-                    .body(Body::empty());
-                Ok::<_, Infallible>(answer.unwrap())
-            });
-            let service = Counted::new(inner, Connection(place.shared().clone()));
-            place.shared().close(Cut::Asked);
-            let mut request = Request::new(Body::empty());
-            *request.method_mut() = method;
-            async {
-                let response = service.oneshot(request).await.unwrap();
-                response.headers()[CONNECTION].clone()
-            }
-        };
-        core.set_crowded();
-        let switching = StatusCode::SWITCHING_PROTOCOLS;
-        assert_eq!(ask(Method::GET, switching).await, "upgrade");
-        assert_eq!(ask(Method::CONNECT, StatusCode::OK).await, "upgrade");
-        assert_eq!(ask(Method::CONNECT, StatusCode::FORBIDDEN).await, "close");
-        assert_eq!(ask(Method::GET, StatusCode::OK).await, "close");
-    }
-}
+mod tests;
