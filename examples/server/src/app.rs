@@ -67,7 +67,7 @@ impl Shared {
     /// Opens everything that the configuration names.
     ///
     /// # Errors
-    /// When the data cannot be opened, or another process keeps it for longer than `patience`.
+    /// When the data cannot be opened, or another process keeps it for longer than `patience` or until shutdown is asked for.
     pub(crate) fn open(
         config: &Config,
         address: Option<SocketAddr>,
@@ -78,7 +78,7 @@ impl Shared {
         let site = scratch.path().join("site");
         site::write(&site)?;
         let store = match &config.data {
-            Some(folder) => Store::in_folder(folder, patience)?,
+            Some(folder) => Store::in_folder(folder, patience, &shutdown)?,
             None => Store::in_memory(),
         };
         if config.demo_data.is_on() {

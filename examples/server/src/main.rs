@@ -34,6 +34,7 @@ mod restart; // SIGUSR2
 mod run; // threads
 mod serve; // connections in, drain at the end
 mod shutdown; // SIGINT and SIGTERM
+mod signals; // SIGHUP, SIGUSR1 and SIGUSR2
 mod site; // the built-in static site
 mod start; // everything above, in order
 mod store; // the shop

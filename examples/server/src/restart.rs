@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Pid, Resource, getppid, getrlimit, kill_process};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::oneshot;
 
 use crate::config::Config;
@@ -95,11 +95,17 @@ struct Successor {
 }
 
 impl Restarter {
-    /// Keeps hold of the sockets, and listens for the signals from now on.
+    /// Keeps hold of the sockets. A restart is `asked` for by SIGUSR2, and this process `dismissed` by SIGUSR1.
     ///
     /// # Errors
-    /// When the program's own path is unknown, descriptors run out, or a signal is not to be had.
-    pub(crate) fn new(sockets: &Sockets, config: &Config, shutdown: Shutdown) -> io::Result<Self> {
+    /// When the program's own path is unknown, or descriptors run out.
+    pub(crate) fn new(
+        sockets: &Sockets,
+        config: &Config,
+        shutdown: Shutdown,
+        asked: Signal,
+        dismissed: Signal,
+    ) -> io::Result<Self> {
         let mut kept = Vec::new();
         let mut bound = Vec::new();
         for port in Port::ALL {
@@ -111,8 +117,8 @@ impl Restarter {
             }
         }
         Ok(Restarter {
-            asked: signal(SignalKind::user_defined2())?,
-            dismissed: signal(SignalKind::user_defined1())?,
+            asked,
+            dismissed,
             program: std::env::current_exe()?,
             sockets: kept,
             bound: bound.join(":"),

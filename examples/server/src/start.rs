@@ -1,5 +1,6 @@
 //! From a configuration to a server that runs, and what is said when it has stopped.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{error, fmt, io};
@@ -19,9 +20,12 @@ use crate::logging::{self, LogControl};
 use crate::observe::AccessLogger;
 use crate::reload::{self, Reloader};
 use crate::restart::Predecessor;
+#[cfg(unix)]
+use crate::restart::Restarter;
 use crate::run::Workers;
 use crate::serve::{Port, Serving, serve as serve_listener};
 use crate::shutdown::Shutdown;
+use crate::signals::Signals;
 use crate::tls::{self, TlsError};
 use crate::{banner, print, remote};
 
@@ -41,6 +45,7 @@ pub(crate) fn serve(config: Config, loader: Loader) -> Result<End, StartError> {
     // Before anything that keeps metrics is made.
     let exposition = Exposition::install().map_err(StartError::Metrics)?;
     let shutdown = Shutdown::on_signal().map_err(StartError::Runtime)?;
+    let mut signals = Signals::new().map_err(StartError::Runtime)?;
     let mut predecessor = Predecessor::find();
     let sockets = Sockets::open(&config, predecessor.as_ref())?;
     let tls = tls(&config)?;
@@ -52,12 +57,22 @@ pub(crate) fn serve(config: Config, loader: Loader) -> Result<End, StartError> {
         prove(&config)?;
         patience = take_over(predecessor);
         let patience = humantime::format_duration(patience);
-        tracing::info!(%patience, "waiting for the process before to end");
+        let process = std::process::id();
+        tracing::info!(%patience, process, "waiting for the process before to end");
     }
     let address = sockets.address(Port::Http);
-    let shared = Arc::new(Shared::open(&config, address, shutdown, patience)?);
+    let opened = open(&config, address, &shutdown, patience, &mut signals);
+    let shared = match control.block_on(opened) {
+        Ok(shared) => Arc::new(shared),
+        Err(error) if shutdown.is_asked() => {
+            tracing::warn!(%error, "stopped before it has served");
+            return Ok(End::Drained);
+        }
+        Err(error) => return Err(error.into()),
+    };
     let server = Server {
         app: App::new(shared, config),
+        signals,
         sockets,
         tls,
         exposition,
@@ -66,6 +81,30 @@ pub(crate) fn serve(config: Config, loader: Loader) -> Result<End, StartError> {
     };
     drop(entered);
     control.block_on(server.run(loader))
+}
+
+/// Opens the data on a thread of its own: it may have to wait for another process, and signals are to be seen meanwhile. Who
+/// asks for the end ends that; a restart is refused.
+async fn open(
+    config: &Arc<Config>,
+    address: Option<SocketAddr>,
+    shutdown: &Shutdown,
+    patience: Duration,
+    signals: &mut Signals,
+) -> Result<Shared, OpenError> {
+    let (config, shutdown) = (config.clone(), shutdown.clone());
+    let mut opening =
+        tokio::task::spawn_blocking(move || Shared::open(&config, address, shutdown, patience));
+    loop {
+        tokio::select! {
+            opened = &mut opening => {
+                return opened.unwrap_or_else(|error| Err(io::Error::other(error).into()));
+            }
+            () = signals.restart_asked() => {
+                tracing::warn!("not restarting: this process does not serve yet");
+            }
+        }
+    }
 }
 
 /// Builds everything that the configuration asks for, without a socket, and without its data: another process may serve from
@@ -95,6 +134,7 @@ fn prove(config: &Config) -> Result<(), StartError> {
 /// Everything that was opened.
 struct Server {
     app: App,
+    signals: Signals,
     sockets: Sockets,
     tls: Option<HotTls>,
     exposition: Exposition,
@@ -107,6 +147,7 @@ impl Server {
     async fn run(self, loader: Loader) -> Result<End, StartError> {
         let Server {
             app,
+            signals,
             sockets,
             tls,
             exposition,
@@ -120,7 +161,6 @@ impl Server {
 
         let reloader = Arc::new(reload::start(&app, loader, tls.clone())?);
         tokio::spawn(reloader.clone().follow(app.clone(), log));
-        reload_on_signal(&reloader)?;
         tokio::spawn(reloader.clone().watch_certificates());
         tokio::spawn(reloader.clone().watch());
         tokio::spawn(remote::follow(reloader.clone()));
@@ -130,7 +170,7 @@ impl Server {
         // The admin port answers until the last request has been: 503 at `/readyz` is what balancers are to see.
         let finished = Shutdown::by_hand();
         let admin = serve_admin(&app, &sockets, exposition, &reloader, &token, &finished)?;
-        hand_over_on_signal(&app, &sockets)?;
+        heed(signals, &app, &sockets, &reloader)?;
 
         // What the operator chose the operator knows.
         let random = app.config.admin_token.is_none();
@@ -259,29 +299,33 @@ fn take_over(predecessor: Predecessor) -> Duration {
     predecessor.dismiss()
 }
 
+/// Does what signals ask for.
 #[cfg(unix)]
-fn reload_on_signal<S: RequestPlane>(reloader: &Arc<Reloader<S>>) -> Result<(), StartError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let asked = signal(SignalKind::hangup()).map_err(StartError::Runtime)?;
-    tokio::spawn(reloader.clone().on_signal(asked));
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn reload_on_signal<S: RequestPlane>(_reloader: &Arc<Reloader<S>>) -> Result<(), StartError> {
-    Ok(())
-}
-
-#[cfg(unix)]
-fn hand_over_on_signal(app: &App, sockets: &Sockets) -> Result<(), StartError> {
+fn heed<S: RequestPlane>(
+    signals: Signals,
+    app: &App,
+    sockets: &Sockets,
+    reloader: &Arc<Reloader<S>>,
+) -> Result<(), StartError> {
+    let Signals {
+        reload,
+        restart,
+        dismissed,
+    } = signals;
+    tokio::spawn(reloader.clone().on_signal(reload));
     let shutdown = app.shutdown.clone();
-    let restarter = crate::restart::Restarter::new(sockets, &app.config, shutdown);
+    let restarter = Restarter::new(sockets, &app.config, shutdown, restart, dismissed);
     tokio::spawn(restarter.map_err(StartError::Runtime)?.run());
     Ok(())
 }
 
 #[cfg(not(unix))]
-fn hand_over_on_signal(_app: &App, _sockets: &Sockets) -> Result<(), StartError> {
+fn heed<S: RequestPlane>(
+    _signals: Signals,
+    _app: &App,
+    _sockets: &Sockets,
+    _reloader: &Arc<Reloader<S>>,
+) -> Result<(), StartError> {
     Ok(())
 }
 

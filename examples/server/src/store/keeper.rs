@@ -8,6 +8,8 @@ use std::{error, fmt, thread};
 
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 
+use crate::shutdown::Shutdown;
+
 /// One row as it is now: written, or gone.
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
@@ -62,14 +64,20 @@ pub(crate) struct RedbKeeper {
 }
 
 impl RedbKeeper {
-    /// Opens or creates the file. While another process has it, waits for so long: after a restart the process
-    /// before may still be finishing its requests.
-    pub(crate) fn open(path: &Path, patience: Duration) -> Result<Self, KeeperError> {
+    /// Opens or creates the file. While another process has it, waits for so long, unless shutdown is asked for: after a restart
+    /// the process before may still be finishing its requests.
+    pub(crate) fn open(
+        path: &Path,
+        patience: Duration,
+        shutdown: &Shutdown,
+    ) -> Result<Self, KeeperError> {
         let deadline = Instant::now() + patience;
         loop {
             match Database::create(path) {
                 Ok(database) => return Ok(RedbKeeper { database }),
-                Err(DatabaseError::DatabaseAlreadyOpen) if Instant::now() < deadline => {
+                Err(DatabaseError::DatabaseAlreadyOpen)
+                    if Instant::now() < deadline && !shutdown.is_asked() =>
+                {
                     thread::sleep(Duration::from_millis(5));
                 }
                 Err(DatabaseError::DatabaseAlreadyOpen) => {

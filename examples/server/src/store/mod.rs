@@ -24,6 +24,7 @@ use self::keeper::{Keeper, RedbKeeper, Restore};
 pub(crate) use self::model::{Author, Book, Customer, Genre, Line, Order, Review, Status};
 use self::table::AnyTable;
 pub(crate) use self::table::{Full, Row, Table};
+use crate::shutdown::Shutdown;
 
 /// Every table of the shop.
 #[derive(Debug)]
@@ -109,12 +110,16 @@ impl Store {
     /// The shop that is kept in a folder.
     ///
     /// # Errors
-    /// When the folder cannot be made or read, or another process has it after `patience`.
-    pub(crate) fn in_folder(folder: &Path, patience: Duration) -> Result<Self, KeeperError> {
+    /// When the folder cannot be made or read, or another process has it after `patience`, or when shutdown is asked for.
+    pub(crate) fn in_folder(
+        folder: &Path,
+        patience: Duration,
+        shutdown: &Shutdown,
+    ) -> Result<Self, KeeperError> {
         fs::create_dir_all(folder).map_err(|error| {
             KeeperError::new(format!("cannot make {}: {error}", folder.display()))
         })?;
-        let mut keeper = RedbKeeper::open(&folder.join("shop.redb"), patience)?;
+        let mut keeper = RedbKeeper::open(&folder.join("shop.redb"), patience, shutdown)?;
         let mut shop = Shop::empty();
         keeper.load(&mut shop)?;
         let thread = |error: io::Error| KeeperError::new(format!("cannot start a thread: {error}"));
@@ -194,6 +199,10 @@ mod tests {
         })
     }
 
+    fn open(folder: &Path) -> Result<Store, KeeperError> {
+        Store::in_folder(folder, Duration::ZERO, &Shutdown::by_hand())
+    }
+
     #[tokio::test]
     async fn what_was_acknowledged_is_there_again() {
         let folder = tempfile::tempdir().unwrap();
@@ -201,7 +210,7 @@ mod tests {
             name: name.to_owned(),
             born: None,
         };
-        let store = Store::in_folder(folder.path(), Duration::ZERO).unwrap();
+        let store = open(folder.path()).unwrap();
         for name in ["Ada", "Grace", "Emmy"] {
             let insert = |shop: &mut Shop| {
                 shop.authors
@@ -216,14 +225,14 @@ mod tests {
             Ok::<_, KeeperError>(())
         };
         store.write(remove).await.unwrap();
-        let taken = Store::in_folder(folder.path(), Duration::ZERO).unwrap_err();
+        let taken = open(folder.path()).unwrap_err();
         assert!(
             taken.to_string().contains("in use by another process"),
             "{taken}"
         );
         drop(store);
 
-        let again = Store::in_folder(folder.path(), Duration::ZERO).unwrap();
+        let again = open(folder.path()).unwrap();
         assert_eq!(names(&again), ["Ada", "Emmy"]);
         again.fill_if_new().unwrap();
         assert_eq!(names(&again), ["Ada", "Emmy"], "it was not new");

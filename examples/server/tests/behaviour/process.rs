@@ -130,12 +130,7 @@ impl Server {
     /// Sends a signal by its name ("TERM", "INT").
     #[cfg(unix)]
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let status = Command::new("kill")
-            .args(["-s", name, &id])
-            .status()
-            .expect("kill is on every unix");
-        assert!(status.success(), "kill -s {name} {id}: {status}");
+        signal(self.id(), name);
     }
 
     /// Ends the process as a crash does.
@@ -149,18 +144,22 @@ impl Server {
     pub(crate) fn successor(&mut self) -> Successor {
         loop {
             let started = self.logged("listening");
-            let figure = |name: &str| {
-                let rest = started.split_once(name);
-                let value = rest.and_then(|(_, rest)| rest.split_whitespace().next());
-                value.unwrap_or_else(|| panic!("no {name} in {started}"))
-            };
-            let id = figure("process=").parse().expect("it is a number");
+            let id = figure(&started, "process=").parse();
+            let id = id.expect("it is a number");
             // The first one has said so, too.
             if id != self.id() {
-                let address = figure("address=").parse().expect("it is an address");
+                let address = figure(&started, "address=").parse();
+                let address = address.expect("it is an address");
                 return Successor { id, address };
             }
         }
+    }
+
+    /// The id of the process that was started in place of this one and waits for its end.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn awaited_by(&self) -> u32 {
+        let waits = self.logged("waiting for the process before");
+        figure(&waits, "process=").parse().expect("it is a number")
     }
 
     pub(crate) fn wait(mut self) -> ExitStatus {
@@ -178,6 +177,23 @@ impl Server {
         let names = entries.map(|entry| entry.expect("it can be read").file_name());
         names.collect()
     }
+}
+
+/// What a log line has behind a name.
+#[cfg(target_os = "linux")]
+fn figure<'a>(line: &'a str, name: &str) -> &'a str {
+    let rest = line.split_once(name);
+    let value = rest.and_then(|(_, rest)| rest.split_whitespace().next());
+    value.unwrap_or_else(|| panic!("no {name} in {line}"))
+}
+
+/// Sends a process a signal by its name ("TERM", "INT").
+pub(crate) fn signal(process: u32, name: &str) {
+    let status = Command::new("kill")
+        .args(["-s", name, &process.to_string()])
+        .status()
+        .expect("kill is on every unix");
+    assert!(status.success(), "kill -s {name} {process}: {status}");
 }
 
 impl Drop for Server {
@@ -201,11 +217,7 @@ impl Successor {
 
     /// As [`Server::signal`].
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args(["-s", name, &self.id.to_string()])
-            .status()
-            .expect("kill is on every unix");
-        assert!(status.success(), "kill -s {name} {}: {status}", self.id);
+        signal(self.id, name);
     }
 }
 

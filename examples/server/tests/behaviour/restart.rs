@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::process::{Server, program, program_at};
+use crate::process::{Server, program, program_at, signal};
 
 /// One request on a connection of its own; panics when it is refused or not answered by 200.
 fn get(server: SocketAddr, path: &str) -> Value {
@@ -233,6 +233,42 @@ fn a_second_restart_is_refused_while_the_old_process_drains() {
     assert_eq!(server.ended().code(), Some(0));
     assert_ne!(successor.id(), server.id());
     get(server.address, "/api/v1/authors/1");
+}
+
+#[test]
+fn signals_are_heeded_while_the_new_process_waits_for_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let mut server = Server::start(&["--data", data, "--drain-timeout", "1min"]);
+    let stream = in_flight(&server);
+    server.signal("USR2");
+    let waiting = server.awaited_by();
+    signal(waiting, "HUP");
+    signal(waiting, "USR2");
+    server.logged("not restarting: this process does not serve yet");
+    finish(stream);
+    let successor = server.successor();
+    assert_eq!(successor.id(), waiting);
+    // It has not forgotten.
+    server.logged("reload: no setting has changed");
+    assert_eq!(server.ended().code(), Some(0));
+    get(server.address, "/api/v1/authors/1");
+}
+
+#[test]
+fn a_new_process_that_waits_for_the_old_one_can_be_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let mut server = Server::start(&["--data", data, "--drain-timeout", "1min"]);
+    let stream = in_flight(&server);
+    server.signal("USR2");
+    signal(server.awaited_by(), "TERM");
+    server.logged("stopped before it has served");
+    let ended = server.logged("the new process has ended, and this one is stopping");
+    assert!(ended.contains("exit status: 0"), "{ended}");
+    finish(stream);
+    assert_eq!(server.ended().code(), Some(0));
+    assert_eq!(server.left_behind().len(), 0, "nothing is left behind");
 }
 
 #[test]
