@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 use std::{
+    future::pending,
+    io,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -17,9 +19,10 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     net::{TcpListener, TcpStream},
-    sync::{Notify, oneshot},
+    sync::{Notify, mpsc, oneshot},
+    time::{Instant, sleep},
 };
 use tower_flowctl::serve::{End, Exec};
 
@@ -133,7 +136,7 @@ async fn drains_what_is_in_flight_and_cuts_what_takes_too_long() {
         (Duration::ZERO, End::Cut(1)),
     ] {
         let (listener, address) = listen().await;
-        let (entered, mut entries) = tokio::sync::mpsc::unbounded_channel();
+        let (entered, mut entries) = mpsc::unbounded_channel();
         let gate = Arc::new(Notify::new());
         let held = gate.clone();
         let app = Router::new().route(
@@ -223,5 +226,126 @@ async fn a_drain_waits_for_upgraded_connections_and_counts_them() {
             drop(client);
         }
         assert_eq!(server.await.unwrap(), expected);
+    }
+}
+
+/// A listener of streams whose other ends the test has.
+struct Streams(mpsc::UnboundedReceiver<DuplexStream>);
+
+impl axum::serve::Listener for Streams {
+    type Io = DuplexStream;
+    type Addr = ();
+
+    async fn accept(&mut self) -> (DuplexStream, ()) {
+        match self.0.recv().await {
+            Some(stream) => (stream, ()),
+            None => pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a client who sends one request on the stream is answered; it reads until the stream is closed.
+async fn ask(stream: DuplexStream, version: Version) -> String {
+    if version == Version::HTTP_2 {
+        let io = TokioIo::new(stream);
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
+                .await
+                .unwrap();
+        let connection = tokio::spawn(connection);
+        let asked = Request::get("http://x/").body(Empty::<Bytes>::new());
+        let response = sender.send_request(asked.unwrap()).await.unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        // The end of the connection is the answer to GOAWAY: no error.
+        connection.await.unwrap().unwrap();
+        return String::from_utf8(body.to_vec()).unwrap();
+    }
+    let mut stream = stream;
+    let head = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    stream.write_all(head).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_accepted_before_the_drain_has_its_first_request_answered() {
+    for version in [Version::HTTP_11, Version::HTTP_2] {
+        let (connect, arriving) = mpsc::unbounded_channel();
+        let (accepted, mut accepts) = mpsc::unbounded_channel();
+        let app = Router::new().route("/", get(|| async { "hello" }));
+        let app = app.with_state(());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server =
+            tower_flowctl::serve_with(Streams(arriving), move |_: &DuplexStream, _: &()| {
+                accepted.send(()).unwrap();
+                app.clone()
+            });
+        let server = tokio::spawn(server.run_until(stopped));
+        let (client, stream) = duplex(64 << 10);
+        connect.send(stream).unwrap();
+        accepts.recv().await.unwrap();
+        stop.send(()).unwrap();
+        connect.closed().await;
+        sleep(Duration::from_millis(900)).await;
+        let answer = ask(client, version).await;
+        assert!(answer.ends_with("hello"), "{version:?}: {answer:?}");
+        assert_eq!(server.await.unwrap(), End::Drained, "{version:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_does_not_wait_for_clients_that_say_nothing() {
+    for (timeout, grace) in [
+        (Duration::from_secs(30), Duration::from_secs(1)),
+        (Duration::from_millis(50), Duration::from_millis(25)),
+    ] {
+        let (connect, arriving) = mpsc::unbounded_channel();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tower_flowctl::serve(Streams(arriving), Router::new());
+        let server = tokio::spawn(server.drain_timeout(timeout).run_until(stopped));
+        let (mut client, stream) = duplex(64);
+        connect.send(stream).unwrap();
+        // The clock goes on when there is nothing else to do.
+        sleep(Duration::from_secs(1)).await;
+        let begun = Instant::now();
+        stop.send(()).unwrap();
+        assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+        assert_eq!(server.await.unwrap(), End::Drained);
+        // A timer is a millisecond late at most.
+        let took = begun.elapsed();
+        assert!(
+            grace <= took && took <= grace + Duration::from_millis(2),
+            "{took:?}, not {grace:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_listener_has_under_way_is_served_by_the_drain() {
+    for in_time in [true, false] {
+        let (connect, arriving) = mpsc::unbounded_channel::<DuplexStream>();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (finish, finished) = oneshot::channel();
+        let app = Router::new().route("/", get(|| async { "hello" }));
+        let server = tower_flowctl::serve(Streams(arriving), app).under_way(|_: Streams| {
+            futures_util::stream::once(async move { (finished.await.unwrap(), ()) })
+        });
+        let server = tokio::spawn(server.run_until(stopped));
+        stop.send(()).unwrap();
+        // The listener is closed before what it has begun is waited for.
+        connect.closed().await;
+        let (client, stream) = duplex(64 << 10);
+        sleep(Duration::from_millis(if in_time { 900 } else { 1100 })).await;
+        assert_eq!(finish.send(stream).is_ok(), in_time);
+        if in_time {
+            let answer = ask(client, Version::HTTP_11).await;
+            assert!(answer.ends_with("hello"), "{answer:?}");
+        }
+        assert_eq!(server.await.unwrap(), End::Drained);
     }
 }

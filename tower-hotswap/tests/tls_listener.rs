@@ -6,6 +6,7 @@ mod common;
 use std::{
     io::Write,
     net::SocketAddr,
+    pin::pin,
     process::{Command, Stdio},
     sync::{
         Arc,
@@ -14,10 +15,17 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::ConnectInfo, routing::get, serve::ListenerExt};
+use axum::{
+    Router,
+    extract::ConnectInfo,
+    routing::get,
+    serve::{Listener, ListenerExt},
+};
+use futures_util::StreamExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::mpsc,
 };
 use tokio_rustls::{
     TlsConnector,
@@ -195,6 +203,38 @@ async fn a_handshake_has_a_time_limit() {
     .await;
     let mut silent = TcpStream::connect(address).await.unwrap();
     assert_eq!(silent.read(&mut [0]).await.unwrap_or(0), 0);
+}
+
+#[tokio::test]
+async fn handshakes_under_way_are_handed_out_when_the_listener_is_closed() {
+    let pair = pair();
+    let tls = HotTls::new(certificates(&pair), version(0)).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (accepted, mut accepts) = mpsc::unbounded_channel();
+    let listener = listener.tap_io(move |_| accepted.send(()).unwrap());
+    let mut listener = HotTlsListener::new(listener, tls);
+    let mut sockets = Vec::new();
+    for _ in 0..2 {
+        sockets.push(TcpStream::connect(address).await.unwrap());
+        tokio::select! {
+            _ = listener.accept() => panic!("no handshake has ended"),
+            accepted = accepts.recv() => accepted.unwrap(),
+        }
+    }
+    let mut handshakes = pin!(listener.into_handshakes());
+    assert_eq!(accepts.recv().await, None, "the listener below is closed");
+    // The other one goes away.
+    let (socket, gone) = (sockets.pop().unwrap(), sockets.pop());
+    drop(gone);
+    let local = socket.local_addr().unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let (connected, handed_out) =
+        tokio::join!(client(&[&pair]).connect(name, socket), handshakes.next());
+    let (_, peer) = handed_out.expect("a handshake was under way");
+    assert_eq!(peer, local);
+    connected.unwrap();
+    assert!(handshakes.next().await.is_none(), "that was the last one");
 }
 
 /// What `openssl s_client` says of six connections, the last five of which may resume the first's session.

@@ -262,7 +262,7 @@ pub(crate) fn tls_connection_plane(
     app: &App,
     socket: net::TcpListener,
     tls: HotTls,
-) -> io::Result<impl Listener<Addr = SocketAddr, Io: OverSocket> + use<>> {
+) -> io::Result<HotTlsListener<impl Listener<Addr = SocketAddr, Io: OverSocket> + use<>>> {
     // The deadline is admission's, which can be changed while the server runs.
     let ample = Duration::from_secs(3600);
     Ok(HotTlsListener::new(connection_plane(app, socket)?, tls).handshake_timeout(ample))

@@ -6,10 +6,11 @@
 use std::convert::Infallible;
 use std::{io, net, thread};
 
+use futures_util::stream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 use tower_flowctl::serve::End;
-use tower_hotswap::tls::HotTls;
+use tower_hotswap::tls::{HotTls, HotTlsListener};
 
 use crate::app::App;
 use crate::assembly::{self, RequestPlane};
@@ -203,11 +204,12 @@ impl<S: RequestPlane> Work<S> {
             match (port, &self.tls) {
                 (Port::Https, Some(tls)) => {
                     let listener = assembly::tls_connection_plane(&self.app, socket, tls.clone())?;
-                    listeners.spawn(serve(listener, service, serving));
+                    let close = HotTlsListener::into_handshakes;
+                    listeners.spawn(serve(listener, close, service, serving));
                 }
                 _ => {
                     let listener = assembly::connection_plane(&self.app, socket)?;
-                    listeners.spawn(serve(listener, service, serving));
+                    listeners.spawn(serve(listener, |_| stream::empty(), service, serving));
                 }
             }
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::serve::Listener;
+use futures_util::Stream;
 use http::Request;
 use tower::{Layer, Service};
 use tower_flowctl::admission::Counted;
@@ -95,10 +96,17 @@ pub(crate) struct Serving {
     pub(crate) shutdown: Shutdown,
 }
 
-/// Serves every connection of the listener until shutdown is asked for, then drains.
-pub(crate) async fn serve<L, S>(listener: L, service: S, mut serving: Serving) -> End
+/// Serves every connection of the listener until shutdown is asked for, then drains, with what the listener has begun when it is
+/// closed.
+pub(crate) async fn serve<L, R, S>(
+    listener: L,
+    close: impl FnOnce(L) -> R + Send + 'static,
+    service: S,
+    mut serving: Serving,
+) -> End
 where
     L: Listener<Addr = SocketAddr, Io: OverSocket>,
+    R: Stream<Item = (L::Io, SocketAddr)> + Send + 'static,
     S: RequestPlane,
 {
     let Serving {
@@ -139,6 +147,7 @@ where
             HalfClosed::Answer => serve::HalfClosed::Answer,
         })
         .drain_timeout(config.drain_timeout)
+        .under_way(close)
         // A silent peer is asked whether it is there, and dropped when it does not say so.
         .tuning(tuning.keep_alive(PING_AFTER, PING_PATIENCE))
         .close_when(|io: &L::Io| {

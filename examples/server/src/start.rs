@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{error, fmt, io};
 
+use futures_util::stream;
 use metrics_exporter_prometheus::BuildError as MetricsError;
 use tokio::runtime::Builder;
 use tokio::task::JoinHandle;
@@ -249,7 +250,10 @@ fn serve_admin<S: RequestPlane>(
         ..app.serving(Port::Admin)
     };
     Ok(Some(tokio::spawn(serve_listener(
-        listener, router, serving,
+        listener,
+        |_| stream::empty(),
+        router,
+        serving,
     ))))
 }
 

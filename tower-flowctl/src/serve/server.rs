@@ -2,15 +2,16 @@
 
 use std::{
     fmt,
-    future::{Future, Pending, pending},
-    pin::pin,
-    sync::Arc,
+    future::{Future, Pending, pending, poll_fn, ready},
+    pin::{Pin, pin},
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::Poll,
     time::Duration,
 };
 
 use axum::serve::Listener;
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream, stream::BoxStream};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -18,7 +19,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Sleep};
 use tower_service::Service;
 
 use crate::http2::{
@@ -47,6 +48,14 @@ pub enum End {
 /// How long connections that are cut off may take to go: one whose handler computes sees it when that awaits.
 const TO_STOP: Duration = Duration::from_secs(1);
 
+/// What is left at the shutdown signal to a client that is connected and has not asked for anything yet, if half of the drain
+/// timeout is not less: its first request may be on the way, and a connection that was accepted is not to be closed unheard.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A listener's connections that it has taken and not handed out.
+type UnderWay<L> =
+    Box<dyn FnOnce(L) -> BoxStream<'static, (<L as Listener>::Io, <L as Listener>::Addr)> + Send>;
+
 /// What every connection is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
@@ -60,6 +69,7 @@ enum Phase {
 #[must_use = "a server does nothing until it is run"]
 pub struct Serve<L: Listener, M, C = NeverClose> {
     listener: L,
+    under_way: Option<UnderWay<L>>,
     #[cfg(unix)]
     socket: SocketOf<L::Io>,
     make: M,
@@ -80,6 +90,11 @@ struct Settings {
 }
 
 impl Settings {
+    /// What a client has for its first request once a drain has begun.
+    fn grace(&self) -> Duration {
+        GRACE.min(self.drain_timeout / 2)
+    }
+
     /// The receive windows of a connection, where they are kept by us.
     fn windows(&self) -> Option<Windows> {
         let budget = self.receive_budget.clone()?;
@@ -153,6 +168,7 @@ impl<L: Listener, M> Serve<L, M> {
     pub(super) fn new(listener: L, make: M) -> Self {
         Self {
             listener,
+            under_way: None,
             #[cfg(unix)]
             socket: of_tokio,
             make,
@@ -192,6 +208,7 @@ impl<L: Listener, M> Serve<L, M> {
     {
         Serve {
             listener: self.listener,
+            under_way: self.under_way,
             #[cfg(unix)]
             socket: self.socket,
             make: self.make,
@@ -202,6 +219,17 @@ impl<L: Listener, M> Serve<L, M> {
 }
 
 impl<L: Listener, M, C> Serve<L, M, C> {
+    /// Says how the listener is closed by the shutdown signal: what it has accepted then and not handed out, such as the
+    /// handshakes of TLS, is served if it comes within the second that clients who have not asked for anything have.
+    /// By default the listener is dropped with all of that.
+    pub fn under_way<R>(mut self, close: impl FnOnce(L) -> R + Send + 'static) -> Self
+    where
+        R: Stream<Item = (L::Io, L::Addr)> + Send + 'static,
+    {
+        self.under_way = Some(Box::new(move |listener: L| close(listener).boxed()));
+        self
+    }
+
     /// Sets the knobs of HTTP/2.
     pub fn tuning(mut self, tuning: Http2Tuning) -> Self {
         self.settings.tuning = tuning;
@@ -299,11 +327,15 @@ where
     /// for them, but not longer than the [drain timeout](Self::drain_timeout). Then it drops all but the upgraded ones,
     /// which their handlers have, and waits until they are gone, up to a second for handlers that compute.
     ///
+    /// A connection without a request so far is asked after its first one, or after a second, or half of the drain timeout if
+    /// that is less.
+    ///
     /// Dropping the future stops accepting, and leaves the connections to finish as they will, or when
     /// [`close_when`](Self::close_when) says so.
     pub async fn run_until<T>(self, signal: impl Future<Output = T> + Send) -> End {
         let Self {
             mut listener,
+            under_way,
             #[cfg(unix)]
             socket,
             mut make,
@@ -315,11 +347,7 @@ where
         let (open, _) = watch::channel(());
         let drain_timeout = settings.drain_timeout;
         let settings = Arc::new(settings);
-        loop {
-            let (io, address) = tokio::select! {
-                accepted = listener.accept() => accepted,
-                _ = &mut signal => break,
-            };
+        let mut begin = |io: L::Io, address: L::Addr| {
             let service = make(&io, &address);
             let asked = close.close_when(&io);
             let shared = Arc::new(Connection::with_windows(
@@ -335,6 +363,7 @@ where
             let service = Scheduled {
                 service: ReceiveService::new(service, settings.receive_budget.is_some()),
                 connection: shared,
+                heard: Arc::default(),
             };
             tokio::spawn(connection(
                 io,
@@ -343,13 +372,31 @@ where
                 asked,
                 phase.subscribe(),
             ));
+        };
+        loop {
+            let (io, address) = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = &mut signal => break,
+            };
+            begin(io, address);
         }
-        drop(listener);
+        let under_way = match under_way {
+            Some(close) => close(listener),
+            None => {
+                drop(listener);
+                stream::empty().boxed()
+            }
+        };
         phase.send_replace(Phase::Drain);
-        if tokio::time::timeout(drain_timeout, open.closed())
-            .await
-            .is_ok()
-        {
+        let drained = async {
+            let handed_out = under_way.for_each(|(io, address)| {
+                begin(io, address);
+                ready(())
+            });
+            let _ = tokio::time::timeout(settings.grace(), handed_out).await;
+            open.closed().await;
+        };
+        if tokio::time::timeout(drain_timeout, drained).await.is_ok() {
             return End::Drained;
         }
         let left = open.receiver_count();
@@ -384,21 +431,39 @@ async fn connection<Io, S, B>(
         http1.timer(TokioTimer::new());
     }
     settings.hyper().apply(&mut builder);
+    let heard = service.heard.clone();
     let connection = builder
         .serve_connection_with_upgrades(TokioIo::new(io), service)
         .into_owned();
     let mut driver = Driver::new(connection, executor);
     let mut orders = pin!(WhenWoken::new(orders(asked, phase)));
+    // While a drain waits for the first request.
+    let mut grace: Option<Pin<Box<Sleep>>> = None;
     loop {
         tokio::select! {
             biased;
             () = &mut driver => return,
             order = orders.next() => match order {
                 Some(Order::Close) => driver.graceful_shutdown(),
+                Some(Order::Drain) if heard.load(Relaxed) => driver.graceful_shutdown(),
+                Some(Order::Drain) => {
+                    grace = Some(Box::pin(tokio::time::sleep(settings.grace())));
+                }
                 Some(Order::Stop) => return,
                 None => break,
             },
+            // The driver was polled just now, so that a request that woke this task has been seen.
+            () = poll_fn(|cx| match &mut grace {
+                Some(grace) if !heard.load(Relaxed) => grace.as_mut().poll(cx),
+                _ => Poll::Ready(()),
+            }), if grace.is_some() => {
+                grace = None;
+                driver.graceful_shutdown();
+            }
         }
+    }
+    if grace.is_some() {
+        driver.graceful_shutdown();
     }
     driver.await;
 }
@@ -406,6 +471,8 @@ async fn connection<Io, S, B>(
 /// What a connection is told.
 enum Order {
     Close,
+    /// To close once it has had a request, or will not have one soon.
+    Drain,
     Stop,
 }
 
@@ -423,7 +490,7 @@ fn orders(
         let phase_now = phase.wait_for(|&phase| phase >= awaited).await;
         let order = match *phase_now.ok()? {
             Phase::Stop => Order::Stop,
-            _ => Order::Close,
+            _ => Order::Drain,
         };
         Some((order, (phase, Phase::Stop)))
     });

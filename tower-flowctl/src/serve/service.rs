@@ -11,7 +11,10 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll, Waker, ready},
 };
 
@@ -26,6 +29,8 @@ use crate::http2::{Connection, PriorityBody, Seat, enter, hear, take_seat};
 pub(super) struct Scheduled<S> {
     pub(super) service: S,
     pub(super) connection: Arc<Connection>,
+    /// Whether there was a request.
+    pub(super) heard: Arc<AtomicBool>,
 }
 
 impl<S, Q, B> hyper::service::Service<Request<Q>> for Scheduled<S>
@@ -38,6 +43,7 @@ where
 
     #[inline]
     fn call(&self, mut request: Request<Q>) -> Self::Future {
+        self.heard.store(true, Relaxed);
         let mut service = self.service.clone();
         if request.version() == Version::HTTP_2 {
             return ScheduledFuture {
@@ -126,10 +132,6 @@ mod tests {
         convert::Infallible,
         future::{Ready, ready},
         pin::pin,
-        sync::{
-            Arc,
-            atomic::{AtomicBool, Ordering::Relaxed},
-        },
     };
 
     use hyper::service::Service as _;
@@ -171,6 +173,7 @@ mod tests {
         Scheduled {
             service,
             connection,
+            heard: Arc::default(),
         }
     }
 

@@ -6,6 +6,7 @@ use axum::{
     extract::connect_info::Connected,
     serve::{IncomingStream, Listener},
 };
+use futures_util::{Stream, stream};
 use tokio::{
     task::{AbortHandle, JoinSet},
     time::{Instant, sleep_until, timeout},
@@ -72,6 +73,24 @@ impl<L: Listener> HotTlsListener<L> {
     pub fn handshake_limit(mut self, handshakes: usize) -> Self {
         self.limit = handshakes.max(1);
         self
+    }
+
+    /// Closes the listener below, and hands out what the handshakes under way come to, so that a server that stops can serve
+    /// the clients whom it has let in. The stream ends with the last of them; dropping it closes those that are left.
+    pub fn into_handshakes(
+        self,
+    ) -> impl Stream<Item = (HotTlsStream<L::Io>, L::Addr)> + Send + use<L>
+    where
+        L::Addr: 'static,
+    {
+        stream::unfold(self.handshakes, |mut handshakes| async move {
+            while let Some(ended) = handshakes.join_next().await {
+                if let Ok(Some(accepted)) = ended {
+                    return Some((accepted, handshakes));
+                }
+            }
+            None
+        })
     }
 
     /// The listener below.

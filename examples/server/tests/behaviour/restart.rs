@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::process::{Server, program, program_at, signal};
+use crate::process::{Server, Successor, program, program_at, signal};
+use crate::tls;
 
 /// One request on a connection of its own; panics when it is refused or not answered by 200.
 fn get(server: SocketAddr, path: &str) -> Value {
@@ -28,6 +29,46 @@ fn get(server: SocketAddr, path: &str) -> Value {
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?}");
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"))
+}
+
+/// The successor, once the old process has begun to drain.
+fn taken_over(server: &mut Server) -> Successor {
+    server.signal("USR2");
+    let successor = server.successor();
+    server.logged("the new process takes over: finishing the requests in flight");
+    successor
+}
+
+#[test]
+fn a_connection_that_was_let_in_before_is_answered_after() {
+    let mut server = Server::start(&[]);
+    let mut early = TcpStream::connect(server.address).unwrap();
+    // Which is accepted after that one.
+    get(server.address, "/api/v1/authors/1");
+    let _successor = taken_over(&mut server);
+    early
+        .write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    early.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("\r\n\r\nHello, World!"), "{answer:?}");
+    assert_eq!(server.ended().code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_handshake_that_was_begun_before_is_finished_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, chain, key) = tls::write_identity(folder.path(), "first");
+    let mut server = Server::start(&["--tls-certificate", &chain, "--tls-key", &key]);
+    let early = tokio::net::TcpStream::connect(server.tls()).await.unwrap();
+    // Which is accepted after that one.
+    let later = tls::get(server.tls(), &root, b"http/1.1", "/hello").await;
+    later.unwrap();
+    let _successor = taken_over(&mut server);
+    let mut early = tls::over(early, &root, b"http/1.1").await.unwrap();
+    assert_eq!(tls::request(&mut early).await, "Hello, World!");
+    drop(early);
+    assert_eq!(server.ended().code(), Some(0));
 }
 
 fn restarted_under_load(arguments: &[&str]) {

@@ -34,13 +34,21 @@ async fn connect(
     root: &CertificateDer<'static>,
     alpn: &[u8],
 ) -> Result<TlsStream<TcpStream>, Failure> {
-    let stream = TcpStream::connect(server).await?;
+    over(TcpStream::connect(server).await?, root, alpn).await
+}
+
+/// Makes the handshake on a connection.
+pub(crate) async fn over(
+    stream: TcpStream,
+    root: &CertificateDer<'static>,
+    alpn: &[u8],
+) -> Result<TlsStream<TcpStream>, Failure> {
     let name = ServerName::try_from("localhost")?;
     Ok(connector(root, alpn)?.connect(name, stream).await?)
 }
 
 /// Asks for `/hello` on an open HTTP/1.1 connection.
-async fn request(stream: &mut TlsStream<TcpStream>) -> String {
+pub(crate) async fn request(stream: &mut TlsStream<TcpStream>) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     stream
         .write_all(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
