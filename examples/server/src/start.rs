@@ -184,7 +184,7 @@ impl Server {
         }
         // The workers have their own copies; a port must not outlive them.
         drop(sockets);
-        tokio::spawn(announce_stop(app.shutdown.clone(), finished.clone()));
+        tokio::spawn(announce_stop(app.clone(), finished.clone()));
 
         let end = workers.ended().await.map_err(StartError::Runtime)?;
         finished.ask();
@@ -212,10 +212,13 @@ async fn end_at_once(app: App) {
     std::process::exit(1);
 }
 
-/// The end of a process that was replaced is not the end of the service, and its admin port is the new one's.
-async fn announce_stop(mut shutdown: Shutdown, admin: Shutdown) {
+/// The end of a process that was replaced is not the end of the service, and its admin port is the new one's, but for one that
+/// waits for the data until this process has ended.
+async fn announce_stop(app: App, admin: Shutdown) {
+    let mut shutdown = app.shutdown.clone();
     shutdown.asked().await;
     match shutdown.is_handed_over() {
+        true if app.config.data.is_some() => {}
         true => admin.ask(),
         false => notify_stopping(),
     }

@@ -276,6 +276,25 @@ fn a_second_restart_is_refused_while_the_old_process_drains() {
     get(server.address, "/api/v1/authors/1");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_admin_port_answers_while_the_new_process_waits_for_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let mut server = Server::start(&["--data", data, "--drain-timeout", "1min"]);
+    let stream = in_flight(&server);
+    server.signal("USR2");
+    server.logged("the new process takes over: finishing the requests in flight");
+    let admin = Client::http1(server.admin());
+    assert_eq!(admin.get("/readyz").await.status, 503);
+    assert_eq!(admin.get("/healthz").await.status, 200);
+    assert_eq!(admin.get("/metrics").await.status, 200);
+    finish(stream);
+    let _successor = server.successor();
+    assert_eq!(server.ended().code(), Some(0));
+    let admin = Client::http1(server.admin());
+    assert_eq!(admin.get("/readyz").await.status, 200);
+}
+
 #[test]
 fn signals_are_heeded_while_the_new_process_waits_for_the_old_one() {
     let folder = tempfile::tempdir().unwrap();
