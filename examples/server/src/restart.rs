@@ -18,7 +18,7 @@
 //! word: after `STOPPING=1` the whole service would be stopped.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -182,17 +182,9 @@ impl Restarter {
     }
 
     fn start_successor(&self) -> io::Result<Successor> {
-        // A row of numbers above those in use: the limit less some room.
-        let limit = getrlimit(Resource::Nofile).current.unwrap_or(1024);
-        let first = i32::try_from(limit).unwrap_or(i32::MAX) - 64 - self.sockets.len() as i32;
-        let mut handed = Vec::new();
-        for (expected, (_, socket)) in (first..).zip(&self.sockets) {
-            let copy = fcntl_dupfd_cloexec(socket, expected)?;
-            if copy.as_raw_fd() != expected {
-                return Err(io::Error::other("no row of free descriptors is left"));
-            }
-            handed.push(copy);
-        }
+        let sockets: Vec<_> = self.sockets.iter().map(|(_, socket)| socket).collect();
+        let limit = getrlimit(Resource::Nofile).current;
+        let (first, handed) = in_a_row(&sockets, above_all(limit, sockets.len()))?;
         // From here until the copies are dropped every child would inherit them; this is the only place that
         // starts one.
         for copy in &handed {
@@ -216,6 +208,38 @@ impl Restarter {
     }
 }
 
+/// Numbers from here on are not looked for first: the kernel keeps a table up to the highest in use, of eight bytes each, and
+/// limits may be a billion.
+const HIGH: u64 = 1 << 16;
+
+/// Where a row of descriptors is likely to be free: above those in use, which is the limit less some room.
+fn above_all(limit: Option<u64>, count: usize) -> RawFd {
+    let limit = limit.unwrap_or(1024).min(HIGH);
+    let first = limit.saturating_sub(64 + count as u64);
+    // Below it are the standard streams.
+    RawFd::try_from(first).unwrap_or(RawFd::MAX).max(3)
+}
+
+/// Copies of descriptors whose numbers follow each other, from `first` or the next such row on. The number of the first copy,
+/// and all of them.
+fn in_a_row(descriptors: &[&OwnedFd], mut first: RawFd) -> io::Result<(RawFd, Vec<OwnedFd>)> {
+    let mut copies = Vec::new();
+    while let Some(descriptor) = descriptors.get(copies.len()) {
+        let next = first + copies.len() as RawFd;
+        // The lowest that is free from there on.
+        let copy = fcntl_dupfd_cloexec(descriptor, next).map_err(|error| {
+            io::Error::other(format!("no row of free descriptors is left: {error}"))
+        })?;
+        if copy.as_raw_fd() == next {
+            copies.push(copy);
+        } else {
+            first = copy.as_raw_fd();
+            copies.clear();
+        }
+    }
+    Ok((first, copies))
+}
+
 impl Successor {
     fn stop(&self) {
         // Who has ended is not asked for again by this number: its end is waited for by a thread that tells of it.
@@ -236,5 +260,37 @@ async fn ended(successor: &mut Option<Successor>) -> String {
         Ok(Ok(status)) => status.to_string(),
         Ok(Err(error)) => error.to_string(),
         Err(_) => "nobody waited for it".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_table_stays_small() {
+        for (limit, first) in [
+            (Some(1024), 956),
+            (Some(1 << 20), 65_468),
+            (Some(u64::MAX), 65_468),
+            (None, 956),
+            (Some(65), 3),
+        ] {
+            assert_eq!(above_all(limit, 4), first, "{limit:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_is_looked_for_beyond_what_is_in_use() {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = OwnedFd::from(socket);
+        // In the way of a row of three.
+        let taken = fcntl_dupfd_cloexec(&socket, 202).unwrap();
+        let (first, copies) = in_a_row(&[&socket; 3], 200).unwrap();
+        assert!(first > taken.as_raw_fd(), "{first}");
+        let numbers: Vec<_> = copies.iter().map(AsRawFd::as_raw_fd).collect();
+        assert_eq!(numbers, [first, first + 1, first + 2]);
+        let refused = in_a_row(&[&socket], RawFd::MAX).unwrap_err();
+        assert!(refused.to_string().contains("no row of"), "{refused}");
     }
 }
