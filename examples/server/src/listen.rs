@@ -98,7 +98,7 @@ fn listen_on(sockets: &[TcpListener], address: SocketAddr) -> bool {
 fn bind_all(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
     if count > 1 {
         // Another server would share its port, too, if nobody asked first.
-        drop(bind(address, false)?);
+        probe(address)?;
     }
     let first = bind(address, count > 1)?;
     // With port 0 the others take the port that the first was given.
@@ -110,8 +110,27 @@ fn bind_all(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
     Ok(all)
 }
 
+/// Whether an address can be listened on: the kernel says so before anybody can connect.
+#[cfg(unix)]
+fn probe(address: SocketAddr) -> io::Result<()> {
+    bound(address, false).map(drop)
+}
+
+#[cfg(not(unix))]
+fn probe(address: SocketAddr) -> io::Result<()> {
+    bind(address, false).map(drop)
+}
+
 #[cfg(unix)]
 fn bind(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = bound(address, shared)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// A socket that has its address, and does not listen yet.
+#[cfg(unix)]
+fn bound(address: SocketAddr, shared: bool) -> io::Result<socket2::Socket> {
     use socket2::{Domain, Protocol, Socket, Type};
     let socket = Socket::new(
         Domain::for_address(address),
@@ -123,8 +142,7 @@ fn bind(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 #[cfg(not(unix))]
@@ -213,6 +231,30 @@ impl std::error::Error for ListenError {
         match self {
             ListenError::Bind { source, .. } => Some(source),
             ListenError::Inherited(_) => None,
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn who_connects_while_an_address_is_probed_is_refused_and_not_cut_off() {
+        let probing = bound("127.0.0.1:0".parse().unwrap(), false).unwrap();
+        let address = probing.local_addr().unwrap().as_socket().unwrap();
+        let refused = TcpStream::connect(address).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn a_probe_finds_who_listens_already() {
+        for shared in [false, true] {
+            let other = bind("127.0.0.1:0".parse().unwrap(), shared).unwrap();
+            let taken = probe(other.local_addr().unwrap()).unwrap_err();
+            assert_eq!(taken.kind(), io::ErrorKind::AddrInUse, "shared: {shared}");
         }
     }
 }
