@@ -17,11 +17,12 @@
 //! systemd is told of the new process by the new process before it dismisses the old one (`MAINPID=`), which ends without a
 //! word: after `STOPPING=1` the whole service would be stopped.
 
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc;
 use std::time::Duration;
+use std::{io, thread};
 
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Pid, Resource, getppid, getrlimit, kill_process};
@@ -185,13 +186,21 @@ impl Restarter {
         let sockets: Vec<_> = self.sockets.iter().map(|(_, socket)| socket).collect();
         let limit = getrlimit(Resource::Nofile).current;
         let (first, handed) = in_a_row(&sockets, above_all(limit, sockets.len()))?;
+        // It outlives this process, or it failed. Who waits for it is there before it is, as threads may run out.
+        let (started, starting) = mpsc::channel::<Child>();
+        let (tell, ended) = oneshot::channel();
+        thread::Builder::new().spawn(move || {
+            if let Ok(mut child) = starting.recv() {
+                let _ = tell.send(child.wait());
+            }
+        })?;
         // From here until the copies are dropped every child would inherit them; this is the only place that
         // starts one.
         for copy in &handed {
             fcntl_setfd(copy, FdFlags::empty())?;
         }
         let names: Vec<_> = self.sockets.iter().map(|(name, _)| *name).collect();
-        let mut child = Command::new(&self.program)
+        let child = Command::new(&self.program)
             .args(std::env::args_os().skip(1))
             .env("LISTEN_FDS", handed.len().to_string())
             .env("LISTEN_FDS_FIRST_FD", first.to_string())
@@ -200,10 +209,8 @@ impl Restarter {
             .env(PATIENCE, self.patience.as_millis().to_string())
             .env(BOUND, &self.bound)
             .spawn()?;
-        let (tell, ended) = oneshot::channel();
         let process = Pid::from_raw(child.id().cast_signed());
-        // It outlives this process, or it failed.
-        std::thread::spawn(move || tell.send(child.wait()));
+        let _ = started.send(child);
         Ok(Successor { process, ended })
     }
 }

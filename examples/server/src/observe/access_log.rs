@@ -100,8 +100,9 @@ impl AccessLogger {
     pub(crate) fn flush(patience: Duration) -> bool {
         let (written, wait) = sync_channel(1);
         // It waits for room in the queue, and the caller does not wait for it.
-        thread::spawn(move || _ = WRITER.send(Message::Written(written)));
-        wait.recv_timeout(patience).is_ok()
+        let asked =
+            thread::Builder::new().spawn(move || _ = WRITER.send(Message::Written(written)));
+        asked.is_ok() && wait.recv_timeout(patience).is_ok()
     }
 }
 

@@ -125,8 +125,8 @@ impl Tracer {
         let (sent, wait) = sync_channel(1);
         let spans = self.spans.clone();
         // It waits for room in the queue, and the caller does not wait for it.
-        thread::spawn(move || _ = spans.send(Message::Sent(sent)));
-        wait.recv_timeout(patience).is_ok()
+        let asked = thread::Builder::new().spawn(move || _ = spans.send(Message::Sent(sent)));
+        asked.is_ok() && wait.recv_timeout(patience).is_ok()
     }
 }
 
