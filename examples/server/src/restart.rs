@@ -155,8 +155,9 @@ impl Restarter {
             }
         }
         self.sockets.clear();
+        let handed_over = self.shutdown.is_handed_over();
         if let Some(successor) = &successor
-            && !self.shutdown.is_handed_over()
+            && !handed_over
         {
             tracing::info!("the new process is stopped, too");
             successor.stop();
@@ -167,7 +168,13 @@ impl Restarter {
                     tracing::warn!("not restarting: this process is stopping");
                 }
                 how = ended(&mut successor) => {
-                    tracing::error!(how, "the new process has ended, and this one is stopping");
+                    match handed_over {
+                        true => {
+                            tracing::error!(how, "the new process has ended, and this one is stopping");
+                        }
+                        // It was asked to.
+                        false => tracing::info!(how, "the new process has ended, too"),
+                    }
                     successor = None;
                 }
             }

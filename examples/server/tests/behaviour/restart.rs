@@ -253,6 +253,8 @@ fn a_second_restart_is_refused_while_one_is_under_way() {
     let stream = in_flight(&server);
     server.signal("TERM");
     server.logged("the new process is stopped, too");
+    let ended = server.logged("the new process has ended");
+    assert!(ended.contains(" INFO "), "{ended}");
     server.signal("USR2");
     server.logged("not restarting: this process is stopping");
     finish(stream);
