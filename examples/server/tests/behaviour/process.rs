@@ -2,9 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+#[cfg(unix)]
+use std::time::{Duration, Instant};
 
 /// A running server; dropping it kills the process.
 pub(crate) struct Server {
@@ -186,6 +190,22 @@ fn figure<'a>(line: &'a str, name: &str) -> &'a str {
     let value = rest.and_then(|(_, rest)| rest.split_whitespace().next());
     value.unwrap_or_else(|| panic!("no {name} in {line}"))
 }
+
+/// Waits until nobody listens at an address: the server that did has closed its port.
+#[cfg(unix)]
+pub(crate) fn closed(address: SocketAddr) {
+    let begun = Instant::now();
+    // What came in before the port was closed is closed with it.
+    while TcpStream::connect(address).is_ok() {
+        // Who has got the same port meanwhile is another test's server, which does not stay for so long.
+        assert!(begun.elapsed() < PATIENCE, "{address} is listened on");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// How long a port may take to be closed.
+#[cfg(unix)]
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sends a process a signal by its name ("TERM", "INT").
 pub(crate) fn signal(process: u32, name: &str) {

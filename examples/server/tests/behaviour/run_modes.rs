@@ -6,6 +6,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::channel;
 
 use crate::client::Client;
+#[cfg(target_os = "linux")]
+use crate::process::closed;
 use crate::process::{Server, output, program};
 
 // The clients answer the pings of the drain while the test waits.
@@ -153,7 +155,7 @@ fn a_proxied_response_outlives_the_work_of_the_thread_that_connected() {
     server.signal("TERM");
     let mut rest = String::new();
     maker.read_to_string(&mut rest).unwrap();
-    while TcpStream::connect(server.address).is_ok() {}
+    closed(server.address);
     go_on.send(()).unwrap();
     user.read_to_string(&mut rest).unwrap();
     assert!(rest.ends_with("last\r\n0\r\n\r\n"), "{rest:?}");

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 use crate::client::Client;
-use crate::process::{Server, program};
+use crate::process::{Server, closed, program};
 
 const BODY: &str = "{\"name\": \"Mary Somerville\"}";
 
@@ -63,10 +63,7 @@ async fn the_ports_are_closed_while_requests_in_flight_are_finished() {
         let mut stream = in_flight(&server);
         server.signal("TERM");
         server.logged("stopping: finishing the requests in flight");
-        for address in public {
-            // What came in before the port was closed is closed with it.
-            while TcpStream::connect(address).is_ok() {}
-        }
+        public.into_iter().for_each(closed);
         let balancer = Client::http1(admin);
         assert_eq!(balancer.get("/readyz").await.status, 503, "{mode}");
         assert_eq!(balancer.get("/healthz").await.status, 200, "{mode}");
