@@ -23,7 +23,7 @@ use clap::ArgMatches;
 pub(crate) use self::error::ConfigError;
 pub(crate) use self::kinds::{AccessLog, HalfClosed, LogFormat, RunMode, Switch, Upstream};
 pub(crate) use self::remote::Remote;
-use self::source::{Origin, Sources};
+use self::source::Sources;
 pub(crate) use self::values::Config;
 
 /// What the command line asks for.
@@ -93,17 +93,19 @@ impl Loader {
     /// # Errors
     /// As of [`load`].
     pub(crate) fn read(&self, text: Option<&str>) -> Result<Config, ConfigError> {
-        let variable = |name: &str| self.variables.get(OsStr::new(name)).cloned();
         let kept = self.kept();
         let text = text.or(kept.as_deref());
+        let variable = |name: &str| self.variable(name);
         values::read(&Sources::open(&self.flags, &variable, text)?)
     }
 
     /// The file, if there is one.
     pub(crate) fn file(&self) -> Option<PathBuf> {
-        let variable = self.variables.get(OsStr::new("SERVER_CONFIG"));
-        let flag = self.flags.get_one::<PathBuf>("config").cloned();
-        flag.or_else(|| variable.map(PathBuf::from))
+        source::file(&self.flags, &|name| self.variable(name)).map(|(path, _)| path)
+    }
+
+    fn variable(&self, name: &str) -> Option<OsString> {
+        self.variables.get(OsStr::new(name)).cloned()
     }
 
     /// The URL to ask for settings, if there is one.
@@ -124,13 +126,9 @@ impl Loader {
         if let Some(kept) = self.kept() {
             return Ok(Some(kept));
         }
-        let read = |path: PathBuf| {
-            std::fs::read_to_string(&path).map_err(|error| {
-                let origin = Origin::Flag("--config".into());
-                ConfigError::new(origin, format!("cannot read {}: {error}", path.display()))
-            })
-        };
-        self.file().map(read).transpose()
+        let file = source::file(&self.flags, &|name| self.variable(name));
+        file.map(|(path, origin)| source::read_file(&path, origin))
+            .transpose()
     }
 
     fn kept(&self) -> Option<String> {
@@ -141,6 +139,7 @@ impl Loader {
 
 #[cfg(test)]
 mod tests {
+    use super::source::Origin;
     use super::*;
 
     fn load_with(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Command, ConfigError> {

@@ -65,13 +65,11 @@ impl<'a> Sources<'a> {
                 file: Some((path, entries)),
             });
         }
-        let path = match flags.get_one::<PathBuf>("config") {
-            Some(path) => Some((path.clone(), Origin::Flag("--config".into()))),
-            None => variable("SERVER_CONFIG")
-                .map(|path| (path.into(), Origin::Variable("SERVER_CONFIG".into()))),
-        };
-        let file = match path {
-            Some((path, origin)) => Some(read_file(path, origin)?),
+        let file = match file(flags, variable) {
+            Some((path, origin)) => {
+                let entries = parse_file(&path, &read_file(&path, origin)?)?;
+                Some((path, entries))
+            }
             None => None,
         };
         Ok(Sources {
@@ -110,12 +108,22 @@ impl<'a> Sources<'a> {
     }
 }
 
-fn read_file(path: PathBuf, origin: Origin) -> Result<(PathBuf, Vec<Entry>), ConfigError> {
-    let text = std::fs::read_to_string(&path).map_err(|error| {
+/// The file of settings, and what names it.
+pub(super) fn file(
+    flags: &ArgMatches,
+    variable: &dyn Fn(&str) -> Option<OsString>,
+) -> Option<(PathBuf, Origin)> {
+    match flags.get_one::<PathBuf>("config") {
+        Some(path) => Some((path.clone(), Origin::Flag("--config".into()))),
+        None => variable("SERVER_CONFIG")
+            .map(|path| (path.into(), Origin::Variable("SERVER_CONFIG".into()))),
+    }
+}
+
+pub(super) fn read_file(path: &Path, origin: Origin) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|error| {
         ConfigError::new(origin, format!("cannot read {}: {error}", path.display()))
-    })?;
-    let entries = parse_file(&path, &text)?;
-    Ok((path, entries))
+    })
 }
 
 fn parse_file(path: &Path, text: &str) -> Result<Vec<Entry>, ConfigError> {
