@@ -267,13 +267,19 @@ fn a_second_restart_is_refused_while_one_is_under_way() {
     assert_eq!(server.ended().code(), Some(0));
 }
 
-#[test]
-fn a_second_restart_is_refused_while_the_old_process_drains() {
+/// A server with data that is asked to restart, and its request, which the new process has to wait for.
+fn restarting_with_a_request_in_flight() -> (Server, TcpStream, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
-    let mut server = Server::start(&["--data", data, "--drain-timeout", "1min"]);
+    let server = Server::start(&["--data", data, "--drain-timeout", "1min"]);
     let stream = in_flight(&server);
     server.signal("USR2");
+    (server, stream, folder)
+}
+
+#[test]
+fn a_second_restart_is_refused_while_the_old_process_drains() {
+    let (mut server, stream, _data) = restarting_with_a_request_in_flight();
     server.logged("the new process takes over: finishing the requests in flight");
     server.signal("USR2");
     server.logged("not restarting: this process is stopping");
@@ -286,11 +292,7 @@ fn a_second_restart_is_refused_while_the_old_process_drains() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_admin_port_answers_while_the_new_process_waits_for_the_old_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().to_str().unwrap();
-    let mut server = Server::start(&["--data", data, "--drain-timeout", "1min"]);
-    let stream = in_flight(&server);
-    server.signal("USR2");
+    let (mut server, stream, _data) = restarting_with_a_request_in_flight();
     server.logged("the new process takes over: finishing the requests in flight");
     let admin = Client::http1(server.admin());
     assert_eq!(admin.get("/readyz").await.status, 503);
@@ -305,11 +307,7 @@ async fn the_admin_port_answers_while_the_new_process_waits_for_the_old_one() {
 
 #[test]
 fn signals_are_heeded_while_the_new_process_waits_for_the_old_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().to_str().unwrap();
-    let mut server = Server::start(&["--data", data, "--drain-timeout", "1min"]);
-    let stream = in_flight(&server);
-    server.signal("USR2");
+    let (mut server, stream, _data) = restarting_with_a_request_in_flight();
     let waiting = server.awaited_by();
     signal(waiting, "HUP");
     signal(waiting, "USR2");
@@ -325,11 +323,7 @@ fn signals_are_heeded_while_the_new_process_waits_for_the_old_one() {
 
 #[test]
 fn a_new_process_that_waits_for_the_old_one_can_be_stopped() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().to_str().unwrap();
-    let mut server = Server::start(&["--data", data, "--drain-timeout", "1min"]);
-    let stream = in_flight(&server);
-    server.signal("USR2");
+    let (mut server, stream, _data) = restarting_with_a_request_in_flight();
     signal(server.awaited_by(), "TERM");
     server.logged("stopped before it has served");
     let ended = server.logged("the new process has ended, and this one is stopping");

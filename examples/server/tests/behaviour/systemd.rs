@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::process::{Server, program};
@@ -75,16 +76,21 @@ fn a_socket_of_another_name_is_refused() {
     );
 }
 
+/// What is sent to `NOTIFY_SOCKET`, a message at a time.
+fn notified(path: &Path) -> impl Fn() -> String {
+    let socket = UnixDatagram::bind(path).unwrap();
+    move || {
+        let mut text = [0; 256];
+        let length = socket.recv(&mut text).unwrap();
+        String::from_utf8(text[..length].to_vec()).unwrap()
+    }
+}
+
 #[test]
 fn systemd_is_told_of_start_reload_and_stop() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notify");
-    let systemd = UnixDatagram::bind(&path).unwrap();
-    let told = || {
-        let mut text = [0; 256];
-        let length = systemd.recv(&mut text).unwrap();
-        String::from_utf8(text[..length].to_vec()).unwrap()
-    };
+    let told = notified(&path);
     let server = Server::run(program(&[]).env("NOTIFY_SOCKET", &path));
     let ready = format!("MAINPID={}\nREADY=1\n", server.id());
     assert_eq!(told(), ready);
@@ -105,12 +111,7 @@ fn systemd_follows_the_new_process_before_the_old_one_ends() {
     for kept in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notify");
-        let systemd = UnixDatagram::bind(&path).unwrap();
-        let told = || {
-            let mut text = [0; 256];
-            let length = systemd.recv(&mut text).unwrap();
-            String::from_utf8(text[..length].to_vec()).unwrap()
-        };
+        let told = notified(&path);
         let data = folder.path().join("data");
         let mut arguments = vec!["--drain-timeout", "1min"];
         if kept {

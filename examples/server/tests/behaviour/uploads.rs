@@ -38,6 +38,15 @@ async fn offset(client: &Client, path: &str) -> usize {
     status.header("upload-offset").parse().unwrap()
 }
 
+/// Waits until an upload is being received by another request. It is locked then; until it is, it goes on at another offset.
+async fn being_received(client: &Client, server: &Server, path: &str) {
+    let locked = async { while append(client, server, path, 7, b"").await.status != 423 {} };
+    let patience = std::time::Duration::from_secs(60);
+    tokio::time::timeout(patience, locked)
+        .await
+        .expect("another request receives it");
+}
+
 /// Bytes that say where they are, in ASCII.
 fn content(length: usize) -> Vec<u8> {
     (0..length)
@@ -264,8 +273,7 @@ async fn an_upload_is_whole_though_its_body_broke_off_behind_the_last_byte() {
         "PATCH {path} HTTP/1.1\r\nHost: x\r\nUpload-Offset: 0\r\nContent-Type: {PIECE}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
     );
     stream.write_all(request.as_bytes()).unwrap();
-    // It is locked while it is received.
-    while append(&client, &server, &path, 7, b"").await.status != 423 {}
+    being_received(&client, &server, &path).await;
     drop(stream);
     let read = loop {
         let read = client.get(&path).await;
@@ -311,8 +319,7 @@ async fn uploads_leave_other_requests_half_of_the_pool() {
             "PATCH {path} HTTP/1.1\r\nHost: x\r\nUpload-Offset: 0\r\nContent-Type: {PIECE}\r\nContent-Length: 10\r\n\r\nhello"
         );
         stream.write_all(head.as_bytes()).unwrap();
-        // One that is being received is locked; until it is, it goes on at another offset.
-        while append(&client, &server, &path, 7, b"").await.status != 423 {}
+        being_received(&client, &server, &path).await;
         senders.push(stream);
     }
     for _ in 0..20 {
