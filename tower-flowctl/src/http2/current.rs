@@ -77,6 +77,9 @@ impl StreamPriority {
     /// That of the request which is being answered: by a service that is called, or a future of one that is polled, under
     /// `serve` or a [`PriorityLayer`](super::PriorityLayer). `None` where responses are not scheduled, as
     /// over HTTP/1, and in tasks and bodies, which get it from the handler that makes them.
+    ///
+    /// A request that a handler makes itself and hands to a service behind a `PriorityLayer` is answered on the same stream: that
+    /// layer's rules and the request's `priority` field then count for the response that the handler is about to give.
     #[must_use]
     pub fn current() -> Option<Self> {
         seat().map(Self::new)
