@@ -5,7 +5,7 @@
 //!                     TLS port ──► zero-copy stream ─► admission ─► TLS ─► hyper ─► context
 //!                     admin ─────► zero-copy stream ─► admission, a class of its own ─► hyper ─► context, on the main thread
 //!                      ┌────────────────────────────────────────────────────┘ Request
-//!  request_plane      observe (id, figures, access log, span) ─► priority ─► guard (host, panics, errors, headers) ─► early data
+//!  request_plane      observe (id, figures, access log, span) ─► priority ─► unread bodies ─► guard (host, panics, errors, headers) ─► early data
 //!                      ┌──────────────────────────────────────────────────────────────────────────────────────┘
 //!  router              trie router ─┬─ pages                deadline ─► breaker ─► adaptive limit
 //!                                   ├─ /api/v1              deadline ─► pooled bodies ─► breaker ─► adaptive limit ─► pooled JSON
@@ -53,6 +53,7 @@ use crate::guard::GuardLayer;
 use crate::observe::{AccessLogger, ObserveLayer};
 use crate::pages::RouteList;
 use crate::tls::TlsError;
+use crate::unread::UnreadLayer;
 use crate::{api, headers, live, pages, problem, proxy, uploads};
 
 /// What the connections call: a service that always answers.
@@ -104,6 +105,7 @@ pub(crate) fn request_plane(app: App) -> Result<impl RequestPlane, AssemblyError
         .layer(observe)
         .map_response(move |response: http::Response<_>| response.map(unwrap))
         .layer(rules)
+        .layer(UnreadLayer)
         .layer(GuardLayer {
             security_headers: config.security_headers,
         })

@@ -40,6 +40,7 @@ mod start; // everything above, in order
 mod store; // the shop
 mod system; // descriptors, memory
 mod tls; // certificates
+mod unread; // request bodies that nobody reads to their end
 mod uploads; // resumable uploads
 
 use std::io::{self, Write};

@@ -46,6 +46,59 @@ fn a_body_of_undeclared_length_is_413_as_well() {
     assert!(answer.contains("application/problem+json"), "{answer}");
 }
 
+/// The head of the answer to the head of a request.
+fn head_for(stream: &mut TcpStream, request: &str) -> String {
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+#[test]
+fn a_connection_that_ends_with_an_unread_body_says_so() {
+    let server = Server::start(&["--body-limit", "1KiB"]);
+    let start = "POST /api/v1/authors HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    let large = [
+        "Content-Length: 100000\r\n\r\n",
+        "Content-Length: 2000\r\nExpect: 100-continue\r\n\r\n",
+    ];
+    for rest in large {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        let head = head_for(&mut stream, &format!("{start}{rest}"));
+        assert!(head.starts_with("HTTP/1.1 413 "), "{head}");
+        assert!(head.contains("\r\nconnection: close\r\n"), "{head}");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+    }
+}
+
+#[test]
+fn a_connection_outlives_a_little_of_an_unread_body() {
+    let server = Server::start(&["--body-limit", "1KiB"]);
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    let head = head_for(
+        &mut stream,
+        "POST /api/v1/authors HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2000\r\n\r\n",
+    );
+    assert!(head.starts_with("HTTP/1.1 413 "), "{head}");
+    assert!(!head.contains("\r\nconnection:"), "{head}");
+    let (_, length) = head.split_once("\r\ncontent-length: ").unwrap();
+    let length = length.split_once("\r\n").unwrap().0.parse().unwrap();
+    stream.read_exact(&mut vec![0; length]).unwrap();
+    // The body comes after its refusal, in two parts, and then the next request.
+    stream.write_all(&[b' '; 1_500]).unwrap();
+    stream.write_all(&[b' '; 500]).unwrap();
+    let next = head_for(
+        &mut stream,
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    );
+    assert!(next.starts_with("HTTP/1.1 200 "), "{next}");
+}
+
 #[test]
 fn a_body_limit_above_axums_own_default_holds() {
     let server = Server::start(&["--body-limit", "4MiB"]);
