@@ -4,9 +4,9 @@ use std::{
     net::IpAddr,
     pin::pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{
-            AtomicBool, AtomicU32, AtomicU64,
+            AtomicBool, AtomicU32,
             Ordering::{Relaxed, SeqCst},
         },
     },
@@ -20,12 +20,8 @@ use tokio::{
 };
 
 use super::{
-    Cut, Limits, Shared,
-    address::Addresses,
-    class::ClassState,
-    clock::{Clock, ticks},
+    Limits, Refusal, address::Addresses, class::ClassState, clock::Clock, counters::Counters,
     rate::AcceptRate,
-    shared::Handshakes,
 };
 use crate::{
     descriptors::{Descriptors, Headroom},
@@ -43,14 +39,14 @@ pub(crate) struct Core {
     draining: AtomicBool,
     drain_begun: Notify,
     table: Mutex<Table>,
-    open: AtomicU32,
+    pub(super) open: AtomicU32,
     /// Told when a connection has ended, while a listener waits for that.
     released: Notify,
     waiting: AtomicU32,
     /// Connections that were closed to make room for newcomers and are not gone yet, as far as is known.
     promised: AtomicU32,
     /// Refused connections that still have a descriptor.
-    refusing: AtomicU32,
+    pub(super) refusing: AtomicU32,
     /// Until this tick, see [`is_crowded`](Self::is_crowded).
     crowded_until: AtomicU32,
     maintained: AtomicBool,
@@ -60,88 +56,6 @@ pub(crate) struct Core {
 
 /// For how many ticks responses end their connections after a newcomer found neither a descriptor nor anybody idle: a second.
 pub(crate) const CROWDED: u32 = 10;
-
-/// Why a connection was refused, or had to wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize),
-    serde(rename_all = "snake_case")
-)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// [`Limits::total`].
-    Total,
-    /// [`Class::limit`](super::Class::limit).
-    Class,
-    /// No descriptor is left for this class.
-    Descriptors,
-    /// [`Limits::per_address`].
-    Address,
-    /// [`Limits::per_prefix`].
-    Prefix,
-    /// A trusted proxy's header was missing, wrong, or late.
-    Proxy,
-}
-
-impl Refusal {
-    /// All of them, in the order of [`Snapshot::refused`](super::Snapshot::refused).
-    pub const ALL: [Self; 6] = [
-        Self::Total,
-        Self::Class,
-        Self::Descriptors,
-        Self::Address,
-        Self::Prefix,
-        Self::Proxy,
-    ];
-
-    /// Its name in metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Total => "total",
-            Self::Class => "class",
-            Self::Descriptors => "descriptors",
-            Self::Address => "address",
-            Self::Prefix => "prefix",
-            Self::Proxy => "proxy",
-        }
-    }
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) accepted: AtomicU64,
-    pub(crate) pauses: AtomicU64,
-    pub(crate) out_of_descriptors: AtomicU64,
-    refused: [AtomicU64; Refusal::ALL.len()],
-    cut: [AtomicU64; Cut::ALL.len()],
-}
-
-impl Counters {
-    pub(crate) fn refused(&self, refusal: Refusal) {
-        self.refused[refusal as usize].fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn cut(&self, cut: Cut) {
-        self.cut[cut as usize].fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn paused(&self) {
-        self.pauses.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn out_of_descriptors(&self) {
-        self.out_of_descriptors.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn all_refused(&self) -> [u64; Refusal::ALL.len()] {
-        std::array::from_fn(|index| self.refused[index].load(Relaxed))
-    }
-
-    pub(crate) fn all_cut(&self) -> [u64; Cut::ALL.len()] {
-        std::array::from_fn(|index| self.cut[index].load(Relaxed))
-    }
-}
 
 impl Core {
     pub(crate) fn new(limits: Limits, classes: Vec<ClassState>, descriptors: Descriptors) -> Self {
@@ -250,19 +164,7 @@ impl Core {
             .saturating_sub(exempt.map(ClassState::open).sum())
     }
 
-    /// Takes a place for a connection whose address is not known yet.
-    pub(crate) fn enter(self: &Arc<Self>, class: usize) -> Reservation {
-        self.open.fetch_add(1, Relaxed);
-        self.classes[class].enter();
-        Reservation {
-            core: Arc::clone(self),
-            class,
-            ip: None,
-            was_leaving: false,
-        }
-    }
-
-    fn leave(&self, class: usize, ip: Option<IpAddr>, was_leaving: bool) {
+    pub(super) fn leave(&self, class: usize, ip: Option<IpAddr>, was_leaving: bool) {
         if let Some(ip) = ip {
             self.addresses.leave(ip);
         }
@@ -288,7 +190,7 @@ impl Core {
         self.promised.store(0, Relaxed);
     }
 
-    fn kept_promise(&self) {
+    pub(super) fn kept_promise(&self) {
         let less = |count: u32| count.checked_sub(1);
         let _ = self.promised.fetch_update(Relaxed, Relaxed, less);
     }
@@ -303,12 +205,6 @@ impl Core {
     #[inline]
     pub(crate) fn is_crowded(&self) -> bool {
         self.crowded_until.load(Relaxed) > self.clock.now()
-    }
-
-    /// Counts a refused connection until the guard is dropped.
-    pub(crate) fn refusing(self: &Arc<Self>) -> Refusing {
-        self.refusing.fetch_add(1, Relaxed);
-        Refusing(Arc::clone(self))
     }
 
     /// Descriptors that are neither connections nor otherwise accounted for.
@@ -329,15 +225,6 @@ impl Core {
     }
 }
 
-/// A refused connection that has not closed yet.
-pub(crate) struct Refusing(Arc<Core>);
-
-impl Drop for Refusing {
-    fn drop(&mut self) {
-        self.0.refusing.fetch_sub(1, Relaxed);
-    }
-}
-
 struct Waiting<'a>(&'a AtomicU32);
 
 impl<'a> Waiting<'a> {
@@ -350,87 +237,5 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
-    }
-}
-
-/// A counted place without a connection yet.
-pub(crate) struct Reservation {
-    core: Arc<Core>,
-    class: usize,
-    ip: Option<IpAddr>,
-    /// Whether its class counts it among those that will leave.
-    was_leaving: bool,
-}
-
-impl Reservation {
-    /// Counts the client, too.
-    pub(crate) fn name(&mut self, ip: Option<IpAddr>, limits: &Limits) -> Result<(), Refusal> {
-        if let Some(ip) = ip
-            && !self.core.is_exempt(self.class)
-        {
-            self.core.addresses.enter(ip, limits)?;
-            self.ip = Some(ip);
-        }
-        Ok(())
-    }
-
-    /// Counts a refusal for the connection that it was for.
-    pub(crate) fn refused(self, refusal: Refusal) {
-        self.core.counters.refused(refusal);
-    }
-
-    /// Makes the connection known to everybody.
-    pub(crate) fn take(self, descriptor: Option<i32>, handshakes: &Handshakes) -> Place {
-        let core = &self.core;
-        let shared = Arc::new(Shared::new(
-            Arc::clone(core),
-            self.class,
-            self.ip,
-            descriptor,
-            handshakes.clone(),
-        ));
-        let now = core.clock.now();
-        let first_check = now + ticks(core.limits.load().first_check());
-        let index = core.table().insert(Arc::clone(&shared), now, first_check);
-        core.counters.accepted.fetch_add(1, Relaxed);
-        if core.is_draining() {
-            // It slipped in between the drain's round and its own entry.
-            shared.close(Cut::Drained);
-        }
-        Place {
-            shared,
-            index,
-            reservation: self,
-        }
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        self.core.leave(self.class, self.ip, self.was_leaving);
-    }
-}
-
-/// A connection's place in the table; its stream owns it.
-pub(crate) struct Place {
-    shared: Arc<Shared>,
-    index: u32,
-    reservation: Reservation,
-}
-
-impl Place {
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if self.shared.is_closing() && self.shared.reason() == Cut::Reclaimed {
-            self.shared.core.kept_promise();
-        }
-        // The entry's own handle is dropped after the lock, with `shared`.
-        let mark = self.shared.core.table().remove(self.index);
-        self.reservation.was_leaving = mark.is_some_and(|mark| mark.leaving);
     }
 }

@@ -50,14 +50,17 @@ mod class;
 mod clock;
 mod connection;
 mod core;
+mod counters;
 mod handle;
 mod limits;
 mod listener;
 mod maintenance;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod place;
 pub(crate) mod proxy;
 mod rate;
+mod refusal;
 mod refuse;
 mod shared;
 mod snapshot;
@@ -76,20 +79,17 @@ pub use self::{
     body::{ActiveBody, RatedBody},
     class::Class,
     connection::{ActiveRequest, Connection},
-    core::Refusal,
     handle::{Admission, AdmissionBuilder, ConfigError},
     limits::{AtLimit, Limits, LimitsError},
     listener::AdmissionListener,
     proxy::{Network, NetworkError, ProxyProtocol},
+    refusal::Refusal,
     snapshot::{ClassSnapshot, DescriptorSnapshot, Snapshot, States},
     state::{ConnectionState, Cut},
     stream::AdmittedStream,
 };
 #[cfg(test)]
-pub(crate) use self::{
-    clock::TICK,
-    core::{CROWDED, Place},
-};
+pub(crate) use self::{clock::TICK, core::CROWDED, place::Place};
 pub(crate) use self::{
     clock::ticks,
     core::Core,

@@ -14,7 +14,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::{Connection, Limits, Shared, Transport, core::Place};
+use super::{Connection, Limits, Shared, Transport, place::Place};
 
 /// An admitted connection's transport. It stamps what happens on it, and ends when the connection is told to.
 pub struct AdmittedStream<S: Transport> {

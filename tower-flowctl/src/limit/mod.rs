@@ -39,11 +39,14 @@
 mod gradient;
 mod layer;
 mod limiter;
+mod queue;
 mod service;
+mod state;
 
 pub use self::{
     gradient::Gradient,
     layer::AdaptiveLimitLayer,
-    limiter::{Limiter, LimiterSnapshot, Queue},
+    limiter::{Limiter, LimiterSnapshot},
+    queue::Queue,
     service::{AdaptiveLimit, AdaptiveLimitFuture},
 };

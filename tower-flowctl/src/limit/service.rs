@@ -13,7 +13,8 @@ use tower_service::Service;
 
 use super::{
     Limiter,
-    limiter::{Decided, Entry, Permit, Waiter},
+    limiter::{Entry, Permit},
+    state::{Decided, Waiter},
 };
 use crate::unavailable::unavailable;
 

@@ -18,11 +18,14 @@
 //! # }
 //! ```
 
+mod close;
+mod connection;
 mod driver;
 mod executor;
 mod http1;
 mod server;
 mod service;
+mod settings;
 mod tuning;
 mod woken;
 
@@ -31,9 +34,10 @@ use std::any::Any;
 use axum::Router;
 
 pub use self::{
+    close::{CloseWhen, NeverClose},
     executor::Exec,
     http1::{HalfClosed, Pipelined},
-    server::{CloseWhen, End, NeverClose, Serve},
+    server::{End, Serve},
     tuning::Http2Tuning,
 };
 

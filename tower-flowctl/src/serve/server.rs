@@ -2,10 +2,9 @@
 
 use std::{
     fmt,
-    future::{Future, Pending, pending, poll_fn, ready},
-    pin::{Pin, pin},
-    sync::{Arc, atomic::Ordering::Relaxed},
-    task::Poll,
+    future::{Future, pending, ready},
+    pin::pin,
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,23 +14,20 @@ use futures_util::{Stream, StreamExt, stream, stream::BoxStream};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::conn::auto::Builder,
-};
-use tokio::{sync::watch, time::Sleep};
+use tokio::sync::watch;
 use tower_service::Service;
 
 use crate::http2::{
-    BASE, Connection, Http2Config, MAX_STREAMS, PriorityStream, ReceiveBudget, ReceiveService,
-    RequestBody, Windows,
+    Connection, Http2Config, PriorityStream, ReceiveBudget, ReceiveService, RequestBody,
 };
 #[cfg(unix)]
 use crate::http2::{SocketOf, of_tokio};
 
 use super::{
-    Exec, HalfClosed, Http2Tuning, Pipelined, driver::Driver, executor::Executor,
-    service::Scheduled, woken::WhenWoken,
+    CloseWhen, Exec, HalfClosed, Http2Tuning, NeverClose, Pipelined,
+    connection::{Phase, connection},
+    service::Scheduled,
+    settings::Settings,
 };
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -48,21 +44,9 @@ pub enum End {
 /// How long connections that are cut off may take to go: one whose handler computes sees it when that awaits.
 const TO_STOP: Duration = Duration::from_secs(1);
 
-/// What is left at the shutdown signal to a client that is connected and has not asked for anything yet, if half of the drain
-/// timeout is not less: its first request may be on the way, and a connection that was accepted is not to be closed unheard.
-const GRACE: Duration = Duration::from_secs(1);
-
 /// A listener's connections that it has taken and not handed out.
 type UnderWay<L> =
     Box<dyn FnOnce(L) -> BoxStream<'static, (<L as Listener>::Io, <L as Listener>::Addr)> + Send>;
-
-/// What every connection is asked to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Phase {
-    Serve,
-    Drain,
-    Stop,
-}
 
 /// A server in the making; made by [`serve`](super::serve) and [`serve_with`](super::serve_with). Run it with
 /// [`run`](Self::run) or [`run_until`](Self::run_until).
@@ -75,93 +59,6 @@ pub struct Serve<L: Listener, M, C = NeverClose> {
     make: M,
     close: C,
     settings: Settings,
-}
-
-#[derive(Clone, Debug)]
-struct Settings {
-    tuning: Http2Tuning,
-    http2: Http2Config,
-    receive_budget: Option<ReceiveBudget>,
-    exec: Exec,
-    header_timeout: Option<Duration>,
-    half_closed: HalfClosed,
-    pipelined: Pipelined,
-    drain_timeout: Duration,
-}
-
-impl Settings {
-    /// What a client has for its first request once a drain has begun.
-    fn grace(&self) -> Duration {
-        GRACE.min(self.drain_timeout / 2)
-    }
-
-    /// The receive windows of a connection, where they are kept by us.
-    fn windows(&self) -> Option<Windows> {
-        let budget = self.receive_budget.clone()?;
-        let Http2Tuning {
-            stream_window,
-            connection_window,
-            ..
-        } = self.tuning;
-        Some(Windows::new(budget, stream_window, connection_window))
-    }
-
-    /// What hyper is told: where windows are kept by us, it must be ahead of them.
-    fn hyper(&self) -> Http2Tuning {
-        if self.receive_budget.is_none() {
-            return self.tuning;
-        }
-        let twice = |window: u32| {
-            window
-                .max(BASE as u32)
-                .saturating_mul(2)
-                .min(i32::MAX as u32)
-        };
-        Http2Tuning {
-            adaptive_window: false,
-            // Those refused are known until that is written, too.
-            max_concurrent_streams: self
-                .tuning
-                .max_concurrent_streams
-                .min(MAX_STREAMS as u32 / 2),
-            stream_window: twice(self.tuning.stream_window),
-            connection_window: twice(self.tuning.connection_window),
-            ..self.tuning
-        }
-    }
-}
-
-/// Says for each connection what asks for its close; see [`Serve::close_when`].
-pub trait CloseWhen<Io>: Send + 'static {
-    /// What resolves when the connection is to close.
-    type Future: Future<Output = ()> + Send + 'static;
-
-    /// The future for this connection; `None` if it is never asked to close.
-    fn close_when(&mut self, io: &Io) -> Option<Self::Future>;
-}
-
-impl<Io, C, F> CloseWhen<Io> for C
-where
-    C: FnMut(&Io) -> Option<F> + Send + 'static,
-    F: Future<Output = ()> + Send + 'static,
-{
-    type Future = F;
-
-    fn close_when(&mut self, io: &Io) -> Option<F> {
-        self(io)
-    }
-}
-
-/// Connections close when they are done.
-#[derive(Clone, Copy, Debug)]
-pub struct NeverClose;
-
-impl<Io> CloseWhen<Io> for NeverClose {
-    type Future = Pending<()>;
-
-    fn close_when(&mut self, _: &Io) -> Option<Self::Future> {
-        None
-    }
 }
 
 impl<L: Listener, M> Serve<L, M> {
@@ -405,96 +302,6 @@ where
         let _ = tokio::time::timeout(TO_STOP, phase.closed()).await;
         End::Cut(left)
     }
-}
-
-async fn connection<Io, S, B>(
-    io: Io,
-    service: Scheduled<S>,
-    settings: Arc<Settings>,
-    asked: Option<impl Future<Output = ()>>,
-    phase: watch::Receiver<Phase>,
-) where
-    Io: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    let executor = Executor::new(settings.exec);
-    let mut builder = Builder::new(executor.clone());
-    let mut http1 = builder.http1();
-    http1
-        .half_close(settings.half_closed == HalfClosed::Answer)
-        .header_read_timeout(settings.header_timeout);
-    if settings.header_timeout.is_some() {
-        http1.timer(TokioTimer::new());
-    }
-    settings.hyper().apply(&mut builder);
-    let heard = service.heard.clone();
-    let connection = builder
-        .serve_connection_with_upgrades(TokioIo::new(io), service)
-        .into_owned();
-    let mut driver = Driver::new(connection, executor);
-    let mut orders = pin!(WhenWoken::new(orders(asked, phase)));
-    // While a drain waits for the first request.
-    let mut grace: Option<Pin<Box<Sleep>>> = None;
-    loop {
-        tokio::select! {
-            biased;
-            () = &mut driver => return,
-            order = orders.next() => match order {
-                Some(Order::Close) => driver.graceful_shutdown(),
-                Some(Order::Drain) if heard.load(Relaxed) => driver.graceful_shutdown(),
-                Some(Order::Drain) => {
-                    grace = Some(Box::pin(tokio::time::sleep(settings.grace())));
-                }
-                Some(Order::Stop) => return,
-                None => break,
-            },
-            // The driver was polled just now, so that a request that woke this task has been seen.
-            () = poll_fn(|cx| match &mut grace {
-                Some(grace) if !heard.load(Relaxed) => grace.as_mut().poll(cx),
-                _ => Poll::Ready(()),
-            }), if grace.is_some() => {
-                grace = None;
-                driver.graceful_shutdown();
-            }
-        }
-    }
-    if grace.is_some() {
-        driver.graceful_shutdown();
-    }
-    driver.await;
-}
-
-/// What a connection is told.
-enum Order {
-    Close,
-    /// To close once it has had a request, or will not have one soon.
-    Drain,
-    Stop,
-}
-
-/// What a connection will be told, by its own future and by the server; the end when nobody is left to tell it anything.
-fn orders(
-    asked: Option<impl Future<Output = ()>>,
-    phase: watch::Receiver<Phase>,
-) -> impl Stream<Item = Order> {
-    let asked = stream::iter(asked).then(|asked| async {
-        asked.await;
-        Order::Close
-    });
-    let phases = stream::unfold((phase, Phase::Drain), |(mut phase, awaited)| async move {
-        // An error is that the server's future was dropped.
-        let phase_now = phase.wait_for(|&phase| phase >= awaited).await;
-        let order = match *phase_now.ok()? {
-            Phase::Stop => Order::Stop,
-            _ => Order::Drain,
-        };
-        Some((order, (phase, Phase::Stop)))
-    });
-    stream::select(asked, phases)
 }
 
 impl<L: Listener + fmt::Debug, M, C> fmt::Debug for Serve<L, M, C> {

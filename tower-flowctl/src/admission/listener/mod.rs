@@ -15,7 +15,8 @@ use super::{
     Accept, Admission, AdmittedStream, AtLimit, ClientAddress, Limits, ProxyProtocol, Refusal,
     Transport,
     accept::{is_of_the_connection, out_of_descriptors},
-    core::{Core, Reservation},
+    core::Core,
+    place::Reservation,
     proxy, refuse,
     shared::Handshakes,
 };
