@@ -8,7 +8,7 @@ use std::{sync::mpsc, time::Duration};
 use axum::{Router, routing::get};
 use support::{Client, Server};
 use tower_flowctl::{
-    admission::{Admission, Class, Limits},
+    admission::{Admission, Class, Cut, Limits},
     management::{Management, ManagementError},
 };
 
@@ -77,4 +77,21 @@ fn an_unknown_class_is_named() {
     let error = spawn(&admission(), "managment").unwrap_err();
     let source = std::error::Error::source(&error).unwrap();
     assert!(source.to_string().contains("`managment`"), "{source}");
+}
+
+/// The deadlines, which it kept with its own thread, go on without it, though nobody connects any more.
+#[tokio::test]
+async fn what_it_maintained_goes_on_when_it_stops() {
+    let admission = admission();
+    let management = spawn(&admission, "management").unwrap();
+    let server = Server::start(admission.clone(), health()).await;
+    let mut client = server.connect().await;
+    client.get("/healthz").await;
+    tokio::task::spawn_blocking(|| management.stop())
+        .await
+        .unwrap();
+    let soon = Limits::none().idle(Duration::from_millis(100));
+    admission.set_limits(soon).unwrap();
+    assert!(client.receive().await.is_none(), "it is closed");
+    assert_eq!(admission.snapshot().cut(Cut::Idle), 1);
 }

@@ -50,6 +50,8 @@ pub(crate) struct Core {
     /// Until this tick, see [`is_crowded`](Self::is_crowded).
     crowded_until: AtomicU32,
     maintained: AtomicBool,
+    /// Whether anybody but a caller of `maintain` counts on that.
+    needs_maintenance: AtomicBool,
     #[cfg(feature = "metrics")]
     pub(crate) published: super::metrics::Published,
 }
@@ -77,6 +79,7 @@ impl Core {
             refusing: AtomicU32::new(0),
             crowded_until: AtomicU32::new(0),
             maintained: AtomicBool::new(false),
+            needs_maintenance: AtomicBool::new(false),
             #[cfg(feature = "metrics")]
             published: super::metrics::Published::new(),
         }
@@ -114,12 +117,22 @@ impl Core {
     }
 
     /// Whether the caller is the first to start the maintenance.
-    pub(crate) fn claim_maintenance(&self) -> bool {
-        !self.maintained.swap(true, Relaxed)
+    pub(super) fn claim_maintenance(&self) -> bool {
+        !self.maintained.swap(true, SeqCst)
     }
 
-    pub(crate) fn disclaim_maintenance(&self) {
-        self.maintained.store(false, Relaxed);
+    /// Whoever claimed it has stopped; true if it has to go on.
+    pub(super) fn disclaim_maintenance(&self) -> bool {
+        self.maintained.store(false, SeqCst);
+        self.needs_maintenance.load(SeqCst)
+    }
+
+    /// From here on the maintenance is not to stop. Against `disclaim_maintenance`: either it sees this, or the caller's claim
+    /// succeeds.
+    pub(super) fn need_maintenance(&self) {
+        if !self.needs_maintenance.load(Relaxed) {
+            self.needs_maintenance.store(true, SeqCst);
+        }
     }
 
     /// Whether one more connection of this class may come in.

@@ -108,55 +108,20 @@ impl Admission {
 
     /// What keeps the deadlines and the descriptors' guard going, for a runtime of one's own that stays responsive, such as the
     /// management's. Without it the first `accept` starts a thread for it.
+    ///
+    /// # Cancellation
+    /// When the future is dropped, as with its runtime, such a thread goes on, if somebody has asked for a connection before.
     pub fn maintain(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
-        let core = Arc::downgrade(&self.core);
-        // Made here, so that a future that is never polled lets go of the claim, too.
-        let claim = self
-            .core
-            .claim_maintenance()
-            .then(|| Disclaim(core.clone()));
-        async move {
-            if let Some(_claim) = claim {
-                maintenance::run(core).await;
-            }
-        }
+        maintenance::here(&self.core)
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.core
     }
 
-    /// Starts the maintenance unless somebody has. A thread of its own keeps time when all workers of the application compute, and
-    /// spares their runtime a timer that it would look at before every wait. It has no descriptors, and ends with the admission.
+    /// Has somebody keep the deadlines going.
     pub(crate) fn ensure_maintained(&self) {
-        if !self.core.claim_maintenance() {
-            return;
-        }
-        let core = Arc::downgrade(&self.core);
-        let disclaim = Disclaim(core.clone());
-        let maintenance = async move {
-            let _disclaim = disclaim;
-            maintenance::run(core).await;
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build();
-        let Ok(runtime) = runtime else { return };
-        // Without a thread the claim is dropped, and the next `accept` tries again.
-        let _ = std::thread::Builder::new()
-            .name("flowctl".to_owned())
-            .spawn(move || runtime.block_on(maintenance));
-    }
-}
-
-/// Lets another listener start the maintenance if its runtime goes.
-struct Disclaim(std::sync::Weak<Core>);
-
-impl Drop for Disclaim {
-    fn drop(&mut self) {
-        if let Some(core) = self.0.upgrade() {
-            core.disclaim_maintenance();
-        }
+        maintenance::ensure(&self.core);
     }
 }
 

@@ -20,8 +20,77 @@ const SAMPLE: u32 = 5;
 /// The pause between two turns, in which the connections that were ended run, and active ones beside them.
 pub(crate) const TURN: Duration = Duration::from_millis(1);
 
+/// Does it in the caller's task, unless somebody does it already.
+pub(super) fn here(core: &Arc<Core>) -> impl Future<Output = ()> + Send + 'static + use<> {
+    // Claimed at once, so that a future that is never polled lets go of it, too.
+    let claim = claim(core, Then::GoOn);
+    let core = Arc::downgrade(core);
+    async move {
+        if let Some(_claim) = claim {
+            run(core).await;
+        }
+    }
+}
+
+/// Does it in a thread, unless somebody does it already, and whenever whoever did has stopped.
+///
+/// A thread of its own keeps time when all workers of the application compute, and spares their runtime a timer that it would
+/// look at before every wait. It has no descriptors, and ends with the admission.
+pub(super) fn ensure(core: &Arc<Core>) {
+    core.need_maintenance();
+    // A thread that cannot be had, or panics, is tried again by the next `accept`, and not at once for ever.
+    let Some(claim) = claim(core, Then::Stop) else {
+        return;
+    };
+    let core = Arc::downgrade(core);
+    let maintain = move || {
+        let _claim = claim;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        if let Ok(runtime) = runtime {
+            runtime.block_on(run(core));
+        }
+    };
+    let _ = std::thread::Builder::new()
+        .name("flowctl".to_owned())
+        .spawn(maintain);
+}
+
+fn claim(core: &Arc<Core>, then: Then) -> Option<Claim> {
+    core.claim_maintenance().then(|| Claim {
+        core: Arc::downgrade(core),
+        then,
+    })
+}
+
+/// What follows when whoever keeps the maintenance going stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// A thread goes on with it, if anybody but the one that stopped counts on it.
+    GoOn,
+    Stop,
+}
+
+/// To be the one who does it.
+struct Claim {
+    core: Weak<Core>,
+    then: Then,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let Some(core) = self.core.upgrade() else {
+            return;
+        };
+        if core.disclaim_maintenance() && self.then == Then::GoOn {
+            ensure(&core);
+        }
+    }
+}
+
 /// Keeps the clock, the deadlines, and the guard going, until nobody has the admission any more.
-pub(crate) async fn run(core: Weak<Core>) {
+async fn run(core: Weak<Core>) {
     let mut maintenance = Maintenance::default();
     let mut next_beat = Instant::now();
     loop {

@@ -42,7 +42,7 @@
 //! A byte costs a stamp in the connection's own memory. Connections are found through intrusive lists that are put right when
 //! somebody comes by, so nothing ever walks the whole table: each connection is looked at once in every
 //! shortest deadline (5 s by default), and reclaiming costs as many steps as connections are closed, plus one for each
-//! that was active since it was last looked at.
+//! that was active since it was last looked at, and for each that its class keeps.
 
 mod deadline;
 #[cfg(test)]

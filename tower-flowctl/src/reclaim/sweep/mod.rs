@@ -102,18 +102,45 @@ fn reclaim(core: &Core, want: usize, silence: Silence) -> usize {
     let now = core.clock.now();
     let close_grace = ticks(core.limits.load().close_grace);
     let mut closed = 0;
-    let mut found = Vec::new();
+    let mut met = Met::default();
     while closed < want {
-        let more = reclaim_batch(core, want - closed, silence, close_grace, now, &mut found);
-        closed += found.len();
-        for connection in found.drain(..) {
+        let more = reclaim_batch(core, want - closed, silence, close_grace, now, &mut met);
+        closed += met.found.len();
+        for connection in met.found.drain(..) {
             connection.close(Cut::Reclaimed);
         }
         if !more {
             break;
         }
     }
+    put_back(core, &met.kept);
     closed
+}
+
+/// Whom a [`reclaim`] has met.
+#[derive(Default)]
+struct Met {
+    /// To be closed.
+    found: Vec<Arc<Shared>>,
+    /// Idle, and kept for their class, with their places in the table.
+    kept: Vec<(u32, Arc<Shared>)>,
+}
+
+/// Those that were kept go back to where they belong: their class may grow, and then they are the longest idle. There are no more
+/// of them than places are reserved.
+fn put_back(core: &Core, kept: &[(u32, Arc<Shared>)]) {
+    for some in kept.chunks(BATCH) {
+        let mut table = core.table();
+        for (index, connection) in some {
+            // The place may be another's by now, or the connection on its way out.
+            let is_there = table
+                .get(*index)
+                .is_some_and(|(there, mark)| Arc::ptr_eq(there, connection) && !mark.leaving);
+            if is_there && !connection.is_closing() {
+                table.put(Order::Activity, *index, connection.idle_since());
+            }
+        }
+    }
 }
 
 /// As [`reclaim`], a few at a time with pauses, so that active connections are not held up by hundreds that end at once.
@@ -156,12 +183,12 @@ fn reclaim_batch(
     silence: Silence,
     close_grace: u32,
     now: u32,
-    found: &mut Vec<Arc<Shared>>,
+    met: &mut Met,
 ) -> bool {
     let latest = now.saturating_sub(silence.idle);
     let mut table = core.table();
     for _ in 0..BATCH {
-        if found.len() == want {
+        if met.found.len() == want {
             return false;
         }
         let Some((key, index)) = table
@@ -180,7 +207,11 @@ fn reclaim_batch(
             connection.seen_busy(now);
         }
         // A place within its class's reserve is nobody else's to have.
-        if is_busy || is_new || core.classes[connection.class].is_within_reserve() {
+        let is_kept = core.classes[connection.class].is_within_reserve();
+        if is_busy || is_new || is_kept {
+            if !is_busy && !is_new {
+                met.kept.push((index, Arc::clone(connection)));
+            }
             // To be busy is to be active now. Behind `latest` it is out of the way of this walk.
             table.put(Order::Activity, index, now.max(latest + 1));
             continue;
@@ -190,7 +221,7 @@ fn reclaim_batch(
             continue;
         }
         will_leave(core, connection, mark);
-        found.push(Arc::clone(connection));
+        met.found.push(Arc::clone(connection));
         table.take(Order::Activity, index);
         table.put(Order::Check, index, now + close_grace);
     }

@@ -129,6 +129,62 @@ async fn a_reserve_is_not_taken_from_its_class() {
     assert_eq!(closing(&kept), [false, false]);
 }
 
+/// Whoever was kept for a reserve is the longest idle still when its class has grown beyond it.
+#[tokio::test(start_paused = true)]
+async fn those_that_were_kept_stay_in_their_order() {
+    let management = Class::new("management").reserve(1);
+    let admission = Admission::builder().class(management).build().unwrap();
+    let core = admission.core();
+    let management = || {
+        let place = core.enter(1).take(None, &Default::default());
+        place.shared().set_established();
+        place.shared().begin();
+        place.shared().end();
+        place
+    };
+    let kept = management();
+    pass(core, 1).await;
+    let first = idle(core);
+    pass(core, 1).await;
+    let second = idle(core);
+    pass(core, 10).await;
+    let silence = Silence::of(Duration::ZERO);
+    assert_eq!(reclaim(core, 1, silence), 1);
+    assert!(first.shared().is_closing());
+    let another = management();
+    assert_eq!(reclaim(core, 1, silence), 1);
+    assert!(kept.shared().is_closing(), "the longest idle");
+    for place in [&second, &another] {
+        assert!(!place.shared().is_closing());
+    }
+}
+
+/// More are kept than are looked at under one lock, and others are idle behind them.
+#[tokio::test(start_paused = true)]
+async fn a_reserve_larger_than_a_batch_hides_nobody() {
+    let reserve = 2 * BATCH as u32 + 7;
+    let management = Class::new("management").reserve(reserve);
+    let admission = Admission::builder().class(management).build().unwrap();
+    let core = admission.core();
+    let kept: Vec<Place> = (0..reserve)
+        .map(|_| {
+            let place = core.enter(1).take(None, &Default::default());
+            place.shared().set_established();
+            place.shared().begin();
+            place.shared().end();
+            place
+        })
+        .collect();
+    pass(core, 1).await;
+    let public = idle(core);
+    pass(core, 1).await;
+    for expected in [1, 0] {
+        assert_eq!(reclaim(core, 3, Silence::of(Duration::ZERO)), expected);
+    }
+    assert!(public.shared().is_closing());
+    assert!(kept.iter().all(|place| !place.shared().is_closing()));
+}
+
 /// Those that were told to end are open still when the next one is looked at.
 #[tokio::test(start_paused = true)]
 async fn a_reserve_is_not_taken_at_once_either() {
