@@ -8,6 +8,8 @@ use std::net::{SocketAddr, TcpStream};
 pub(crate) struct Connection {
     stream: TcpStream,
     authority: String,
+    /// How many responses have not begun.
+    awaited: usize,
 }
 
 /// A frame that came in.
@@ -34,6 +36,7 @@ impl Connection {
         let mut connection = Connection {
             stream,
             authority: server.to_string(),
+            awaited: 0,
         };
         let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
         connection.stream.write_all(preface).unwrap();
@@ -45,6 +48,7 @@ impl Connection {
 
     /// Asks for these paths at once, each on its stream.
     pub(crate) fn get(&mut self, requests: &[(u32, &str)]) {
+        self.awaited += requests.len();
         for (stream, path) in requests {
             // Of the static table: `:method: GET` and `:scheme: http` whole, `:path` and `:authority` with these values.
             let mut block = vec![0x82, 0x86];
@@ -57,18 +61,21 @@ impl Connection {
     }
 
     /// Reads until a response ends, and returns its stream.
+    ///
+    /// Until all have begun the connection gets no more room: which is ready first is chance, and is not asked.
     pub(crate) fn first_end(&mut self) -> u32 {
+        let mut room: u32 = 0;
         loop {
             let frame = self.next();
-            if frame.kind != DATA {
-                continue;
+            match frame.kind {
+                HEADERS => self.awaited -= 1,
+                DATA if frame.flags & END_STREAM != 0 => return frame.stream,
+                DATA => room += frame.payload.len() as u32,
+                _ => {}
             }
-            if frame.flags & END_STREAM != 0 {
-                return frame.stream;
-            }
-            if !frame.payload.is_empty() {
-                let length = frame.payload.len() as u32;
-                self.send(WINDOW_UPDATE, 0, 0, &length.to_be_bytes());
+            if self.awaited == 0 && room > 0 {
+                self.send(WINDOW_UPDATE, 0, 0, &room.to_be_bytes());
+                room = 0;
             }
         }
     }
