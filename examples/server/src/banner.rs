@@ -48,7 +48,7 @@ pub(crate) fn text(sockets: &Sockets, token: Option<&str>) -> String {
 }
 
 /// An address that can be opened: every interface's is shown as this machine's own.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => ([127, 0, 0, 1], v4.port()).into(),
         SocketAddr::V6(v6) if v6.ip().is_unspecified() => {

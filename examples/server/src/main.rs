@@ -17,6 +17,7 @@ mod facts; // the typed context of a request
 mod folder; // the static files of all generations
 mod guard; // what holds for every request
 mod headers; // security headers
+mod health; // --check-health
 mod host; // one host a request
 mod listen; // sockets, bound or handed over
 mod live; // server-sent events, WebSocket
@@ -58,6 +59,18 @@ fn main() -> ExitCode {
     let end = match config::load(std::env::args_os(), std::env::vars_os()) {
         Ok(Command::Serve(config, loader)) => start::serve(*config, loader),
         Ok(Command::Check(config)) => start::check(*config),
+        Ok(Command::Ask(config)) => {
+            return match health::ask(&config) {
+                Ok(answer) => {
+                    print(&answer);
+                    ExitCode::SUCCESS
+                }
+                Err(error) => {
+                    eprintln!("error: {error}");
+                    ExitCode::FAILURE
+                }
+            };
+        }
         Ok(Command::Print(text)) => {
             print(&text);
             return ExitCode::SUCCESS;

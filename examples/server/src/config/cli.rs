@@ -49,6 +49,10 @@ pub(super) fn command() -> Command {
         .long("check-config")
         .action(ArgAction::SetTrue)
         .help("Build all that the settings ask for, say what is wrong, and exit");
+    let health = Arg::new("check-health")
+        .long("check-health")
+        .action(ArgAction::SetTrue)
+        .help("Ask the server that runs with these settings, on its admin\nport, whether it answers, and exit with 0 or 1");
     Command::new("server")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
@@ -75,4 +79,5 @@ pub(super) fn command() -> Command {
         .arg(interval)
         .arg(print)
         .arg(check)
+        .arg(health)
 }

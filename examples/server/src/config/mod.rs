@@ -33,7 +33,9 @@ pub(crate) enum Command {
     Serve(Box<Config>, Loader),
     /// Build everything that this configuration asks for, but serve nothing.
     Check(Box<Config>),
-    /// Print this text and leave: `--help`, `--version`, `--print-config`, `--check-config`.
+    /// Ask the server that runs with this configuration whether it answers.
+    Ask(Box<Config>),
+    /// Print this text and leave: `--help`, `--version`, `--print-config`.
     Print(String),
 }
 
@@ -82,6 +84,8 @@ pub(crate) fn load(
         Command::Print(config.to_toml())
     } else if loader.flags.get_flag("check-config") {
         Command::Check(Box::new(config))
+    } else if loader.flags.get_flag("check-health") {
+        Command::Ask(Box::new(config))
     } else {
         Command::Serve(Box::new(config), loader)
     })

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use serde_json::Value;
 
 use crate::client::Client;
-use crate::process::Server;
+use crate::process::{Server, output, program};
 
 /// Reads server-sent events of `path` until `wanted` finds what it wants in one's name and data.
 pub(crate) fn event<T>(
@@ -137,4 +137,36 @@ async fn the_admin_port_serves_no_shop_and_the_shop_no_admin() {
     wrong.problem(405);
     assert_eq!(admin.get("/healthz").await.status, 200);
     assert_eq!(admin.get("/readyz").await.json()["status"], "ready");
+}
+
+/// What `--check-health` says of a server whose admin port is said to be there.
+fn health(admin: &str) -> (Option<i32>, String) {
+    let asked = output(program(&["--check-health"]).env("SERVER_ADMIN_LISTEN", admin));
+    let said = [asked.stdout, asked.stderr].concat();
+    (asked.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn the_program_asks_whether_another_is_healthy() {
+    let mut server = Server::start(&[]);
+    let admin = server.admin();
+    assert_eq!(
+        health(&admin.to_string()),
+        (Some(0), format!("{admin}: healthy\n"))
+    );
+    // An image listens on every address; what it is asked on is this machine's own.
+    let everywhere = format!("0.0.0.0:{}", admin.port());
+    assert_eq!(health(&everywhere), health(&admin.to_string()));
+    // Not the admin port: no `/healthz` is there for who speaks no TLS.
+    let (code, said) = health(&server.tls().to_string());
+    assert_eq!(code, Some(1), "{said}");
+    server.kill();
+    let (code, said) = health(&admin.to_string());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.starts_with(&format!("error: {admin}: ")), "{said}");
+    for unknown in ["off", "127.0.0.1:0"] {
+        let (code, said) = health(unknown);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.starts_with("error: no admin port to ask"), "{said}");
+    }
 }
