@@ -68,7 +68,7 @@ fn row(route: &Route) -> String {
         format!("<i class=\"{class}\">{method}</i>")
     });
     format!(
-        "<tr><td>{cell}</td><td>{}</td></tr>\n",
+        "<tr><th scope=\"row\">{cell}</th><td>{}</td></tr>\n",
         methods.collect::<String>()
     )
 }

@@ -39,6 +39,14 @@ function uptime(seconds) {
   return shown.join(" ") || "0 s";
 }
 
+// A row is headed by its first cell.
+function cellOf(row, column) {
+  if (row.cells[column]) return row.cells[column];
+  const cell = document.createElement(column === 0 ? "th" : "td");
+  if (column === 0) cell.scope = "row";
+  return row.appendChild(cell);
+}
+
 // Rows are kept and their cells written only where they differ, so that a reader's selection stays.
 function fill(table, rows) {
   const body = byId(table).tBodies[0];
@@ -46,7 +54,7 @@ function fill(table, rows) {
   rows.forEach((cells, index) => {
     const row = body.rows[index] ?? body.insertRow();
     cells.forEach((text, column) => {
-      const cell = row.cells[column] ?? row.insertCell();
+      const cell = cellOf(row, column);
       if (cell.textContent !== String(text)) cell.textContent = text;
     });
   });
@@ -95,9 +103,8 @@ function show(frame) {
   fill("classes", admission.classes.map((group) => [
     group.name, count(group.open), group.limit === null ? "–" : count(group.limit), count(group.reserve),
   ]));
-  fill("turned", [...admission.refused, ...admission.cut]
-    .filter(([, number]) => number > 0)
-    .map(([reason, number]) => [reason, count(number)]));
+  const turned = [...admission.refused, ...admission.cut].filter(([, number]) => number > 0);
+  fill("turned", turned.length > 0 ? turned.map(([reason, number]) => [reason, count(number)]) : [["none", "0"]]);
   byId("pressure").textContent =
     `Pressure on descriptors: ${admission.descriptors.pressure.toLowerCase()}; ${count(admission.descriptors.leak_reports)} leaks reported`;
   showHistory(frame.settings.history);
@@ -152,15 +159,45 @@ function show(frame) {
   draw();
 }
 
+// Rows of the heat map from one label to the next: four octaves, a factor of sixteen.
+const LABELLED = 4;
+
+// Lines at the labelled durations and at each minute.
+function rule(context, rows) {
+  const { width, height } = context.canvas;
+  context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--line");
+  for (let row = LABELLED - 1; row < rows; row += LABELLED) {
+    context.fillRect(0, Math.round(height - row * height / rows), width, 1);
+  }
+  for (let minute = 1; minute < SECONDS / 60; minute += 1) {
+    context.fillRect(minute * width * 60 / SECONDS, 0, 1, height);
+  }
+}
+
+// What the lines mean; written once, as the server's octaves stay.
+function labelDurations(heat) {
+  const axis = byId("durations");
+  if (axis.childElementCount > 0) return;
+  for (let row = LABELLED - 1; row < heat.length; row += LABELLED) {
+    const label = document.createElement("span");
+    // A row is named by what its requests stay under: its line is the upper edge of the one below.
+    label.textContent = duration(heat[row - 1][0]);
+    label.style.bottom = `${100 * row / heat.length}%`;
+    axis.append(label);
+  }
+}
+
 function draw() {
   const canvas = byId("heat");
   const context = canvas.getContext("2d");
   const heat = getComputedStyle(document.documentElement).getPropertyValue("--heat");
   const rows = frames[0].heat.length;
+  labelDurations(frames[0].heat);
   const width = canvas.width / SECONDS;
   const height = canvas.height / rows;
   context.clearRect(0, 0, canvas.width, canvas.height);
-  const most = Math.max(1, ...frames.flatMap((frame) => frame.heat.map(([, number]) => number)));
+  const most = Math.max(...frames.flatMap((frame) => frame.heat.map(([, number]) => number)));
+  rule(context, rows);
   frames.forEach((frame, index) => {
     const x = canvas.width - (frames.length - index) * width;
     frame.heat.forEach(([, number], row) => {
@@ -172,8 +209,9 @@ function draw() {
     });
   });
   const last = frames[frames.length - 1];
+  byId("most").textContent = count(most);
   canvas.setAttribute("aria-label",
-    `${count(last.rate)} requests in the last second, median ${duration(last.p50)}, 99 % below ${duration(last.p99)}`);
+    `Durations of the last three minutes' requests: ${count(last.rate)} requests in the last second, median ${duration(last.p50)}, 99 % below ${duration(last.p99)}`);
 }
 
 function add(frame) {
@@ -246,13 +284,15 @@ async function showDifference(id) {
   output.hidden = false;
 }
 
-// Built anew only when it changed, so that the focus stays on its button.
+// Built anew only when it changed, so that the focus stays on its button; when its button goes, it stays in the list.
 let shownHistory = "";
 function showHistory(history) {
   const text = JSON.stringify(history);
   if (text === shownHistory) return;
   shownHistory = text;
-  byId("history").replaceChildren(...history.map((snapshot) => {
+  const list = byId("history");
+  const focused = list.contains(document.activeElement);
+  list.replaceChildren(...history.map((snapshot) => {
     const row = document.createElement("li");
     const version = document.createElement("code");
     version.textContent = snapshot.version;
@@ -273,6 +313,7 @@ function showHistory(history) {
     }
     return row;
   }));
+  if (focused) list.focus();
 }
 
 // The tag of what the text was taken from: nobody's change in between is overwritten.
