@@ -66,6 +66,18 @@ impl Client {
         headers: &[(&str, &str)],
         body: Option<Value>,
     ) -> Answer {
+        self.send_raw(self.request(method, path, headers, body))
+            .await
+    }
+
+    /// What [`send`](Self::send) sends.
+    pub(crate) fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Request<Full<Bytes>> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.origin));
@@ -79,12 +91,9 @@ impl Client {
             }
             None => String::new(),
         };
-        self.send_raw(
-            request
-                .body(Full::from(bytes))
-                .expect("the test wrote a valid request"),
-        )
-        .await
+        request
+            .body(Full::from(bytes))
+            .expect("the test wrote a valid request")
     }
 
     pub(crate) async fn send_raw(&self, request: Request<Full<Bytes>>) -> Answer {

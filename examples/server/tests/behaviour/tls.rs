@@ -16,10 +16,13 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::process::Server;
 
-type Failure = Box<dyn std::error::Error>;
+pub(crate) type Failure = Box<dyn std::error::Error>;
 
 /// A client that trusts `root` and remembers its sessions.
-fn connector(root: &CertificateDer<'static>, alpn: &[u8]) -> Result<TlsConnector, Failure> {
+pub(crate) fn connector(
+    root: &CertificateDer<'static>,
+    alpn: &[u8],
+) -> Result<TlsConnector, Failure> {
     let mut roots = RootCertStore::empty();
     roots.add(root.clone())?;
     let mut config = ClientConfig::builder()

@@ -1,7 +1,8 @@
 //! The kinds of load. Each goes on until its time is over, and returns how many rounds it came to.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use http::{Method, Request};
@@ -12,13 +13,14 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 
-use crate::client::Client;
+use super::PATIENCE;
+use super::refusals::{Patient, Refusals};
 
 /// The length of the site's `sample.bin`.
 const SAMPLE: usize = 4 << 20;
 
 /// The shop: rows come and go, lists are read, orders are placed and cancelled.
-pub(super) async fn shop(client: Client, until: Instant) -> usize {
+pub(super) async fn shop(client: Patient, until: Instant) -> usize {
     let mut rounds = 0;
     while Instant::now() < until {
         let made = client
@@ -49,7 +51,7 @@ pub(super) async fn shop(client: Client, until: Instant) -> usize {
 }
 
 /// Uploads in two pieces, read back in a range, and removed.
-pub(super) async fn uploads(client: Client, server: SocketAddr, until: Instant) -> usize {
+pub(super) async fn uploads(client: Patient, server: SocketAddr, until: Instant) -> usize {
     let mut rounds = 0;
     while Instant::now() < until {
         let request =
@@ -84,7 +86,7 @@ pub(super) async fn uploads(client: Client, server: SocketAddr, until: Instant) 
 }
 
 /// Files and the proxy.
-pub(super) async fn files(client: Client, until: Instant) -> usize {
+pub(super) async fn files(client: Patient, until: Instant) -> usize {
     let mut rounds = 0;
     while Instant::now() < until {
         let range = [("range", "bytes=4096-4103")];
@@ -102,21 +104,30 @@ pub(super) async fn files(client: Client, until: Instant) -> usize {
     rounds
 }
 
-/// Clients that break off: in a head, in a body, in a response.
-pub(super) fn aborts(server: SocketAddr, until: Instant) -> usize {
+/// Clients that break off: in a head, in a body, in a response, in a handshake. Then one that gets its answer: the server is as far
+/// by then, so that they do not come faster than it can take them.
+pub(super) fn aborts(server: SocketAddr, tls: SocketAddr, until: Instant) -> usize {
     let heads = [
         "GET /hello HTTP/1.1\r\nHo",
         "POST /api/v1/authors HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{",
         "GET /site/sample.bin HTTP/1.1\r\nHost: x\r\n\r\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n",
     ];
+    // The beginning of a handshake: of 512 bytes that are told of, two come (RFC 8446 §5.1).
+    let handshake = "\x16\x03\x01\x02\x00\x01\x00";
+    let whole = "GET /site/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     let mut rounds = 0;
     while Instant::now() < until {
-        for head in heads {
-            let mut stream = TcpStream::connect(server).unwrap();
-            // It may have been refused while another one was still being let go.
-            let _ = stream.write_all(head.as_bytes());
+        let to_server = heads.map(|head| (server, head));
+        for (port, head) in to_server.into_iter().chain([(tls, handshake)]) {
+            let mut stream = TcpStream::connect(port).unwrap();
+            stream.write_all(head.as_bytes()).unwrap();
         }
+        let mut stream = TcpStream::connect(server).unwrap();
+        stream.write_all(whole.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200 "));
         rounds += 1;
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -125,7 +136,7 @@ pub(super) fn aborts(server: SocketAddr, until: Instant) -> usize {
 
 /// Pages asked for in the midst of downloads, on one connection of HTTP/2: by urgency, by increments, and with downloads that
 /// are given up.
-pub(super) async fn priorities(server: SocketAddr, until: Instant) -> usize {
+pub(super) async fn priorities(server: SocketAddr, refusals: Refusals, until: Instant) -> usize {
     let socket = tokio::net::TcpStream::connect(server).await.unwrap();
     let (client, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(socket))
@@ -133,13 +144,18 @@ pub(super) async fn priorities(server: SocketAddr, until: Instant) -> usize {
             .unwrap();
     let connection = tokio::spawn(connection);
     let get = async |path: &str, priority: &str| {
-        let request = Request::get(format!("http://{server}{path}"))
-            .header("priority", priority)
-            .body(Full::<Bytes>::default());
-        let mut client = client.clone();
-        let response = client.send_request(request.unwrap()).await.unwrap();
-        assert_eq!(response.status(), 200, "{path} {priority}");
-        response.into_body()
+        loop {
+            let request = Request::get(format!("http://{server}{path}"))
+                .header("priority", priority)
+                .body(Full::<Bytes>::default());
+            let mut client = client.clone();
+            let response = client.send_request(request.unwrap()).await.unwrap();
+            let (head, body) = response.into_parts();
+            if !refusals.wait(head.status, &head.headers).await {
+                assert_eq!(head.status, 200, "{path} {priority}");
+                return body;
+            }
+        }
     };
     let read = async |path: &str, priority: &str| {
         let body = get(path, priority).await.collect().await.unwrap();
@@ -191,6 +207,33 @@ pub(super) async fn slow(server: SocketAddr, until: Instant) -> usize {
         let head = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
         assert_eq!(answer.len() - head, SAMPLE);
         rounds += 1;
+    }
+    rounds
+}
+
+/// Turns a setting round, once a second, and waits each time until responses show it.
+pub(super) async fn reloads(client: Patient, file: PathBuf, until: Instant) -> usize {
+    let mut rounds = 0;
+    while Instant::now() < until {
+        let (next, on) = (Instant::now() + Duration::from_secs(1), rounds % 2 == 1);
+        let sample = 1 + rounds % 7;
+        let text = format!("security-headers = {on}\naccess-log-sample = {sample}\n");
+        // In one step, so that no half of it is ever read.
+        let new = file.with_extension("new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(new, &file).unwrap();
+        let written = Instant::now();
+        loop {
+            let hello = client.get("/hello").await;
+            assert_eq!(hello.status, 200);
+            if hello.headers.contains_key("x-frame-options") == on {
+                break;
+            }
+            assert!(written.elapsed() < PATIENCE, "reload {rounds} is not seen");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        rounds += 1;
+        tokio::time::sleep_until(next.min(until).into()).await;
     }
     rounds
 }
