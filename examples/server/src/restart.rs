@@ -14,6 +14,9 @@
 //! start, the old one has not noticed; with `--data` that is so up to the moment in which it asks for the shop. The sockets
 //! are handed over as systemd does it, but without `LISTEN_PID`, which nobody can know before the process exists.
 //!
+//! There are two processes at most: who has started another starts no third, and who was started does so only when the one
+//! before has ended.
+//!
 //! systemd is told of the new process by the new process before it dismisses the old one (`MAINPID=`), which ends without a
 //! word: after `STOPPING=1` the whole service would be stopped.
 
@@ -46,7 +49,7 @@ const BOUND: &str = "SERVER_REPLACES_BOUND";
 const TO_END: Duration = Duration::from_secs(15);
 
 /// The process that this one was started by to take its place.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Predecessor(Pid);
 
 impl Predecessor {
@@ -59,14 +62,19 @@ impl Predecessor {
 
     /// Asks it to finish, and returns how long that may take.
     pub(crate) fn dismiss(self) -> Duration {
-        // Who has ended has another's child by now.
-        let there = getppid() == Some(self.0);
-        if there && let Err(error) = kill_process(self.0, rustix::process::Signal::USR1) {
+        if self.is_there()
+            && let Err(error) = kill_process(self.0, rustix::process::Signal::USR1)
+        {
             tracing::warn!(%error, "the process before this one could not be asked to stop");
         }
         let millis = std::env::var(PATIENCE).ok();
         let millis = millis.and_then(|text| text.parse().ok());
         Duration::from_millis(millis.unwrap_or_default())
+    }
+
+    /// Whether it has not ended yet: the children of who has are another's.
+    fn is_there(&self) -> bool {
+        getppid() == Some(self.0)
     }
 
     /// Whether it listens on a port by its settings, and not since it was given the sockets.
@@ -81,6 +89,7 @@ impl Predecessor {
 pub(crate) struct Restarter {
     asked: Signal,
     dismissed: Signal,
+    predecessor: Option<Predecessor>,
     program: PathBuf,
     sockets: Vec<(&'static str, OwnedFd)>,
     bound: String,
@@ -96,7 +105,8 @@ struct Successor {
 }
 
 impl Restarter {
-    /// Keeps hold of the sockets. A restart is `asked` for by SIGUSR2, and this process `dismissed` by SIGUSR1.
+    /// Keeps hold of the sockets. A restart is `asked` for by SIGUSR2, but not heeded while the predecessor is there, and this
+    /// process `dismissed` by SIGUSR1.
     ///
     /// # Errors
     /// When the program's own path is unknown, or descriptors run out.
@@ -106,6 +116,7 @@ impl Restarter {
         shutdown: Shutdown,
         asked: Signal,
         dismissed: Signal,
+        predecessor: Option<Predecessor>,
     ) -> io::Result<Self> {
         let mut kept = Vec::new();
         let mut bound = Vec::new();
@@ -120,6 +131,7 @@ impl Restarter {
         Ok(Restarter {
             asked,
             dismissed,
+            predecessor,
             program: std::env::current_exe()?,
             sockets: kept,
             bound: bound.join(":"),
@@ -128,15 +140,20 @@ impl Restarter {
         })
     }
 
-    /// Starts a successor at SIGUSR2, one at a time, for as long as this process does not stop. With that it lets the
-    /// sockets go: while requests are finished nobody is to wait in their queues in vain.
+    /// Starts a successor at SIGUSR2, one at a time, once the predecessor has ended and for as long as this process does not
+    /// stop. With that it lets the sockets go: while requests are finished nobody is to wait in their queues in vain.
     pub(crate) async fn run(mut self) {
         let mut successor = None;
         loop {
             tokio::select! {
-                _ = self.asked.recv() => match successor {
-                    Some(_) => tracing::warn!("not restarting: a new process is starting already"),
-                    None => successor = self.restart(),
+                _ = self.asked.recv() => match (&successor, self.predecessor) {
+                    (Some(_), _) => {
+                        tracing::warn!("not restarting: a new process is starting already");
+                    }
+                    (None, Some(predecessor)) if predecessor.is_there() => tracing::warn!(
+                        "not restarting: the process before this one is still finishing its requests"
+                    ),
+                    (None, _) => successor = self.restart(),
                 },
                 _ = self.dismissed.recv() => match successor {
                     Some(_) => {

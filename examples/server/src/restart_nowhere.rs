@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::serve::Port;
 
 /// There is none.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Predecessor {}
 
 impl Predecessor {

@@ -171,7 +171,7 @@ impl Server {
         // The admin port answers until the last request has been: 503 at `/readyz` is what balancers are to see.
         let finished = Shutdown::by_hand();
         let admin = serve_admin(&app, &sockets, exposition, &reloader, &token, &finished)?;
-        heed(signals, &app, &sockets, &reloader)?;
+        heed(signals, &app, &sockets, &reloader, predecessor)?;
 
         // What the operator chose the operator knows.
         let random = app.config.admin_token.is_none();
@@ -313,6 +313,7 @@ fn heed<S: RequestPlane>(
     app: &App,
     sockets: &Sockets,
     reloader: &Arc<Reloader<S>>,
+    predecessor: Option<Predecessor>,
 ) -> Result<(), StartError> {
     let Signals {
         reload,
@@ -321,7 +322,8 @@ fn heed<S: RequestPlane>(
     } = signals;
     tokio::spawn(reloader.clone().on_signal(reload));
     let shutdown = app.shutdown.clone();
-    let restarter = Restarter::new(sockets, &app.config, shutdown, restart, dismissed);
+    let config = &app.config;
+    let restarter = Restarter::new(sockets, config, shutdown, restart, dismissed, predecessor);
     tokio::spawn(restarter.map_err(StartError::Runtime)?.run());
     Ok(())
 }
@@ -332,6 +334,7 @@ fn heed<S: RequestPlane>(
     _app: &App,
     _sockets: &Sockets,
     _reloader: &Arc<Reloader<S>>,
+    _predecessor: Option<Predecessor>,
 ) -> Result<(), StartError> {
     Ok(())
 }

@@ -146,12 +146,23 @@ impl Server {
     /// The process that this one has started in its place; it is killed when the value is dropped.
     #[cfg(target_os = "linux")]
     pub(crate) fn successor(&mut self) -> Successor {
+        self.listening_after(self.id())
+    }
+
+    /// As [`successor`](Self::successor), of that one.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn successor_of(&mut self, second: &Successor) -> Successor {
+        self.listening_after(second.id())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn listening_after(&self, before: u32) -> Successor {
         loop {
             let started = self.logged("listening");
             let id = figure(&started, "process=").parse();
             let id = id.expect("it is a number");
-            // The first one has said so, too.
-            if id != self.id() {
+            // That one has said so, too.
+            if id != before {
                 let address = figure(&started, "address=").parse();
                 let address = address.expect("it is an address");
                 return Successor { id, address };

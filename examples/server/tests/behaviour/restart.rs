@@ -290,6 +290,23 @@ fn a_second_restart_is_refused_while_the_old_process_drains() {
     get(server.address, "/api/v1/authors/1");
 }
 
+#[test]
+fn a_new_process_is_not_replaced_while_the_old_one_drains() {
+    let mut server = Server::start(&["--drain-timeout", "1min"]);
+    let stream = in_flight(&server);
+    let second = taken_over(&mut server);
+    second.signal("USR2");
+    server.logged("not restarting: the process before this one is still finishing its requests");
+    get(second.address, "/api/v1/authors/1");
+    finish(stream);
+    assert_eq!(server.ended().code(), Some(0));
+
+    second.signal("USR2");
+    let third = server.successor_of(&second);
+    assert_eq!(third.address, server.address);
+    get(third.address, "/api/v1/authors/1");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_admin_port_answers_while_the_new_process_waits_for_the_old_one() {
     let (mut server, stream, _data) = restarting_with_a_request_in_flight();
