@@ -11,7 +11,7 @@ use tower_hotswap::tls::EarlyData;
 use tower_pool::context::{self, Reset};
 use tower_trie_router::RouteMatch;
 
-use crate::observe::{RouteTraffic, Traffic};
+use crate::observe::{Propagation, RouteTraffic, Traffic};
 use crate::serve::Peer;
 
 /// Facts about the request being answered.
@@ -23,6 +23,8 @@ pub(crate) struct Facts {
     pub(crate) early: Option<EarlyData>,
     /// The figures of the route that the router matched; `None` until then, and where no route did.
     pub(crate) route: Option<Arc<RouteTraffic>>,
+    /// What a request to another server says of this one.
+    pub(crate) propagation: Propagation,
 }
 
 impl Reset for Facts {
@@ -34,6 +36,27 @@ impl Reset for Facts {
 /// Who is at the other end of the connection of the request that this task works on.
 pub(crate) fn peer() -> Option<Peer> {
     context::update(|facts: &mut Facts| facts.peer)
+        .ok()
+        .flatten()
+}
+
+/// Notes what other servers are told of the request that this task works on. Returns who asks.
+pub(crate) fn begin(propagation: Propagation) -> Option<Peer> {
+    let begin = |facts: &mut Facts| {
+        facts.propagation = propagation;
+        facts.peer
+    };
+    context::update(begin).ok().flatten()
+}
+
+/// What other servers are told of the request that this task works on.
+pub(crate) fn propagation() -> Propagation {
+    context::update(|facts: &mut Facts| facts.propagation).unwrap_or_default()
+}
+
+/// The figures of the matched route, once. Without the context layer, or under a reader that keeps the context, it is unknown.
+pub(crate) fn take_route() -> Option<Arc<RouteTraffic>> {
+    context::update(|facts: &mut Facts| facts.route.take())
         .ok()
         .flatten()
 }

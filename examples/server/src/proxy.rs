@@ -220,6 +220,7 @@ fn prepare(request: &mut Request, authority: &HeaderValue) -> Result<(), Problem
     join_cookies(headers);
     headers.insert(header::HOST, authority.clone());
     headers.append(header::VIA, via(version));
+    facts::propagation().put(headers);
     if let Some(peer) = peer {
         let address = HeaderValue::try_from(peer.address.ip().to_string());
         headers.append(

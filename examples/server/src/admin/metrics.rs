@@ -16,7 +16,9 @@ use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandl
 
 use crate::app::App;
 use crate::live;
-use crate::observe::{AccessLogger, BUCKETS, Counts, Exemplar, Traffic, octave, upper_bound};
+use crate::observe::{
+    Abort, AccessLogger, BUCKETS, Counts, Exemplar, Traffic, octave, upper_bound,
+};
 use crate::serve::Port;
 use crate::system;
 
@@ -124,6 +126,7 @@ fn set(app: &App) {
         gauge!("server_http2_receive_promised_bytes").set(budget.promised() as f64);
     }
     if let Some(tracer) = &app.tracer {
+        counter!("server_spans_exported_total").absolute(tracer.exported());
         counter!("server_spans_dropped_total").absolute(tracer.dropped());
     }
     let limiter = app.limiter.snapshot();
@@ -199,6 +202,17 @@ fn write_requests(text: &mut String, traffic: &Traffic, format: Format) {
             );
         }
     }
+    text.push_str("\n# TYPE server_requests_aborted_total counter\n");
+    for (pattern, counts) in &routes {
+        let route = escape(pattern);
+        for (abort, count) in Abort::ALL.into_iter().zip(counts.aborts) {
+            let phase = abort.name();
+            let _ = writeln!(
+                text,
+                "server_requests_aborted_total{{route=\"{route}\",phase=\"{phase}\"}} {count}"
+            );
+        }
+    }
     text.push_str("\n# TYPE server_request_duration_seconds histogram\n");
     for (pattern, counts) in &routes {
         let exemplars = match format {
@@ -234,7 +248,7 @@ fn write_durations(
                 seconds,
                 when,
             } = exemplar;
-            let _ = write!(text, " # {{trace_id=\"{trace}\"}} {seconds} {when:.3}");
+            let _ = write!(text, " # {{trace_id=\"{trace:032x}\"}} {seconds} {when:.3}");
         }
         text.push('\n');
     }

@@ -1,4 +1,5 @@
-//! A line for each request, in the Common Log Format or as JSON, on standard error.
+//! A line for each request, in the Common Log Format or as JSON, on standard error: when its response begins, or when a long
+//! one has ended, with the bytes that went. A request without a response has the status 499, as nginx has it.
 //!
 //! Lines go through a bounded queue to a thread of their own: a slow terminal or disk delays no request. When
 //! the queue is full lines are dropped, and counted.
@@ -16,8 +17,12 @@ use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::abort::Abort;
 use crate::config::AccessLog;
 use crate::serve::Peer;
+
+/// What stands for the status of a request that nobody waited for the response of.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// Lines that may wait to be written.
 const QUEUE: usize = 4096;
@@ -42,7 +47,7 @@ pub(super) struct Line {
 }
 
 impl AccessLogger {
-    /// Logs one in `sample` requests, and every one that is answered by 500 or above.
+    /// Logs one in `sample` requests, and every one that is answered by 500 or above, or whose response fails.
     pub(crate) fn new(format: AccessLog, sample: u32) -> Self {
         AccessLogger { format, sample }
     }
@@ -59,16 +64,18 @@ impl AccessLogger {
     pub(super) fn write(
         &self,
         line: Line,
-        status: StatusCode,
+        status: Option<StatusCode>,
         bytes: Option<u64>,
         elapsed: Duration,
         id: &HeaderValue,
+        abort: Option<Abort>,
     ) {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let sampled = NEXT
             .fetch_add(1, Ordering::Relaxed)
             .is_multiple_of(self.sample);
-        if !sampled && !status.is_server_error() {
+        let status = status.map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16());
+        if !sampled && status < 500 && abort != Some(Abort::Source) {
             return;
         }
         let now = OffsetDateTime::now_utc();
@@ -84,7 +91,8 @@ impl AccessLogger {
                     "method": line.method.as_str(),
                     "path": line.path,
                     "version": format!("{:?}", line.version),
-                    "status": status.as_u16(),
+                    "status": status,
+                    "aborted": abort.map(Abort::name),
                     "bytes": bytes,
                     "micros": u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
                 });
@@ -122,7 +130,7 @@ impl Line {
 }
 
 /// `host ident authuser [date] "request" status bytes`
-fn common(line: &Line, status: StatusCode, bytes: Option<u64>, now: OffsetDateTime) -> String {
+fn common(line: &Line, status: u16, bytes: Option<u64>, now: OffsetDateTime) -> String {
     let mut text = String::new();
     match line.peer {
         Some(peer) => _ = write!(text, "{}", peer.address.ip()),
@@ -141,7 +149,7 @@ fn common(line: &Line, status: StatusCode, bytes: Option<u64>, now: OffsetDateTi
         // A URI holds neither controls nor quotes that could forge a line.
         line.path.replace('"', "%22"),
         line.version,
-        status.as_u16(),
+        status,
     );
     match bytes {
         Some(bytes) => _ = writeln!(text, "{bytes}"),
@@ -203,7 +211,7 @@ mod tests {
         };
         let line = Line::of(&request, Some(peer));
         let now = OffsetDateTime::from_unix_timestamp(971_211_336).unwrap();
-        let text = common(&line, StatusCode::OK, Some(2326), now);
+        let text = common(&line, 200, Some(2326), now);
         assert!(
             text.starts_with("127.0.0.1 - - [10/Oct/2000:20:55:36 +0000] \"GET "),
             "{text}"

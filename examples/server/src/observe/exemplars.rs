@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// A request that stands for those of its bucket.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Exemplar {
-    pub(crate) trace: String,
+    /// The id of its trace.
+    pub(crate) trace: u128,
     pub(crate) seconds: f64,
     /// Seconds since 1970.
     pub(crate) when: f64,
@@ -19,7 +20,7 @@ pub(super) struct Exemplars(Mutex<Vec<Option<Exemplar>>>);
 
 impl Exemplars {
     /// Puts a request in the place of an earlier one. Where somebody else does the same, that one stands as well.
-    pub(super) fn note(&self, bucket: usize, trace: &str, elapsed: Duration) {
+    pub(super) fn note(&self, bucket: usize, trace: u128, elapsed: Duration) {
         let mut kept = match self.0.try_lock() {
             Ok(kept) => kept,
             Err(TryLockError::Poisoned(kept)) => kept.into_inner(),
@@ -30,7 +31,7 @@ impl Exemplars {
         }
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         kept[bucket] = Some(Exemplar {
-            trace: trace.to_owned(),
+            trace,
             seconds: elapsed.as_secs_f64(),
             when: since.unwrap_or_default().as_secs_f64(),
         });

@@ -1,8 +1,11 @@
 //! Traces for OpenTelemetry: a span for each request, by OTLP over HTTP in its JSON form (`POST /v1/traces`).
 //!
-//! A request puts its span into a bounded queue and goes on. A thread of its own sends what has gathered once a second;
-//! spans that find the queue full, and those that no collector takes, are dropped and counted. So a collector that is
-//! slow or away costs requests nothing.
+//! A request puts its span into a bounded queue and goes on. A thread of its own sends what has gathered: once a second
+//! where that is little, otherwise [`BATCH`] at once, [`INTERVAL`] after each other, which is ten thousand spans a second.
+//! Spans that find the queue full since there are more, and those that no collector takes, are dropped and counted. So a
+//! collector that is slow or away costs requests nothing, and one that is there no more than a part of one core.
+//!
+//! Whether a request has a span is its caller's decision, where it comes with one (see [`Parent`]).
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,14 +18,20 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::request_id;
+use super::abort::Abort;
+use super::trace_context::{Parent, SpanContext};
+use super::traffic::RouteTraffic;
 
 /// Spans that may wait to be sent.
 const QUEUE: usize = 8192;
-/// Spans sent at once.
-const BATCH: usize = 512;
-/// How long spans gather.
+/// Spans sent at once, at most.
+const BATCH: usize = 1024;
+/// How long spans gather, unless there are so many before.
 const GATHER: Duration = Duration::from_secs(1);
+/// From the beginning of an export to that of the next, at least.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Bytes of a path that are kept, so that the queue stays small whatever clients ask for.
+const PATH: usize = 1024;
 /// How long the collector may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -30,7 +39,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(crate) struct Tracer {
     spans: SyncSender<Message>,
-    dropped: Arc<AtomicU64>,
+    fates: Arc<Fates>,
+}
+
+/// What became of spans since the start.
+#[derive(Debug, Default)]
+struct Fates {
+    exported: AtomicU64,
+    dropped: AtomicU64,
 }
 
 /// What the thread is sent.
@@ -41,24 +57,30 @@ enum Message {
     Sent(SyncSender<()>),
 }
 
-/// What is known of a request when it begins.
+/// The span of a request: what is known when it begins, and what when it ends.
 #[derive(Debug)]
 pub(super) struct Span {
-    trace: String,
-    id: String,
-    parent: Option<String>,
+    context: SpanContext,
+    /// The caller's span; `None` where the trace begins.
+    parent: Option<u64>,
     method: Method,
     path: String,
-    route: Option<String>,
-    status: u16,
+    route: Option<Arc<RouteTraffic>>,
+    status: Option<StatusCode>,
+    abort: Option<Abort>,
     began: SystemTime,
+    started: Instant,
     took: Duration,
 }
 
 impl Span {
-    /// The id of its trace, of 32 hex digits.
-    pub(super) fn trace(&self) -> &str {
-        &self.trace
+    pub(super) fn context(&self) -> SpanContext {
+        self.context
+    }
+
+    /// Whether the trace begins with it.
+    pub(super) fn is_root(&self) -> bool {
+        self.parent.is_none()
     }
 }
 
@@ -69,53 +91,60 @@ impl Tracer {
     /// When the operating system refuses a thread.
     pub(crate) fn start(collector: SocketAddr) -> io::Result<Self> {
         let (spans, receiver) = sync_channel(QUEUE);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let counter = dropped.clone();
+        let fates = Arc::new(Fates::default());
+        let counted = fates.clone();
         thread::Builder::new()
             .name("traces".into())
-            .spawn(move || run(collector, &receiver, &counter))?;
-        Ok(Tracer { spans, dropped })
+            .spawn(move || run(collector, &receiver, &counted))?;
+        Ok(Tracer { spans, fates })
+    }
+
+    /// Spans that the collector has taken since the start.
+    pub(crate) fn exported(&self) -> u64 {
+        self.fates.exported.load(Ordering::Relaxed)
     }
 
     /// Spans lost since the start.
     pub(crate) fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.fates.dropped.load(Ordering::Relaxed)
     }
 
-    /// The span of a request that begins now: in the trace that `traceparent` names (W3C Trace Context), or in a new one.
-    pub(super) fn begin(headers: &HeaderMap, method: &Method, path: &str) -> Span {
-        let given = headers
-            .get("traceparent")
-            .and_then(|value| value.to_str().ok());
-        let (trace, parent) = match given.and_then(parse) {
-            Some((trace, parent)) => (trace.to_owned(), Some(parent.to_owned())),
-            None => (request_id::fresh_text(), None),
+    /// The span of a request that begins now: in the trace that its headers name, or in a new one. `None` if the caller wants
+    /// none.
+    pub(super) fn begin(headers: &HeaderMap, method: &Method, path: &str) -> Option<Span> {
+        let (context, parent) = match Parent::of(headers) {
+            Parent::None => (SpanContext::root(), None),
+            Parent::Sampled(parent) => (parent.child(), Some(parent.span)),
+            Parent::Unsampled => return None,
         };
-        Span {
-            trace,
-            id: request_id::fresh_span(),
+        Some(Span {
+            context,
             parent,
             method: method.clone(),
-            path: path.to_owned(),
+            path: path[..path.floor_char_boundary(PATH)].to_owned(),
             route: None,
-            status: 0,
+            status: None,
+            abort: None,
             began: SystemTime::now(),
+            started: Instant::now(),
             took: Duration::ZERO,
-        }
+        })
     }
 
+    /// Ends a span now, and has it sent.
     pub(super) fn end(
         &self,
         mut span: Span,
-        route: Option<&str>,
-        status: StatusCode,
-        took: Duration,
+        route: Option<Arc<RouteTraffic>>,
+        status: Option<StatusCode>,
+        abort: Option<Abort>,
     ) {
-        span.route = route.map(str::to_owned);
-        span.status = status.as_u16();
-        span.took = took;
+        span.route = route;
+        span.status = status;
+        span.abort = abort;
+        span.took = span.started.elapsed();
         if self.spans.try_send(Message::Span(span)).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.fates.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -130,22 +159,8 @@ impl Tracer {
     }
 }
 
-/// `00-` trace id `-` parent id `-` flags, of 32, 16 and 2 lower-case hex digits, neither id all zeros.
-fn parse(traceparent: &str) -> Option<(&str, &str)> {
-    let is_hex = |text: &str, length: usize| {
-        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        text.len() == length && text.bytes().all(digit)
-    };
-    let mut parts = traceparent.split('-');
-    let (version, trace, parent, flags) =
-        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let is_some = |id: &str| id.bytes().any(|byte| byte != b'0');
-    let valid = version == "00" && is_hex(trace, 32) && is_hex(parent, 16) && is_hex(flags, 2);
-    (valid && parts.next().is_none() && is_some(trace) && is_some(parent))
-        .then_some((trace, parent))
-}
-
-fn run(collector: SocketAddr, messages: &Receiver<Message>, dropped: &AtomicU64) {
+fn run(collector: SocketAddr, messages: &Receiver<Message>, fates: &Fates) {
+    let mut last: Option<Instant> = None;
     while let Ok(first) = messages.recv() {
         let mut batch = Vec::new();
         let deadline = Instant::now() + GATHER;
@@ -162,11 +177,17 @@ fn run(collector: SocketAddr, messages: &Receiver<Message>, dropped: &AtomicU64)
             let left = deadline.saturating_duration_since(Instant::now());
             next = messages.recv_timeout(left).ok();
         };
-        if !batch.is_empty()
-            && let Err(error) = send(collector, &batch)
-        {
-            dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
-            tracing::debug!(%error, "the collector takes no traces");
+        if !batch.is_empty() {
+            thread::sleep(too_early(last, Instant::now()));
+            last = Some(Instant::now());
+            let fate = match send(collector, &batch) {
+                Ok(()) => &fates.exported,
+                Err(error) => {
+                    tracing::debug!(%error, "the collector takes no traces");
+                    &fates.dropped
+                }
+            };
+            fate.fetch_add(batch.len() as u64, Ordering::Relaxed);
         }
         if let Some(tell) = told {
             let _ = tell.try_send(());
@@ -174,7 +195,14 @@ fn run(collector: SocketAddr, messages: &Receiver<Message>, dropped: &AtomicU64)
     }
 }
 
-/// A connection for each batch: there is one a second at most.
+/// How long the next export is to wait, after the last one began.
+fn too_early(last: Option<Instant>, now: Instant) -> Duration {
+    last.map_or(Duration::ZERO, |last| {
+        (last + INTERVAL).saturating_duration_since(now)
+    })
+}
+
+/// A connection for each batch: there are ten a second at most.
 fn send(collector: SocketAddr, batch: &[Span]) -> io::Result<()> {
     let body = request(batch).to_string();
     let mut stream = TcpStream::connect_timeout(&collector, PATIENCE)?;
@@ -201,28 +229,41 @@ fn send(collector: SocketAddr, batch: &[Span]) -> io::Result<()> {
 fn request(batch: &[Span]) -> Value {
     let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
     let spans = batch.iter().map(|span| {
-        let route = span.route.as_deref().unwrap_or("unmatched");
+        let route = span
+            .route
+            .as_ref()
+            .map_or("unmatched", |route| route.pattern());
         let nanos = |time: SystemTime| {
             let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
             since.as_nanos().to_string()
         };
+        let mut attributes = vec![
+            text("http.request.method", span.method.as_str()),
+            text("http.route", route),
+            text("url.path", &span.path),
+        ];
+        if let Some(status) = span.status {
+            let status = json!({"intValue": status.as_u16().to_string()});
+            attributes.push(json!({"key": "http.response.status_code", "value": status}));
+        }
+        if let Some(abort) = span.abort {
+            attributes.push(text("error.type", &format!("aborted_{}", abort.name())));
+        }
+        // An error is the server's own; who leaves early makes none.
+        let failed = span.abort == Some(Abort::Source)
+            || span.status.is_some_and(|status| status.is_server_error());
         json!({
-            "traceId": span.trace,
-            "spanId": span.id,
-            "parentSpanId": span.parent.as_deref().unwrap_or_default(),
+            "traceId": format!("{:032x}", span.context.trace),
+            "spanId": format!("{:016x}", span.context.span),
+            "parentSpanId": span.parent.map(|id| format!("{id:016x}")).unwrap_or_default(),
             "name": format!("{} {route}", span.method),
             // A server's.
             "kind": 2,
             "startTimeUnixNano": nanos(span.began),
             "endTimeUnixNano": nanos(span.began + span.took),
-            "attributes": [
-                text("http.request.method", span.method.as_str()),
-                text("http.route", route),
-                text("url.path", &span.path),
-                json!({"key": "http.response.status_code", "value": {"intValue": span.status.to_string()}}),
-            ],
-            // An error is the server's own; 0 is "unset".
-            "status": {"code": if span.status >= 500 { 2 } else { 0 }},
+            "attributes": attributes,
+            // 0 is "unset".
+            "status": {"code": if failed { 2 } else { 0 }},
         })
     });
     json!({
@@ -238,22 +279,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_whole_trace_parents_are_taken() {
-        let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    fn exports_keep_their_distance() {
+        let begun = Instant::now();
+        assert_eq!(too_early(None, begun), Duration::ZERO);
+        assert_eq!(too_early(Some(begun), begun), INTERVAL);
         assert_eq!(
-            parse(&format!("00-{trace}-{parent}-01")),
-            Some((trace, parent))
+            too_early(Some(begun), begun + INTERVAL / 4),
+            INTERVAL * 3 / 4
         );
-        let zeros = "0".repeat(32);
-        for wrong in [
-            String::new(),
-            format!("01-{trace}-{parent}-01"),
-            format!("00-{trace}-{parent}"),
-            format!("00-{trace}-{parent}-01-x"),
-            format!("00-{zeros}-{parent}-01"),
-            format!("00-{}-{parent}-01", trace.to_uppercase()),
-        ] {
-            assert_eq!(parse(&wrong), None, "{wrong}");
-        }
+        assert_eq!(too_early(Some(begun), begun + INTERVAL * 2), Duration::ZERO);
     }
 }

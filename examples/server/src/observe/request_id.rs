@@ -8,33 +8,44 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request: up to 64 letters, digits, `-`, `_` and `.` of the client's, or 32 hex digits.
-pub(super) fn of(headers: &HeaderMap) -> HeaderValue {
+/// The id of a request: up to 64 letters, digits, `-`, `_` and `.` of the client's, or 32 hex digits, and the number that
+/// they were made from (see [`value`]).
+pub(super) fn of(headers: &HeaderMap) -> (HeaderValue, Option<u64>) {
     let is_fit = |id: &&HeaderValue| {
         let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
         (1..=64).contains(&id.len()) && id.as_bytes().iter().all(fits)
     };
-    let mut id = match headers.get(REQUEST_ID).filter(is_fit) {
-        Some(id) => id.clone(),
-        None => fresh(),
+    let (mut id, number) = match headers.get(REQUEST_ID).filter(is_fit) {
+        Some(id) => (id.clone(), None),
+        None => {
+            let number = next();
+            (value(number), Some(number))
+        }
     };
     // It is no secret, but it does not come again: kept out of HPACK's table it pushes nothing out of there that does.
     id.set_sensitive(true);
-    id
+    (id, number)
 }
 
-/// As [`fresh`], as text.
-pub(super) fn fresh_text() -> String {
-    fresh().to_str().unwrap_or_default().to_owned()
+/// The id of a number that [`of`] gave a request: a random number of this process, then that one, both as 16 hex digits.
+pub(super) fn value(number: u64) -> HeaderValue {
+    let mut digits = [0; 32];
+    digits[..16].copy_from_slice(&*PROCESS_DIGITS);
+    digits[16..].copy_from_slice(&hex(number));
+    HeaderValue::from_bytes(&digits).expect("hex digits make a header value")
 }
 
-/// 16 hex digits that are unlike any other of this process, and of others unlike with all likelihood: several may have
+/// The id of a trace that begins here; neither half is zero.
+pub(super) fn fresh_trace() -> u128 {
+    u128::from(*PROCESS) << 64 | u128::from(next())
+}
+
+/// The id of a span that is unlike any other of this process, and of others unlike with all likelihood: several may have
 /// spans in one trace.
-pub(super) fn fresh_span() -> String {
+pub(super) fn fresh_span() -> u64 {
     // An odd factor gives each number another one; zero would be no id.
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let id = PROCESS.wrapping_add(number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    format!("{:016x}", id.max(1))
+    let id = PROCESS.wrapping_add(next().wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    id.max(1)
 }
 
 static PROCESS: LazyLock<u64> =
@@ -43,13 +54,8 @@ static PROCESS: LazyLock<u64> =
 static PROCESS_DIGITS: LazyLock<[u8; 16]> = LazyLock::new(|| hex(*PROCESS));
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-/// A random number of this process, then one that counts, both as 16 hex digits. Together they are also
-/// a valid trace id (W3C Trace Context), since neither half is zero.
-fn fresh() -> HeaderValue {
-    let mut digits = [0; 32];
-    digits[..16].copy_from_slice(&*PROCESS_DIGITS);
-    digits[16..].copy_from_slice(&hex(NEXT.fetch_add(1, Ordering::Relaxed)));
-    HeaderValue::from_bytes(&digits).expect("hex digits make a header value")
+fn next() -> u64 {
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// The 16 digits of a number.
@@ -90,12 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn ids_differ_and_are_trace_ids() {
-        let (first, second) = (fresh(), fresh());
+    fn ids_differ_and_can_be_made_again() {
+        let headers = HeaderMap::new();
+        let (first, second) = (of(&headers), of(&headers));
         assert_ne!(first, second);
-        for id in [first, second] {
+        for (id, number) in [first, second] {
             assert_eq!(id.len(), 32);
             assert!(id.as_bytes().iter().all(u8::is_ascii_hexdigit), "{id:?}");
+            assert_eq!(value(number.unwrap()), id);
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::abort::Abort;
 use super::exemplars::{Exemplar, Exemplars};
 
 /// Counters of a histogram: below 16 µs, then 20 octaves of four, then all above.
@@ -55,6 +56,8 @@ pub(crate) struct RouteTraffic {
     micros: AtomicU64,
     /// By the first digit of the status, from 1xx on.
     statuses: [AtomicU64; 5],
+    /// By [`Abort`].
+    aborts: [AtomicU64; Abort::ALL.len()],
     /// By octave.
     exemplars: Exemplars,
 }
@@ -66,6 +69,7 @@ impl RouteTraffic {
             durations: [const { AtomicU64::new(0) }; BUCKETS],
             micros: AtomicU64::new(0),
             statuses: [const { AtomicU64::new(0) }; 5],
+            aborts: [const { AtomicU64::new(0) }; Abort::ALL.len()],
             exemplars: Exemplars::default(),
         }
     }
@@ -83,8 +87,13 @@ impl RouteTraffic {
         self.statuses[class].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Records that a request was not answered, or not wholly; then it was recorded as one that was, too.
+    pub(super) fn record_abort(&self, abort: Abort) {
+        self.aborts[abort as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Notes a request that was recorded, and whose trace is kept.
-    pub(super) fn note(&self, trace: &str, elapsed: Duration) {
+    pub(super) fn note(&self, trace: u128, elapsed: Duration) {
         self.exemplars.note(octave(bucket(elapsed)), trace, elapsed);
     }
 
@@ -99,6 +108,10 @@ impl RouteTraffic {
                 .statuses
                 .each_ref()
                 .map(|count| count.load(Ordering::Relaxed)),
+            aborts: self
+                .aborts
+                .each_ref()
+                .map(|count| count.load(Ordering::Relaxed)),
         }
     }
 }
@@ -111,6 +124,8 @@ pub(crate) struct Counts {
     pub(crate) seconds: f64,
     /// By the first digit of the status, from 1xx on.
     pub(crate) statuses: [u64; 5],
+    /// By [`Abort`].
+    pub(crate) aborts: [u64; Abort::ALL.len()],
 }
 
 impl Default for Counts {
@@ -119,11 +134,13 @@ impl Default for Counts {
             durations: [0; BUCKETS],
             seconds: 0.0,
             statuses: [0; 5],
+            aborts: [0; Abort::ALL.len()],
         }
     }
 }
 
 impl Counts {
+    /// All that were answered.
     pub(crate) fn total(&self) -> u64 {
         self.durations.iter().sum()
     }
@@ -135,6 +152,9 @@ impl Counts {
             *now -= before.min(*now);
         }
         for (now, before) in difference.statuses.iter_mut().zip(earlier.statuses) {
+            *now -= before.min(*now);
+        }
+        for (now, before) in difference.aborts.iter_mut().zip(earlier.aborts) {
             *now -= before.min(*now);
         }
         difference.seconds -= earlier.seconds;
@@ -181,13 +201,14 @@ impl Traffic {
         self.route(UNMATCHED)
     }
 
-    /// The counters of every route that answered something, by pattern.
+    /// The counters of every route that was asked something, by pattern.
     pub(crate) fn counts(&self) -> Vec<(String, Counts)> {
         let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         let counts = routes
             .iter()
             .map(|(pattern, route)| (pattern.clone(), route.counts()));
-        counts.filter(|(_, counts)| counts.total() > 0).collect()
+        let was_asked = |counts: &Counts| counts.total() + counts.aborts.iter().sum::<u64>() > 0;
+        counts.filter(|(_, counts)| was_asked(counts)).collect()
     }
 
     /// The exemplars of a route, by octave, as far as there are any.

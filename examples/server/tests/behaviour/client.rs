@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method, Request, StatusCode, Version};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -52,6 +52,15 @@ impl Client {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], None).await
+    }
+
+    /// Sends a request and reads the head of the answer.
+    pub(crate) async fn begin(&self, path: &str) -> Response<Incoming> {
+        let uri = format!("{}{path}", self.origin);
+        let request = Request::get(&uri).body(Full::default());
+        let request = request.expect("the test wrote a valid request");
+        let response = self.pool.request(request).await;
+        response.unwrap_or_else(|error| panic!("{uri}: {error}"))
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {

@@ -18,7 +18,7 @@ fn events_come_every_second() {
 }
 
 /// Opens a WebSocket by hand.
-fn websocket(server: &Server) -> TcpStream {
+pub(crate) fn websocket(server: &Server) -> TcpStream {
     let mut stream = TcpStream::connect(server.address).unwrap();
     let head = "GET /echo HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";

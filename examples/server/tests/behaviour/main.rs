@@ -4,6 +4,7 @@ mod client;
 mod process;
 mod raw_http2;
 
+mod aborts;
 mod admin;
 mod configuration;
 mod deploy;

@@ -1,7 +1,8 @@
 //! Spans reach a collector, and a collector that is away delays nobody.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
 
 use http::Method;
 use serde_json::Value;
@@ -11,11 +12,16 @@ use crate::process::Server;
 
 /// Takes one export and returns what was sent.
 fn export(collector: &TcpListener) -> Value {
-    let (mut stream, _) = collector.accept().unwrap();
+    let (stream, _) = collector.accept().unwrap();
+    take(stream)
+}
+
+fn take(mut stream: TcpStream) -> Value {
     let mut request = Vec::new();
     let body = loop {
         let mut bytes = [0; 4096];
         let length = stream.read(&mut bytes).unwrap();
+        assert_ne!(length, 0, "the export ends early");
         request.extend(&bytes[..length]);
         let text = String::from_utf8_lossy(&request).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
@@ -30,6 +36,46 @@ fn export(collector: &TcpListener) -> Value {
         .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
         .unwrap();
     serde_json::from_str(&body).unwrap()
+}
+
+fn spans(export: &Value) -> &Vec<Value> {
+    let spans = &export["resourceSpans"][0]["scopeSpans"][0]["spans"];
+    spans.as_array().unwrap()
+}
+
+/// An attribute's value, whatever its type.
+fn attribute<'a>(span: &'a Value, key: &str) -> Option<&'a Value> {
+    let mut attributes = span["attributes"].as_array().unwrap().iter();
+    let found = attributes.find(|attribute| attribute["key"] == key)?;
+    found["value"].as_object().unwrap().values().next()
+}
+
+/// Answers requests on one connection, and returns the head of each.
+fn upstream(requests: usize) -> (String, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let answering = thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream);
+        let heads = (0..requests).map(|_| {
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") {
+                assert_ne!(reader.read_line(&mut head).unwrap(), 0, "{head}");
+            }
+            let answer = b"HTTP/1.1 204 No Content\r\n\r\n";
+            reader.get_mut().write_all(answer).unwrap();
+            head
+        });
+        heads.collect()
+    });
+    (address, answering)
+}
+
+/// The values of a header.
+fn values<'a>(head: &'a str, name: &str) -> Vec<&'a str> {
+    let lines = head.lines().filter_map(|line| line.split_once(": "));
+    let named = lines.filter(|(of, _)| *of == name);
+    named.map(|(_, value)| value).collect()
 }
 
 #[tokio::test]
@@ -157,6 +203,183 @@ async fn without_the_collector_requests_are_answered_and_spans_counted_as_lost()
         if line.expect("it is exposed") == "server_spans_dropped_total 1" {
             break;
         }
+    }
+}
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const CALLER: &str = "00f067aa0ba902b7";
+
+#[tokio::test]
+async fn an_upstream_is_told_which_span_and_which_request_asks() {
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, upstream) = upstream(5);
+    let server = Server::start(&[
+        "--otlp-collector",
+        &collector.local_addr().unwrap().to_string(),
+        "--proxy-upstream",
+        &address,
+    ]);
+    let client = Client::http1(server.address);
+    let get = async |headers: &[(&str, &str)]| {
+        let answer = client.send(Method::GET, "/proxy/x", headers, None).await;
+        assert_eq!(answer.status, 204);
+        answer.header("x-request-id").to_owned()
+    };
+    let parent = |flags: &str| format!("00-{TRACE}-{CALLER}-{flags}");
+    let state = [("tracestate", "a=1"), ("tracestate", "b=2")];
+
+    // Not to be recorded, though the others are.
+    let unsampled = parent("00");
+    get(&[&[("traceparent", unsampled.as_str())], &state[..]].concat()).await;
+    let sampled = parent("01");
+    let named = [("traceparent", sampled.as_str()), ("x-request-id", "mine")];
+    get(&[&named[..], &state[..]].concat()).await;
+    let own = get(&[]).await;
+    let wrong = [
+        ("traceparent", "00-it-is-wrong"),
+        ("x-request-id", "not fit"),
+    ];
+    let other = get(&[&wrong[..], &state[..]].concat()).await;
+    let random = parent("03");
+    get(&[("traceparent", &random)]).await;
+
+    let heads = upstream.join().unwrap();
+    let mut recorded = Vec::new();
+    while recorded.len() < 4 {
+        recorded.extend(spans(&export(&collector)).clone());
+    }
+    assert_eq!(recorded.len(), 4, "{recorded:?}");
+    let told = |head: &str, span: &Value, flags: &str| {
+        let id = |name: &str| span[name].as_str().unwrap().to_owned();
+        let expected = format!("00-{}-{}-{flags}", id("traceId"), id("spanId"));
+        assert_eq!(values(head, "traceparent"), [expected], "{head}");
+    };
+
+    assert_eq!(values(&heads[0], "traceparent"), [unsampled]);
+    assert_eq!(values(&heads[0], "tracestate"), ["a=1", "b=2"]);
+
+    told(&heads[1], &recorded[0], "01");
+    assert_eq!(recorded[0]["traceId"], TRACE);
+    assert_eq!(recorded[0]["parentSpanId"], CALLER);
+    assert_eq!(values(&heads[1], "tracestate"), ["a=1", "b=2"]);
+    assert_eq!(values(&heads[1], "x-request-id"), ["mine"]);
+
+    told(&heads[2], &recorded[1], "01");
+    assert_eq!(recorded[1]["parentSpanId"], "");
+    assert_eq!(values(&heads[2], "x-request-id"), [own]);
+
+    told(&heads[3], &recorded[2], "01");
+    assert_ne!(recorded[2]["traceId"], recorded[1]["traceId"]);
+    assert_eq!(values(&heads[3], "tracestate"), [""; 0], "of another trace");
+    assert_eq!(values(&heads[3], "x-request-id"), [other]);
+
+    told(&heads[4], &recorded[3], "03");
+}
+
+#[tokio::test]
+async fn who_has_no_collector_passes_traces_on() {
+    let (address, upstream) = upstream(1);
+    let server = Server::start(&["--proxy-upstream", &address]);
+    let parent = format!("00-{TRACE}-{CALLER}-01");
+    let headers = [("traceparent", parent.as_str()), ("tracestate", "a=1")];
+    Client::http1(server.address)
+        .send(Method::GET, "/proxy/x", &headers, None)
+        .await;
+    let [head] = &upstream.join().unwrap()[..] else {
+        panic!("it was one request")
+    };
+    assert_eq!(values(head, "traceparent"), [parent]);
+    assert_eq!(values(head, "tracestate"), ["a=1"]);
+}
+
+#[test]
+fn the_span_of_a_request_that_nobody_waits_for_is_ended() {
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = Server::start(&[
+        "--otlp-collector",
+        &collector.local_addr().unwrap().to_string(),
+        "--proxy-upstream",
+        &upstream.local_addr().unwrap().to_string(),
+        "--half-closed",
+        "cancel",
+    ]);
+    let mut client = TcpStream::connect(server.address).unwrap();
+    let request = "GET /proxy/x HTTP/1.1\r\nHost: x\r\n\r\n";
+    client.write_all(request.as_bytes()).unwrap();
+    let (_held, _) = upstream.accept().unwrap();
+    drop(client);
+    let exported = export(&collector);
+    let [span] = &spans(&exported)[..] else {
+        panic!("{exported}")
+    };
+    assert_eq!(span["name"], "GET /proxy/{*path}");
+    assert_eq!(attribute(span, "http.response.status_code"), None);
+    let error = attribute(span, "error.type").unwrap();
+    assert_eq!(error, "aborted_head");
+    assert_eq!(span["status"]["code"], 0, "the server made no error");
+}
+
+#[tokio::test]
+async fn more_spans_than_a_collector_takes_are_dropped_and_counted() {
+    const REQUESTS: usize = 12_000;
+    const QUEUE: usize = 8192;
+    const BATCH: usize = 1024;
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    collector.set_nonblocking(true).unwrap();
+    let address = collector.local_addr().unwrap().to_string();
+    let server = Server::start(&["--otlp-collector", &address]);
+    // Nobody answers at the collector, and everybody here is.
+    let mut client = TcpStream::connect(server.address).unwrap();
+    let each = 100;
+    for _ in 0..REQUESTS / each {
+        let requests = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n".repeat(each);
+        client.write_all(requests.as_bytes()).unwrap();
+        let mut reader = BufReader::new(&client);
+        let mut read = Vec::new();
+        for _ in 0..each {
+            reader.read_until(b'!', &mut read).unwrap();
+        }
+        assert!(read.ends_with(b"Hello, World!"));
+    }
+    let admin = Client::http1(server.admin());
+    let figure = async |name: &str| -> usize {
+        let metrics = admin.get("/metrics").await.body;
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+        line.expect("it is exposed").trim().parse().unwrap()
+    };
+    let dropped = figure("server_spans_dropped_total ").await;
+    let mut waiting = Vec::new();
+    let accept = |waiting: &mut Vec<TcpStream>| match collector.accept() {
+        Ok((stream, _)) => {
+            stream.set_nonblocking(false).unwrap();
+            waiting.push(stream);
+            true
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+            false
+        }
+    };
+    while accept(&mut waiting) {}
+    // One more may be gathered.
+    let taken = QUEUE + BATCH * (waiting.len() + 1);
+    assert!(dropped >= REQUESTS.saturating_sub(taken), "{dropped}");
+    loop {
+        for stream in waiting.drain(..) {
+            // Who has waited for too long is gone.
+            let exported = thread::spawn(|| take(stream)).join();
+            if let Ok(exported) = exported {
+                assert!(spans(&exported).len() <= BATCH);
+            }
+        }
+        let exported = figure("server_spans_exported_total ").await;
+        let dropped = figure("server_spans_dropped_total ").await;
+        if exported + dropped == REQUESTS {
+            assert!(exported > 0);
+            break;
+        }
+        accept(&mut waiting);
     }
 }
 
