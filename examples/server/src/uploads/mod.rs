@@ -11,6 +11,8 @@
 //! An upload holds one buffer of tower-pool, whatever its size, and writes it to the disk each time it is full:
 //! the budget of the pool bounds how many uploads are received at once.
 
+mod busy;
+mod names;
 mod receive;
 mod shelf;
 

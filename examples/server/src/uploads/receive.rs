@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use tower_pool::PooledBuf;
 
 use super::blocking;
-use super::shelf::Busy;
+use super::busy::Busy;
 use crate::app::App;
 use crate::problem::Problem;
 

@@ -2,17 +2,18 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
-use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tower_zerocopy_fs::{Disposition, Metrics, ServeFiles};
 use uuid::Uuid;
 
+use super::busy::Busy;
+use super::names::{announce, announced, disk, name_whole, part};
 use crate::problem::Problem;
 
 /// When nothing came for so long, an upload that is not whole may be removed.
@@ -21,18 +22,18 @@ const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 const RESERVED: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone)]
-struct Upload {
+pub(super) struct Upload {
     /// Bytes on the disk.
-    offset: u64,
+    pub(super) offset: u64,
     /// Of them, those that are sure to be there after a loss of power.
     synced: u64,
     /// Bytes there will be.
-    length: u64,
-    changed: SystemTime,
+    pub(super) length: u64,
+    pub(super) changed: SystemTime,
     /// Whether a request writes it, or its end is being put on the disk.
     busy: bool,
     /// Whether it bears its final name.
-    whole: bool,
+    pub(super) whole: bool,
 }
 
 impl Upload {
@@ -49,7 +50,7 @@ impl Upload {
         }
     }
 
-    fn is_complete(&self) -> bool {
+    pub(super) fn is_complete(&self) -> bool {
         self.offset == self.length
     }
 }
@@ -254,7 +255,7 @@ impl Shelf {
 
     /// Puts the bytes that have arrived on the disk. When that fails, those since the last time are taken back: the kernel forgets
     /// what it could not write, and says so only once (fsync(2)).
-    fn sync(&self, id: &str) -> io::Result<()> {
+    pub(super) fn sync(&self, id: &str) -> io::Result<()> {
         let file = OpenOptions::new().write(true).open(self.part(id))?;
         let synced = file.sync_data();
         let mut uploads = self.lock();
@@ -275,7 +276,7 @@ impl Shelf {
     }
 
     /// Gives an upload of which every byte is here its final name.
-    fn make_whole(&self, id: &str) -> io::Result<()> {
+    pub(super) fn make_whole(&self, id: &str) -> io::Result<()> {
         name_whole(&self.folder, id)?;
         if let Some(upload) = self.lock().get_mut(id) {
             upload.whole = true;
@@ -284,96 +285,18 @@ impl Shelf {
     }
 
     /// Gives the right to write back.
-    fn end(&self, id: &str) {
+    pub(super) fn end(&self, id: &str) {
         if let Some(upload) = self.lock().get_mut(id) {
             upload.busy = false;
         }
     }
 
-    fn part(&self, id: &str) -> PathBuf {
+    pub(super) fn part(&self, id: &str) -> PathBuf {
         part(&self.folder, id)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Upload>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<String, Upload>> {
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The right to write one upload; dropping it gives the right back.
-pub(super) struct Busy {
-    shelf: Arc<Shelf>,
-    id: String,
-}
-
-impl Busy {
-    pub(super) fn open(&self) -> Result<File, Problem> {
-        let path = self.shelf.part(&self.id);
-        OpenOptions::new().append(true).open(path).map_err(disk)
-    }
-
-    /// Bytes that are still to come.
-    pub(super) fn remaining(&self) -> u64 {
-        let uploads = self.shelf.lock();
-        uploads
-            .get(&self.id)
-            .map_or(0, |upload| upload.length - upload.offset)
-    }
-
-    /// Appends to the file. What a full disk took before it refused the rest counts, so that the upload goes on where
-    /// the file ends.
-    pub(super) fn write(&self, file: &mut File, mut bytes: &[u8]) -> Result<(), Problem> {
-        while !bytes.is_empty() {
-            match file.write(bytes) {
-                Ok(0) => return Err(disk(io::ErrorKind::WriteZero.into())),
-                Ok(written) => {
-                    self.advance(written as u64);
-                    bytes = &bytes[written..];
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(disk(error)),
-            }
-        }
-        Ok(())
-    }
-
-    fn advance(&self, bytes: u64) {
-        if let Some(upload) = self.shelf.lock().get_mut(&self.id) {
-            upload.offset += bytes;
-            upload.changed = SystemTime::now();
-        }
-    }
-
-    /// Syncs what was written and, if that is all, makes the upload a whole one. Returns how much is here.
-    pub(super) fn finish(self) -> Result<u64, Problem> {
-        self.shelf.sync(&self.id).map_err(disk)?;
-        let (offset, length) = self.shelf.progress(&self.id)?;
-        if offset == length {
-            self.shelf.make_whole(&self.id).map_err(disk)?;
-        }
-        Ok(offset)
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        let (shelf, id) = (self.shelf.clone(), std::mem::take(&mut self.id));
-        let is_left = {
-            let uploads = shelf.lock();
-            let upload = uploads.get(&id);
-            upload.is_some_and(|upload| upload.is_complete() && !upload.whole)
-        };
-        // A request that is gone after the last byte: nobody would send more, so nobody would give it its name.
-        let end = move || {
-            let finish = || shelf.sync(&id).and_then(|()| shelf.make_whole(&id));
-            if is_left && let Err(error) = finish() {
-                tracing::error!(%error, id, "an upload is complete, but could not be made whole");
-            }
-            shelf.end(&id);
-        };
-        match Handle::try_current() {
-            Ok(runtime) if is_left => drop(runtime.spawn_blocking(end)),
-            _ => end(),
-        }
     }
 }
 
@@ -385,54 +308,6 @@ fn check_room(taken: u64, length: u64, quota: u64) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::INSUFFICIENT_STORAGE, detail))
 }
 
-fn part(folder: &Path, id: &str) -> PathBuf {
-    folder.join(format!("{id}.part"))
-}
-
-fn length(folder: &Path, id: &str) -> PathBuf {
-    folder.join(format!("{id}.length"))
-}
-
-/// Puts on the disk that there will be an upload, and of how many bytes.
-fn announce(folder: &Path, id: &str, bytes: u64) -> io::Result<()> {
-    let mut file = File::create(length(folder, id))?;
-    write!(file, "{bytes}")?;
-    file.sync_all()?;
-    File::create(part(folder, id))?;
-    sync_names(folder)
-}
-
-/// Gives the file, which is on the disk, the name that says that it is all there.
-fn name_whole(folder: &Path, id: &str) -> io::Result<()> {
-    fs::rename(part(folder, id), folder.join(id))?;
-    fs::remove_file(length(folder, id))?;
-    sync_names(folder)
-}
-
-/// Puts the names in a folder on the disk (fsync(2): a file's own sync does not).
-fn sync_names(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-fn announced(folder: &Path, id: &str) -> Option<u64> {
-    let text = fs::read_to_string(length(folder, id)).ok()?;
-    text.parse().ok()
-}
-
 fn missing(id: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("there is no upload {id}"))
-}
-
-/// 507 when the disk is full, otherwise 500; what the system said is for the log.
-pub(super) fn disk(error: io::Error) -> Problem {
-    tracing::error!(%error, "an upload could not be written");
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            Problem::new(StatusCode::INSUFFICIENT_STORAGE, "the disk is full")
-        }
-        _ => Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the upload could not be written",
-        ),
-    }
 }

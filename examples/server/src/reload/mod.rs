@@ -5,11 +5,12 @@
 //! untouched. What cannot be inside of the generation (limits of connections, the log's filter) follows whichever is
 //! current, so that a rollback takes it back as well.
 
+mod error;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use std::{error, fmt};
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -22,13 +23,14 @@ use tower_flowctl::breaker::Baselines;
 use tower_hotswap::admin::Admin;
 use tower_hotswap::source::{FileSource, Source, SourceError};
 use tower_hotswap::tls::HotTls;
-use tower_hotswap::{Handle, Published, Recipe, Role, SwapError, Version, checks};
+use tower_hotswap::{Handle, Published, Recipe, Role, Version, checks};
 
+pub(crate) use self::error::ReloadError;
 use crate::admin::Token;
 use crate::app::{self, App};
 use crate::assembly::{self, AssemblyError, RequestPlane};
 use crate::config::settings::Reload;
-use crate::config::{Config, ConfigError, Loader};
+use crate::config::{Config, Loader};
 use crate::logging::LogControl;
 use crate::tls::{self, TlsError};
 
@@ -348,57 +350,4 @@ impl<S: RequestPlane> Reloader<S> {
 pub(crate) enum Reloaded {
     Published(Published),
     Unchanged,
-}
-
-/// Why the settings stay as they were.
-#[derive(Debug)]
-pub(crate) enum ReloadError {
-    Config(ConfigError),
-    Swap(SwapError),
-    Tls(TlsError),
-    Source(SourceError),
-    /// What a URL had is no text.
-    NotText,
-}
-
-impl From<TlsError> for ReloadError {
-    fn from(error: TlsError) -> Self {
-        ReloadError::Tls(error)
-    }
-}
-
-impl From<ConfigError> for ReloadError {
-    fn from(error: ConfigError) -> Self {
-        ReloadError::Config(error)
-    }
-}
-
-impl From<SwapError> for ReloadError {
-    fn from(error: SwapError) -> Self {
-        ReloadError::Swap(error)
-    }
-}
-
-impl fmt::Display for ReloadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ReloadError::Config(source) => source.fmt(f),
-            ReloadError::Swap(source) => source.fmt(f),
-            ReloadError::Tls(source) => source.fmt(f),
-            ReloadError::Source(source) => source.fmt(f),
-            ReloadError::NotText => f.write_str("the settings are not UTF-8"),
-        }
-    }
-}
-
-impl error::Error for ReloadError {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match self {
-            ReloadError::Config(source) => source.source(),
-            ReloadError::Swap(source) => source.source(),
-            ReloadError::Tls(source) => source.source(),
-            ReloadError::Source(source) => source.source(),
-            ReloadError::NotText => None,
-        }
-    }
 }

@@ -2,35 +2,32 @@
 //!
 //! A connection is out for as long as a response is read from it, and comes home with the end of the body.
 
+mod headers;
+mod upstream;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use std::{error, fmt, io};
+use std::{error, fmt};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::uri::PathAndQuery;
-use http::{StatusCode, Uri, Version};
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use http::StatusCode;
+use http::header::{self, HeaderValue};
+use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use tower_pool::{Manage, ObjectPool, ObjectStats, PooledObject};
+use tower_pool::{ObjectPool, ObjectStats};
 
+use self::headers::{prepare, remove_hop_by_hop, via};
+use self::upstream::{Connection, Pooled, ProxyBody, Upstream};
 use crate::app::App;
-use crate::facts;
 use crate::problem::Problem;
 
-/// How this server calls itself in `Via`, where it recognises its own requests.
-const PSEUDONYM: &str = "tower-example";
 /// How long a request waits for a connection, and for the head of a response: from the last [`PIECE`] of its body on.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of a body that have a request be waited for longer: as many as a client must send in that time (`min-rate`).
@@ -38,51 +35,6 @@ const PIECE: usize = 2400;
 
 /// How many connections more a request is given to.
 const ATTEMPTS: usize = 3;
-
-/// Headers that concern one connection and are not passed on (RFC 9110 §7.6.1).
-const HOP_BY_HOP: [HeaderName; 7] = [
-    header::CONNECTION,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
-/// The same, without a name of RFC 9110: older clients send them.
-const OLD_HOP_BY_HOP: [&str; 2] = ["keep-alive", "proxy-connection"];
-
-type Connection = SendRequest<Body>;
-type Pooled = PooledObject<Connection, Upstream>;
-
-/// Makes connections to one upstream.
-#[derive(Debug)]
-struct Upstream(SocketAddr);
-
-impl Manage<Connection> for Upstream {
-    type Error = ConnectError;
-
-    async fn create(&self) -> Result<Connection, ConnectError> {
-        let stream = TcpStream::connect(self.0)
-            .await
-            .map_err(ConnectError::Tcp)?;
-        stream.set_nodelay(true).map_err(ConnectError::Tcp)?;
-        let (sender, connection) = handshake(TokioIo::new(stream))
-            .await
-            .map_err(ConnectError::Http)?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "an upstream connection ended");
-            }
-        });
-        Ok(sender)
-    }
-
-    async fn validate(&self, connection: &mut Connection) -> bool {
-        // Ready only when the response before was read to its end and the upstream has not closed.
-        connection.ready().await.is_ok()
-    }
-}
 
 /// The proxies of all configurations that were ever in force: coming back to an upstream finds its connections.
 #[derive(Debug, Default)]
@@ -196,46 +148,6 @@ pub(crate) async fn forward(State(app): State<App>, mut request: Request) -> Res
         .unwrap_or_else(IntoResponse::into_response)
 }
 
-/// Turns a request to this server into one to the upstream.
-fn prepare(request: &mut Request, authority: &HeaderValue) -> Result<(), Problem> {
-    let was_here = |value: &HeaderValue| {
-        let text = value.to_str().unwrap_or_default();
-        text.split(',').any(|hop| hop.trim().ends_with(PSEUDONYM))
-    };
-    if request.headers().get_all(header::VIA).iter().any(was_here) {
-        let detail = "the request came from this proxy";
-        return Err(Problem::new(StatusCode::LOOP_DETECTED, detail));
-    }
-    let whole = request
-        .uri()
-        .path_and_query()
-        .map_or("/", PathAndQuery::as_str);
-    let path = whole.strip_prefix("/proxy").unwrap_or(whole);
-    *request.uri_mut() = Uri::try_from(path)
-        .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "what follows /proxy is not a path"))?;
-    let version = request.version();
-    let peer = facts::peer();
-    let headers = request.headers_mut();
-    remove_hop_by_hop(headers);
-    join_cookies(headers);
-    headers.insert(header::HOST, authority.clone());
-    headers.append(header::VIA, via(version));
-    facts::propagation().put(headers);
-    if let Some(peer) = peer {
-        let address = HeaderValue::try_from(peer.address.ip().to_string());
-        headers.append(
-            "x-forwarded-for",
-            address.expect("an address is visible ASCII"),
-        );
-        headers.insert(
-            "x-forwarded-proto",
-            HeaderValue::from_static(peer.port.name()),
-        );
-    }
-    *request.version_mut() = Version::HTTP_11;
-    Ok(())
-}
-
 /// Tells of every [`PIECE`] of the request's body that is passed on.
 fn note_progress(request: &mut Request) -> Arc<Notify> {
     let progress = Arc::new(Notify::new());
@@ -244,7 +156,7 @@ fn note_progress(request: &mut Request) -> Arc<Notify> {
         let told = progress.clone();
         let mut passed = 0;
         let noted = body.map_frame(move |frame| {
-            passed += frame.data_ref().map_or(0, bytes::Bytes::len);
+            passed += frame.data_ref().map_or(0, Bytes::len);
             if passed >= PIECE {
                 passed = 0;
                 told.notify_one();
@@ -280,105 +192,9 @@ fn repeatable(request: &Request) -> Option<http::Request<()>> {
     })
 }
 
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    // `Connection` names more of them.
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in HOP_BY_HOP.iter().chain(&named) {
-        headers.remove(name);
-    }
-    for name in OLD_HOP_BY_HOP {
-        headers.remove(name);
-    }
-}
-
-/// HTTP/2 may send each cookie in a field of its own; HTTP/1.1 has them in one (RFC 9113 §8.2.3).
-fn join_cookies(headers: &mut HeaderMap) {
-    let crumbs: Vec<&[u8]> = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .map(HeaderValue::as_bytes)
-        .collect();
-    if crumbs.len() < 2 {
-        return;
-    }
-    let joined = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]));
-    headers.insert(
-        header::COOKIE,
-        joined.expect("what joins values is a value"),
-    );
-}
-
-/// RFC 9110 §7.6.3
-fn via(version: Version) -> HeaderValue {
-    let number = match version {
-        Version::HTTP_10 => "1.0",
-        Version::HTTP_2 => "2.0",
-        _ => "1.1",
-    };
-    HeaderValue::try_from(format!("{number} {PSEUDONYM}")).expect("it is visible ASCII")
-}
-
 fn bad_gateway(error: &(dyn error::Error + 'static)) -> Problem {
     tracing::warn!(error, "the upstream could not be asked");
     Problem::new(StatusCode::BAD_GATEWAY, "the upstream could not be asked")
-}
-
-/// The body of an upstream's response; it holds the connection until its end.
-struct ProxyBody {
-    body: Incoming,
-    connection: Option<Pooled>,
-}
-
-impl HttpBody for ProxyBody {
-    type Data = bytes::Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if frame.is_none() {
-            self.connection = None;
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// Why there is no connection to the upstream.
-#[derive(Debug)]
-enum ConnectError {
-    Tcp(io::Error),
-    Http(hyper::Error),
-}
-
-impl fmt::Display for ConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cannot connect to the upstream")
-    }
-}
-
-impl error::Error for ConnectError {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match self {
-            ConnectError::Tcp(source) => Some(source),
-            ConnectError::Http(source) => Some(source),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,24 +1,27 @@
 //! From a configuration to a server that runs, and what is said when it has stopped.
 
+mod error;
+mod finish;
+
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{error, fmt, io};
 
 use futures_util::stream;
-use metrics_exporter_prometheus::BuildError as MetricsError;
 use tokio::runtime::Builder;
 use tokio::task::JoinHandle;
 use tower_flowctl::serve::End;
 use tower_hotswap::tls::HotTls;
 
+use self::error::StartError;
+use self::finish::{announce_stop, end_at_once, report, write_out};
 use crate::admin::{self, Exposition, Token};
 use crate::app::{self, App, OpenError, Shared};
-use crate::assembly::{self, AssemblyError, RequestPlane};
+use crate::assembly::{self, RequestPlane};
 use crate::config::{Config, Loader};
-use crate::listen::{ListenError, Sockets};
+use crate::listen::Sockets;
 use crate::logging::{self, LogControl};
-use crate::observe::AccessLogger;
 use crate::reload::{self, Reloader};
 use crate::restart::Predecessor;
 #[cfg(unix)]
@@ -27,7 +30,7 @@ use crate::run::Workers;
 use crate::serve::{Port, Serving, serve as serve_listener};
 use crate::shutdown::Shutdown;
 use crate::signals::Signals;
-use crate::tls::{self, TlsError};
+use crate::tls;
 use crate::{banner, print, remote};
 
 /// Serves until a signal ends it.
@@ -205,25 +208,6 @@ fn tls(config: &Config) -> Result<Option<HotTls>, StartError> {
     }
 }
 
-/// What is asked for at the second signal.
-async fn end_at_once(app: App) {
-    app.shutdown.clone().at_once().await;
-    app.remove_scratch();
-    std::process::exit(1);
-}
-
-/// The end of a process that was replaced is not the end of the service, and its admin port is the new one's, but for one that
-/// waits for the data until this process has ended.
-async fn announce_stop(app: App, admin: Shutdown) {
-    let mut shutdown = app.shutdown.clone();
-    shutdown.asked().await;
-    match shutdown.is_handed_over() {
-        true if app.config.data.is_some() => {}
-        true => admin.ask(),
-        false => notify_stopping(),
-    }
-}
-
 /// How long the requests of the admin port have, once all others were answered.
 const ADMIN_DRAIN: Duration = Duration::from_secs(1);
 
@@ -258,46 +242,6 @@ fn serve_admin<S: RequestPlane>(
         router,
         serving,
     ))))
-}
-
-/// How long the log and the collector may take for what they have not had yet.
-const WRITE_OUT: Duration = Duration::from_secs(2);
-
-/// Has what is known of the last requests written and sent.
-fn write_out(app: &App) {
-    let sent = app.tracer.as_ref();
-    if !sent.is_none_or(|tracer| tracer.flush(WRITE_OUT)) {
-        tracing::warn!("the collector has not had the last spans");
-    }
-    if !AccessLogger::flush(WRITE_OUT) {
-        tracing::warn!("the last lines of the access log are not written");
-    }
-}
-
-/// What the drain came to.
-fn report(app: &App, end: End) {
-    let requests: u64 = app
-        .traffic
-        .counts()
-        .iter()
-        .map(|(_, counts)| counts.total())
-        .sum();
-    let connections: u64 = [Port::Http, Port::Https]
-        .map(|port| app.connections.accepted(port))
-        .iter()
-        .sum();
-    let uptime = humantime::format_duration(Duration::from_secs(app.started.elapsed().as_secs()));
-    let buffers_out = app.pool.stats().in_use;
-    match end {
-        End::Drained => tracing::info!(
-            requests, connections, %uptime, buffers_out,
-            "stopped: every request was answered"
-        ),
-        End::Cut(cut) => tracing::warn!(
-            connections = cut, requests, %uptime, buffers_out,
-            "stopped: the drain timeout cut connections off"
-        ),
-    }
 }
 
 /// Has systemd follow this process, and only then the one before it end. Returns how long that may take.
@@ -340,72 +284,7 @@ fn heed<S: RequestPlane>(
 }
 
 #[cfg(unix)]
-use crate::notify::{ready as notify_ready, stopping as notify_stopping};
+use crate::notify::ready as notify_ready;
 
 #[cfg(not(unix))]
 fn notify_ready() {}
-
-#[cfg(not(unix))]
-fn notify_stopping() {}
-
-/// Why the server did not start.
-#[derive(Debug)]
-pub(crate) enum StartError {
-    Listen(ListenError),
-    Tls(TlsError),
-    Open(OpenError),
-    Assembly(AssemblyError),
-    Metrics(MetricsError),
-    /// The operating system refused threads or signal handlers.
-    Runtime(io::Error),
-}
-
-impl From<ListenError> for StartError {
-    fn from(error: ListenError) -> Self {
-        StartError::Listen(error)
-    }
-}
-
-impl From<TlsError> for StartError {
-    fn from(error: TlsError) -> Self {
-        StartError::Tls(error)
-    }
-}
-
-impl From<OpenError> for StartError {
-    fn from(error: OpenError) -> Self {
-        StartError::Open(error)
-    }
-}
-
-impl From<AssemblyError> for StartError {
-    fn from(error: AssemblyError) -> Self {
-        StartError::Assembly(error)
-    }
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StartError::Listen(source) => source.fmt(f),
-            StartError::Tls(source) => source.fmt(f),
-            StartError::Open(source) => source.fmt(f),
-            StartError::Assembly(source) => source.fmt(f),
-            StartError::Metrics(source) => write!(f, "cannot keep metrics: {source}"),
-            StartError::Runtime(source) => write!(f, "cannot start: {source}"),
-        }
-    }
-}
-
-impl error::Error for StartError {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match self {
-            StartError::Listen(source) => source.source(),
-            StartError::Tls(source) => source.source(),
-            StartError::Open(source) => source.source(),
-            StartError::Assembly(source) => source.source(),
-            StartError::Metrics(source) => Some(source),
-            StartError::Runtime(source) => Some(source),
-        }
-    }
-}
