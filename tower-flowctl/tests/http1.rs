@@ -23,8 +23,16 @@ use tokio::{
 };
 use tower_flowctl::serve::{HalfClosed, Pipelined};
 
+/// How often a socket was told to write.
+#[derive(Default)]
+struct Writes {
+    all: AtomicUsize,
+    /// Of them those of several slices.
+    vectored: AtomicUsize,
+}
+
 /// A socket that counts what it is told to write.
-struct Counting(TcpStream, Arc<AtomicUsize>);
+struct Counting(TcpStream, Arc<Writes>);
 
 impl AsyncRead for Counting {
     fn poll_read(
@@ -42,7 +50,7 @@ impl AsyncWrite for Counting {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.1.fetch_add(1, Relaxed);
+        self.1.all.fetch_add(1, Relaxed);
         Pin::new(&mut self.0).poll_write(cx, bytes)
     }
 
@@ -51,7 +59,8 @@ impl AsyncWrite for Counting {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.1.fetch_add(1, Relaxed);
+        self.1.all.fetch_add(1, Relaxed);
+        self.1.vectored.fetch_add(1, Relaxed);
         Pin::new(&mut self.0).poll_write_vectored(cx, slices)
     }
 
@@ -68,7 +77,7 @@ impl AsyncWrite for Counting {
     }
 }
 
-struct CountingListener(TcpListener, Arc<AtomicUsize>);
+struct CountingListener(TcpListener, Arc<Writes>);
 
 impl axum::serve::Listener for CountingListener {
     type Io = Counting;
@@ -86,7 +95,7 @@ impl axum::serve::Listener for CountingListener {
 
 struct Server {
     client: TcpStream,
-    writes: Arc<AtomicUsize>,
+    writes: Arc<Writes>,
     read: Vec<u8>,
 }
 
@@ -95,7 +104,7 @@ impl Server {
     async fn start(app: Router, pipelined: Pipelined) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let writes = Arc::new(AtomicUsize::new(0));
+        let writes = Arc::<Writes>::default();
         let listener = CountingListener(listener, writes.clone());
         let server = tower_flowctl::serve(listener, app).pipelined(pipelined);
         tokio::spawn(server.header_timeout(None).run());
@@ -139,11 +148,11 @@ async fn answers_to_pipelined_requests_go_together() {
         server.ask(&["/"]).await;
         server.answers(1, "hello").await;
         for round in 0..3 {
-            let before = server.writes.load(Relaxed);
+            let before = server.writes.all.load(Relaxed);
             server.ask(&["/"; 16]).await;
             let text = server.answers(16, "hello").await;
             assert_eq!(text.matches("hello").count(), 16);
-            let writes = server.writes.load(Relaxed) - before;
+            let writes = server.writes.all.load(Relaxed) - before;
             // The first goes alone, as long as nobody knows that there are more.
             let wanted = match (pipelined, round) {
                 (Pipelined::Together, 0) => 2,
@@ -157,6 +166,25 @@ async fn answers_to_pipelined_requests_go_together() {
             server.ask(&["/"]).await;
             server.answers(1, "hello").await;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_small_response_is_written_in_one_piece_and_a_large_one_not_copied() {
+    let body = |length: usize| get(move || async move { "a".repeat(length) + "z" });
+    let app = Router::new()
+        .route("/small", body(500))
+        .route("/large", body(2_000));
+    let mut server = Server::start(app, Pipelined::Singly).await;
+    for (path, vectored) in [("/small", 0), ("/large", 1), ("/small", 1)] {
+        let before = server.writes.all.load(Relaxed);
+        server.ask(&[path]).await;
+        let text = server.answers(1, "z").await;
+        let (_, body) = text.split_once("\r\n\r\n").unwrap();
+        let length = if path == "/small" { 500 } else { 2_000 };
+        assert_eq!(body, "a".repeat(length) + "z", "{path}");
+        assert_eq!(server.writes.all.load(Relaxed) - before, 1, "{path}");
+        assert_eq!(server.writes.vectored.load(Relaxed), vectored, "{path}");
     }
 }
 

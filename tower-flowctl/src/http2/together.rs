@@ -83,7 +83,7 @@ impl Together {
 }
 
 /// Whether these bytes begin with the head of a final response: what comes after an interim one nobody knows.
-fn is_response(bytes: &[u8]) -> bool {
+pub(super) fn is_response(bytes: &[u8]) -> bool {
     matches!(
         bytes,
         [
