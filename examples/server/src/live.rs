@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -14,6 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tower_hotswap::InFlight;
 
 use crate::app::App;
+use crate::problem::Problem;
 use crate::shutdown::Shutdown;
 
 /// The largest message that is echoed.
@@ -54,8 +56,15 @@ pub(crate) async fn events(
 pub(crate) async fn echo(
     State(app): State<App>,
     in_flight: Option<InFlight>,
-    upgrade: WebSocketUpgrade,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(refusal) => {
+            let detail = format!("this is for WebSockets alone: {}", refusal.body_text());
+            return Problem::new(refusal.status(), detail).into_response();
+        }
+    };
     let shutdown = app.shutdown.clone();
     upgrade
         .max_message_size(LARGEST)

@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue};
 use metrics::{counter, gauge};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
+use super::help::with_help;
 use crate::app::App;
 use crate::live;
 use crate::observe::{
@@ -54,8 +55,8 @@ impl Exposition {
         );
         write_requests(&mut text, &app.traffic, format);
         match format {
-            Format::Text => text,
-            Format::OpenMetrics => open_metrics(&text),
+            Format::Text => with_help(&text),
+            Format::OpenMetrics => with_help(&open_metrics(&text)),
         }
     }
 }

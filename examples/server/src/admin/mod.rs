@@ -2,6 +2,7 @@
 //! a class of connections (tower-flowctl) of its own, so that it answers when all others are busy.
 
 mod figures;
+mod help;
 mod metrics;
 mod token;
 

@@ -99,3 +99,33 @@ async fn every_query_asks_for_what_there_is() {
     }
     assert!(asked >= 20, "{asked} queries");
 }
+
+#[tokio::test]
+async fn every_metric_says_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    // Nobody takes the spans: they are counted all the same.
+    let server = Server::start(&["--data", data, "--otlp-collector", "127.0.0.1:9"]);
+    Client::http1(server.address).get("/proxy/hello").await;
+    let admin = Client::http1(server.admin());
+    for accept in ["text/plain", "application/openmetrics-text"] {
+        let text = admin
+            .send(http::Method::GET, "/metrics", &[("accept", accept)], None)
+            .await
+            .body;
+        let lines: Vec<&str> = text.lines().collect();
+        let mut families = 0;
+        for pair in lines.windows(2) {
+            let Some((name, _)) = pair[1]
+                .strip_prefix("# TYPE ")
+                .and_then(|family| family.split_once(' '))
+            else {
+                continue;
+            };
+            let help = format!("# HELP {name} ");
+            assert!(pair[0].starts_with(&help), "{accept}: {name}: {}", pair[0]);
+            families += 1;
+        }
+        assert!(families > 30, "{text}");
+    }
+}

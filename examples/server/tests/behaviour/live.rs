@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use crate::client::Client;
 use crate::process::Server;
 
 #[test]
@@ -34,6 +35,18 @@ pub(crate) fn websocket(server: &Server) -> TcpStream {
     // The key of RFC 6455 §1.3 has the answer given there.
     assert!(answer.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{answer}");
     stream
+}
+
+#[tokio::test]
+async fn who_wants_no_websocket_is_told_what_is_missing() {
+    let server = Server::start(&[]);
+    let answer = Client::http1(server.address).get("/echo").await;
+    let said = "this is for WebSockets alone: ";
+    let detail = answer.problem(400);
+    assert!(
+        detail.len() > said.len() && detail.starts_with(said),
+        "{detail}"
+    );
 }
 
 #[test]
