@@ -4,13 +4,14 @@
 mod client;
 
 use axum::{
-    extract::{MatchedPath, Request},
+    extract::{MatchedPath, OriginalUri, Request},
+    http::{HeaderValue, Uri},
     middleware::{Next, from_fn, map_request, map_response},
     response::Response,
 };
 use client::call;
 use tower::limit::ConcurrencyLimitLayer;
-use tower_trie_router::{RouteMatch, TrieRouter, routing};
+use tower_trie_router::{Path, RouteMatch, TrieRouter, routing};
 
 async fn mark(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
@@ -98,6 +99,88 @@ async fn a_layer_finds_the_match_in_the_request() {
         let answer = call(&app, method, path).await;
         assert_eq!(answer.header("x-matched"), Some(matched), "{method} {path}");
     }
+}
+
+#[tokio::test]
+async fn a_layer_made_for_a_pattern_leaves_requests_to_the_handler() {
+    /// What the router left in a request, and its path.
+    fn traces(request: &Request) -> String {
+        let extensions = request.extensions();
+        let traces = [
+            extensions.get::<RouteMatch>().map(|_| "match"),
+            extensions.get::<MatchedPath>().map(|_| "matched-path"),
+            extensions.get::<OriginalUri>().map(|_| "original-uri"),
+        ];
+        let traces: Vec<_> = traces.into_iter().flatten().collect();
+        format!("{} {}", request.uri(), traces.join(" "))
+            .trim_end()
+            .to_owned()
+    }
+    let made = |pattern: &str| {
+        let pattern = HeaderValue::from_str(pattern).unwrap();
+        from_fn(move |request: Request, next: Next| {
+            let (pattern, seen) = (pattern.clone(), traces(&request).parse().unwrap());
+            async move {
+                let mut response = next.run(request).await;
+                response.headers_mut().insert("x-pattern", pattern);
+                response.headers_mut().insert("x-seen", seen);
+                response
+            }
+        })
+    };
+    let inner = TrieRouter::new()
+        .get("/plain", || async { "" })
+        .get("/users/{id}", |Path(id): Path<String>| async { id })
+        .get("/uri", |uri: Uri| async move { uri.to_string() })
+        .get("/all", |request: Request| async move { traces(&request) });
+    let routes = || {
+        TrieRouter::new()
+            .nest("/api", inner.clone())
+            .route_layer_by(made)
+            .fallback(|| async { "" })
+    };
+    let nested = TrieRouter::new().nest("/outer", routes());
+    let around = routes().route_layer(map_response(mark));
+    let everything = "/all match matched-path original-uri";
+    for (app, path, pattern, seen, body) in [
+        (routes(), "/api/plain", "/api/plain", "/api/plain", ""),
+        (
+            routes(),
+            "/api/users/7",
+            "/api/users/{id}",
+            "/api/users/7 match",
+            "7",
+        ),
+        (routes(), "/api/uri", "/api/uri", "/api/uri", "/uri"),
+        (
+            routes(),
+            "/api/all",
+            "/api/all",
+            "/api/all match matched-path",
+            everything,
+        ),
+        (
+            nested,
+            "/outer/api/plain",
+            "/api/plain",
+            "/outer/api/plain",
+            "",
+        ),
+        (
+            around,
+            "/api/plain",
+            "/api/plain",
+            "/api/plain match matched-path",
+            "",
+        ),
+    ] {
+        let answer = call(&app.build(), "GET", path).await;
+        assert_eq!(answer.header("x-pattern"), Some(pattern), "{path}");
+        assert_eq!(answer.header("x-seen"), Some(seen), "{path}");
+        assert_eq!(answer.body, body, "{path}");
+    }
+    let missed = call(&routes().build(), "GET", "/none").await;
+    assert_eq!(missed.header("x-pattern"), None);
 }
 
 #[tokio::test]

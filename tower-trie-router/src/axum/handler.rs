@@ -169,10 +169,24 @@ where
     V::Error: Into<Infallible>,
     V::Future: Send + 'static,
 {
-    Route::new(ServiceEndpoint(service))
+    seeing(Sees::ALL, service)
 }
 
-struct ServiceEndpoint<V>(V);
+/// As [`route_of`], with what the service can see.
+pub(crate) fn seeing<V>(sees: Sees, service: V) -> Erased
+where
+    V: Service<Request> + Clone + Send + Sync + 'static,
+    V::Response: IntoResponse,
+    V::Error: Into<Infallible>,
+    V::Future: Send + 'static,
+{
+    Route::new(ServiceEndpoint { service, sees })
+}
+
+struct ServiceEndpoint<V> {
+    service: V,
+    sees: Sees,
+}
 
 impl<V> Endpoint<Body, Body> for ServiceEndpoint<V>
 where
@@ -182,9 +196,13 @@ where
     V::Future: Send + 'static,
 {
     fn call(&self, request: Request) -> Answer<Body> {
-        call_once(self.0.clone(), request, |answer| match answer {
+        call_once(self.service.clone(), request, |answer| match answer {
             Ok(response) => response.into_response(),
             Err(error) => match error.into() {},
         })
+    }
+
+    fn sees(&self) -> Sees {
+        self.sees
     }
 }

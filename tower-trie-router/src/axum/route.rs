@@ -14,7 +14,10 @@ use axum::{
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::handler::{Erased, Wrap, route_of};
+use super::{
+    handler::{Erased, Wrap, route_of, seeing},
+    service::with_body,
+};
 use crate::router::RouteFuture;
 
 /// The endpoint of a route, as a layer given to a [`TrieRouter`](crate::TrieRouter) or to
@@ -41,7 +44,7 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        self.0.call(request.map(Body::new))
+        self.0.call(with_body(request))
     }
 }
 
@@ -55,4 +58,19 @@ where
     <L::Service as Service<Request>>::Future: Send + 'static,
 {
     Arc::new(move |route| route_of(layer.layer(AxumRoute(route))))
+}
+
+/// As [`wrap_of`], for a layer that looks for nothing that the router leaves in requests.
+pub(super) fn wrap_of_unseeing<L>(layer: L) -> Arc<Wrap>
+where
+    L: Layer<AxumRoute> + Clone + Send + Sync + 'static,
+    L::Service: Service<Request> + Clone + Send + Sync + 'static,
+    <L::Service as Service<Request>>::Response: IntoResponse + 'static,
+    <L::Service as Service<Request>>::Error: Into<Infallible> + 'static,
+    <L::Service as Service<Request>>::Future: Send + 'static,
+{
+    Arc::new(move |route| {
+        let sees = route.endpoint.sees();
+        seeing(sees, layer.layer(AxumRoute(route)))
+    })
 }

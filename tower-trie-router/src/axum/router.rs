@@ -12,7 +12,7 @@ use tower_service::Service;
 use super::{
     handler::Target,
     matched_path, nest,
-    route::wrap_of,
+    route::{wrap_of, wrap_of_unseeing},
     routing::{self, axum_path},
     service::{self, TrieService},
 };
@@ -84,7 +84,7 @@ where
     pub fn nest(mut self, prefix: &str, router: Self) -> Self {
         let wrap = nest::wrap(prefix);
         // A nested service finds its whole prefix by itself.
-        let inner = router.draft.map_by_kind(|kind, target| match kind {
+        let inner = router.draft.map_by_place(|_, kind, target| match kind {
             Kind::NestedService => target,
             Kind::Route | Kind::Fallback => target.wrap(&wrap),
         });
@@ -223,7 +223,7 @@ where
         let wrap = wrap_of(layer);
         self.draft = self
             .draft
-            .route_layer(|target| target.wrap(&wrap), routing::own);
+            .route_layer(|_, target| target.wrap(&wrap), routing::own);
         self
     }
 
@@ -241,6 +241,55 @@ where
         <L::Service as Service<Request>>::Future: Send + 'static,
     {
         self.route_layer(layer).check()
+    }
+
+    /// Wraps the routes registered so far, each endpoint in a layer that is made for its pattern.
+    ///
+    /// The pattern is as it is by now: a router that this one is nested in later puts a prefix before it. What a layer would
+    /// look for in each request it knows from the start, so that `RouteMatch`, `MatchedPath`, `NestedPath` and
+    /// `OriginalUri` are only left there for handlers that may look for them, and for layers that are put around by
+    /// [`layer`](Self::layer) and [`route_layer`](Self::route_layer). That saves their
+    /// memory, and to rewrite a nested URI.
+    ///
+    /// ```
+    /// use tower_trie_router::TrieRouter;
+    /// # use tower_layer::{Layer, Identity};
+    /// # struct Timing;
+    /// # impl Timing { fn of(pattern: &str) -> Identity { Identity::new() } }
+    ///
+    /// let app = TrieRouter::new()
+    ///     .get("/hello", || async { "hello" })
+    ///     .get("/users/{id}", || async { "a user" })
+    ///     .route_layer_by(|pattern| Timing::of(pattern))
+    ///     .build();
+    /// ```
+    pub fn route_layer_by<L>(mut self, make: impl Fn(&str) -> L) -> Self
+    where
+        L: Layer<crate::AxumRoute> + Clone + Send + Sync + 'static,
+        L::Service: Service<Request> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request>>::Response: IntoResponse + 'static,
+        <L::Service as Service<Request>>::Error: Into<Infallible> + 'static,
+        <L::Service as Service<Request>>::Future: Send + 'static,
+    {
+        let wrap = |pattern: &str, target: Target<S>| target.wrap(&wrap_of_unseeing(make(pattern)));
+        self.draft = self.draft.route_layer(wrap, routing::own);
+        self
+    }
+
+    /// As [`route_layer_by`](Self::route_layer_by), but reports at once every fault there is by now.
+    ///
+    /// # Errors
+    ///
+    /// All faults of this and the earlier registrations.
+    pub fn try_route_layer_by<L>(self, make: impl Fn(&str) -> L) -> Result<Self, BuildError>
+    where
+        L: Layer<crate::AxumRoute> + Clone + Send + Sync + 'static,
+        L::Service: Service<Request> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request>>::Response: IntoResponse + 'static,
+        <L::Service as Service<Request>>::Error: Into<Infallible> + 'static,
+        <L::Service as Service<Request>>::Future: Send + 'static,
+    {
+        self.route_layer_by(make).check()
     }
 
     /// Leaves axum's `MatchedPath` out of requests, which saves an allocation for each request

@@ -1,6 +1,7 @@
 //! A built axum router as a service.
 
 use std::{
+    any::Any,
     convert::Infallible,
     fmt,
     pin::Pin,
@@ -81,8 +82,23 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<B>) -> RouteFuture<Body> {
-        self.inner.call(request.map(Body::new))
+        self.inner.call(with_body(request))
     }
+}
+
+/// The request with axum's body. One that has it already, as most have, is not taken apart for that.
+#[inline]
+pub(crate) fn with_body<B>(request: Request<B>) -> Request<Body>
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
+    let mut request = Some(request);
+    let any: &mut dyn Any = &mut request;
+    if let Some(request) = any.downcast_mut::<Option<Request<Body>>>() {
+        return request.take().expect("it was put there above");
+    }
+    request.expect("it was put there above").map(Body::new)
 }
 
 /// What axum's `Path` answers where no axum router filled it.

@@ -235,7 +235,7 @@ where
         L::Service: Clone + Send + Sync + 'static,
         <L::Service as Service<Request<B>>>::Future: Send + 'static,
     {
-        let wrap = |route| Route::from_service(layer.layer(route));
+        let wrap = |_: &str, route| Route::from_service(layer.layer(route));
         self.draft = self.draft.route_layer(wrap, own_answer);
         self
     }

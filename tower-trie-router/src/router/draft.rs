@@ -140,22 +140,27 @@ impl<E> Table<E> {
         }
     }
 
-    fn map<F>(self, map: &mut impl FnMut(Kind, E) -> F) -> Table<F> {
+    fn map<F>(self, map: &mut impl FnMut(&str, Kind, E) -> F) -> Table<F> {
         Table {
             trie: self.trie,
             entries: self
                 .entries
                 .into_iter()
                 .map(|entry| Entry {
+                    methods: entry
+                        .methods
+                        .map(|endpoint| map(&entry.pattern, entry.kind, endpoint)),
                     pattern: entry.pattern,
-                    methods: entry.methods.map(|endpoint| map(entry.kind, endpoint)),
                     kind: entry.kind,
                 })
                 .collect(),
             fallbacks: self
                 .fallbacks
                 .into_iter()
-                .map(|(prefix, endpoint)| (prefix, map(Kind::Fallback, endpoint)))
+                .map(|(prefix, endpoint)| {
+                    let endpoint = map(&prefix, Kind::Fallback, endpoint);
+                    (prefix, endpoint)
+                })
                 .collect(),
         }
     }
@@ -289,11 +294,11 @@ impl<E> Draft<E> {
 
     /// The same routes with other endpoints.
     pub(crate) fn map<F>(self, mut map: impl FnMut(E) -> F) -> Draft<F> {
-        self.map_by_kind(|_, endpoint| map(endpoint))
+        self.map_by_place(|_, _, endpoint| map(endpoint))
     }
 
-    /// As [`map`](Self::map), told what the endpoint stands behind.
-    pub(crate) fn map_by_kind<F>(self, mut map: impl FnMut(Kind, E) -> F) -> Draft<F> {
+    /// As [`map`](Self::map), told the pattern (of a fallback the prefix) and what the endpoint stands behind.
+    pub(crate) fn map_by_place<F>(self, mut map: impl FnMut(&str, Kind, E) -> F) -> Draft<F> {
         Draft {
             any_host: self.any_host.map(&mut map),
             hosts: self
@@ -301,7 +306,9 @@ impl<E> Draft<E> {
                 .into_iter()
                 .map(|(host, table)| (host, table.map(&mut map)))
                 .collect(),
-            not_found: self.not_found.map(|endpoint| map(Kind::Fallback, endpoint)),
+            not_found: self
+                .not_found
+                .map(|endpoint| map("", Kind::Fallback, endpoint)),
             errors: self.errors,
             options: self.options,
         }
@@ -316,10 +323,10 @@ impl<E> Draft<E> {
         self.map(wrap)
     }
 
-    /// As [`layer`](Self::layer), but leaves everything alone that is no route.
+    /// As [`layer`](Self::layer), but leaves everything alone that is no route, and tells `wrap` the pattern.
     pub(crate) fn route_layer(
         mut self,
-        wrap: impl Fn(E) -> E,
+        wrap: impl Fn(&str, E) -> E,
         status: impl Fn(StatusCode) -> E,
     ) -> Self {
         if !self.has_routes() {
@@ -330,7 +337,7 @@ impl<E> Draft<E> {
         let not_found = self.not_found.take();
         let keep = |table: &mut Table<E>| std::mem::take(&mut table.fallbacks);
         let kept: Vec<_> = self.tables_mut().map(keep).collect();
-        let mut this = self.map(wrap);
+        let mut this = self.map_by_place(|pattern, _, endpoint| wrap(pattern, endpoint));
         this.not_found = not_found;
         for (table, fallbacks) in this.tables_mut().zip(kept) {
             table.fallbacks = fallbacks;
