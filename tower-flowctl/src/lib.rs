@@ -73,6 +73,7 @@ pub mod reclaim;
 #[cfg(feature = "serve")]
 pub mod serve;
 
+mod later;
 mod unavailable;
 #[cfg(any(feature = "admission", feature = "serve"))]
 mod watched;

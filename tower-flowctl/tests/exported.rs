@@ -28,11 +28,12 @@ use metrics::{
 };
 use serde_json::{Value, json};
 use support::{Client, Server};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_flowctl::{
     admission::{Admission, Class, Limits},
     breaker::{Baseline, Baselines, Breaker},
-    limit::{Gradient, Limiter, Queue},
+    http2::{Http2Metrics, Reason},
+    limit::{AdaptiveLimitLayer, Gradient, Limiter, Queue},
 };
 
 /// Keeps the last value of everything, by name and label.
@@ -164,6 +165,9 @@ async fn admission_publishes_all_of_its_counts() {
         ("flowctl_connections_refused_total reason=proxy", 0.0),
         ("flowctl_connections_refused_total reason=total", 1.0),
         ("flowctl_descriptor_leaks_total", 0.0),
+        ("flowctl_drain_cut_total", 0.0),
+        ("flowctl_drain_seconds", 0.0),
+        ("flowctl_draining", 0.0),
         ("flowctl_descriptors_pressure", 0.0),
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value));
@@ -212,6 +216,7 @@ async fn a_snapshot_of_admission_in_json() {
         "out_of_descriptors": 0,
         "descriptors": null,
         "draining": false,
+        "drain": null,
     });
     assert_eq!(value, expected);
 }
@@ -258,6 +263,94 @@ async fn a_breaker_publishes_its_routes_and_shows_them_in_json() {
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value));
     assert_eq!(values, BTreeMap::from(expected));
+}
+
+/// One request is never answered, and is given up.
+#[tokio::test(start_paused = true)]
+async fn a_drain_publishes_how_it_gets_on_and_shows_it_in_json() {
+    let kept = Kept::default();
+    let _recorder = metrics::set_default_local_recorder(&kept);
+    let (server, clients) = server().await;
+    let report = server.admission.drain(Duration::from_millis(500)).await;
+    assert_eq!((report.open, report.cut.len()), (2, 1));
+    while kept.values().get("flowctl_drain_cut_total") != Some(&1.0) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let values = kept.values();
+    assert_eq!(values["flowctl_draining"], 1.0);
+    assert!(values["flowctl_drain_seconds"] >= 0.5, "{values:?}");
+    let snapshot = server.admission.snapshot();
+    let took = snapshot.drain.unwrap().took;
+    assert_eq!(took.as_secs_f64(), values["flowctl_drain_seconds"]);
+    let mut value = serde_json::to_value(&snapshot).unwrap();
+    let expected = json!({
+        "open": 2, "cut": 1, "took": {"secs": took.as_secs(), "nanos": took.subsec_nanos()},
+    });
+    assert_eq!(value["drain"].take(), expected);
+    drop(clients);
+}
+
+#[test]
+fn a_snapshot_of_http2_in_json() {
+    let metrics = Http2Metrics::default();
+    let mut value = serde_json::to_value(metrics.snapshot()).unwrap();
+    let Value::Array(closed) = value["closed"].take() else {
+        panic!("{value}");
+    };
+    let expected: Vec<Value> = Reason::ALL
+        .iter()
+        .map(|reason| json!([reason.name(), 0]))
+        .collect();
+    assert_eq!(closed, expected);
+    let expected =
+        json!({"connections": 0, "requests": 0, "unnamed": 0, "updates": 0, "closed": null});
+    assert_eq!(value, expected);
+}
+
+/// A limit of one, of which the first request makes use, for which the second waits in vain, and which refuses the third.
+#[tokio::test(start_paused = true)]
+async fn a_limiter_publishes_all_of_its_counts() {
+    let kept = Kept::default();
+    let _recorder = metrics::set_default_local_recorder(&kept);
+    let limiter = Limiter::named("reports", Gradient::fixed(1), Queue::default().length(1));
+    let mut service =
+        AdaptiveLimitLayer::new(limiter.clone()).layer(service_fn(|_: Request<()>| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok::<_, Infallible>(Response::new(String::new()))
+        }));
+    let published = || {
+        let values = kept.values();
+        let value = |name| values[&format!("flowctl_limiter_{name} limiter=reports")];
+        [
+            "limit",
+            "in_flight",
+            "queue",
+            "accepted_total",
+            "queued_total",
+            "rejected_total",
+        ]
+        .map(value)
+    };
+    let first = tokio::spawn(service.call(Request::new(())));
+    // As soon as there is something.
+    assert_eq!(published(), [1.0, 1.0, 0.0, 1.0, 0.0, 0.0]);
+    let second = tokio::spawn(service.call(Request::new(())));
+    let third = service.call(Request::new(())).await.unwrap();
+    assert_eq!(third.status(), 503);
+    // Not at every request.
+    assert_eq!(published(), [1.0, 1.0, 0.0, 1.0, 0.0, 0.0]);
+    limiter.publish();
+    assert_eq!(published(), [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
+    assert_eq!(second.await.unwrap().unwrap().status(), 503);
+    assert_eq!(published(), [1.0, 1.0, 0.0, 1.0, 1.0, 2.0]);
+    assert_eq!(first.await.unwrap().unwrap().status(), 200);
+    assert_eq!(published(), [1.0, 0.0, 0.0, 1.0, 1.0, 2.0]);
+    // The end of a request is told at once if it is the last.
+    let next = service.call(Request::new(()));
+    assert_eq!(published(), [1.0, 0.0, 0.0, 1.0, 1.0, 2.0]);
+    limiter.publish();
+    drop(next);
+    assert_eq!(published(), [1.0, 0.0, 0.0, 2.0, 1.0, 2.0]);
 }
 
 #[tokio::test]

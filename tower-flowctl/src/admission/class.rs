@@ -23,13 +23,13 @@ impl Class {
         }
     }
 
-    /// At most so many connections of this class. Default: no limit.
+    /// At most so many connections of this class; 0 keeps all out. Default: no limit.
     pub fn limit(mut self, connections: u32) -> Self {
         self.limit = Some(connections);
         self
     }
 
-    /// So many descriptors that other classes leave alone. Default 0.
+    /// So many descriptors that other classes leave alone. Default 0; the limit of descriptors or more keeps all others out.
     pub fn reserve(mut self, descriptors: u32) -> Self {
         self.reserve = descriptors;
         self

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     descriptors::{Descriptors, Headroom},
+    drain::Progress,
     reclaim::Table,
 };
 
@@ -38,6 +39,7 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     draining: AtomicBool,
     drain_begun: Notify,
+    drain: Mutex<Option<Progress>>,
     table: Mutex<Table>,
     pub(super) open: AtomicU32,
     /// Told when a connection has ended, while a listener waits for that.
@@ -71,6 +73,7 @@ impl Core {
             counters: Counters::default(),
             draining: AtomicBool::new(false),
             drain_begun: Notify::new(),
+            drain: Mutex::new(None),
             table: Mutex::new(Table::new()),
             open: AtomicU32::new(0),
             released: Notify::new(),
@@ -87,6 +90,11 @@ impl Core {
 
     pub(crate) fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The drain, once there was one.
+    pub(crate) fn drain(&self) -> MutexGuard<'_, Option<Progress>> {
+        self.drain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn open(&self) -> u32 {
@@ -144,13 +152,13 @@ impl Core {
         if self.classes[class].is_full() {
             return Err(Refusal::Class);
         }
-        let kept: u32 = self
+        let kept = self
             .classes
             .iter()
             .enumerate()
             .filter(|(other, _)| *other != class)
             .map(|(_, other)| other.unused_reserve())
-            .sum();
+            .fold(0, u32::saturating_add);
         // The headroom is for what the application opens, and a class with a reserve goes before that.
         let headroom = if self.classes[class].has_reserve() {
             Headroom::Use

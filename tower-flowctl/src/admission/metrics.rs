@@ -6,7 +6,7 @@ use std::sync::{OnceLock, atomic::Ordering::Relaxed};
 use metrics::{Counter, Gauge, counter, gauge};
 
 use super::{Core, Cut, Refusal};
-use crate::descriptors::Pressure;
+use crate::{descriptors::Pressure, drain::Progress};
 
 pub(crate) struct Handles {
     open: Vec<Gauge>,
@@ -19,6 +19,9 @@ pub(crate) struct Handles {
     limit: Gauge,
     pressure: Gauge,
     leaks: Counter,
+    draining: Gauge,
+    drain_seconds: Gauge,
+    drain_cut: Counter,
 }
 
 /// Made at the first publication, so that a recorder installed after the admission was built still gets them.
@@ -47,6 +50,9 @@ impl Handles {
             limit: gauge!("flowctl_descriptors_limit"),
             pressure: gauge!("flowctl_descriptors_pressure"),
             leaks: counter!("flowctl_descriptor_leaks_total"),
+            draining: gauge!("flowctl_draining"),
+            drain_seconds: gauge!("flowctl_drain_seconds"),
+            drain_cut: counter!("flowctl_drain_cut_total"),
         }
     }
 }
@@ -76,5 +82,13 @@ impl Core {
             Pressure::Critical => 2.0,
         });
         handles.leaks.absolute(self.descriptors.leak_reports());
+        handles
+            .draining
+            .set(f64::from(u8::from(self.is_draining())));
+        let drain = self.drain().as_ref().map(Progress::snapshot);
+        if let Some(drain) = drain {
+            handles.drain_seconds.set(drain.took.as_secs_f64());
+            handles.drain_cut.absolute(drain.cut as u64);
+        }
     }
 }

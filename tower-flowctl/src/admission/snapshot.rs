@@ -1,7 +1,10 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{ConnectionState, Core, Cut, Refusal};
-use crate::descriptors::{LeakReport, Pressure};
+use crate::{
+    descriptors::{LeakReport, Pressure},
+    drain::{DrainSnapshot, Progress},
+};
 
 /// The state of an [`Admission`](super::Admission) at one time. Counts are since the start.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,8 +29,10 @@ pub struct Snapshot {
     pub out_of_descriptors: u64,
     /// The descriptors.
     pub descriptors: DescriptorSnapshot,
-    /// Whether the server drains.
+    /// Whether the server drains, or has.
     pub draining: bool,
+    /// That drain.
+    pub drain: Option<DrainSnapshot>,
 }
 
 /// How many connections are in each [`ConnectionState`].
@@ -126,6 +131,7 @@ impl Snapshot {
                 last_leak: core.descriptors.last_leak(),
             },
             draining: core.is_draining(),
+            drain: core.drain().as_ref().map(Progress::snapshot),
         }
     }
 

@@ -37,18 +37,15 @@ impl Default for BreakerBuilder {
 }
 
 impl BreakerBuilder {
-    /// How long a window is.
-    ///
-    /// # Panics
-    /// If it is zero.
+    /// How long a window is, a millisecond at least. `Duration::MAX` is one that never ends, so that nothing opens.
     pub fn window(mut self, window: Duration) -> Self {
-        assert!(!window.is_zero(), "a window must have a length");
-        self.window = window;
+        self.window = window.max(Duration::from_millis(1));
         self
     }
 
     /// A window is slow if its 95th percentile is over so many times the baseline, and over `least`. `least` keeps routes of
-    /// microseconds from opening by noise; its default is a millisecond.
+    /// microseconds from opening by noise; its default is a millisecond. With an infinite factor, one that is no number, or
+    /// `Duration::MAX`, none is slow.
     pub fn slow(mut self, factor: f64, least: Duration) -> Self {
         self.rules.factor = factor;
         self.rules.least = least;
@@ -73,11 +70,11 @@ impl BreakerBuilder {
         self
     }
 
-    /// Half-open, so many requests pass in a window. It closes when the 95th percentile of at least `least` of them is within
-    /// `factor` times the baseline.
+    /// Half-open, so many requests pass in a window, one at least. It closes when the 95th percentile of at least `least` of them,
+    /// or of all if that is more, is within `factor` times the baseline. With a factor that is no number it always is.
     pub fn probes(mut self, requests: u32, least: u64, factor: f64) -> Self {
-        self.probes = requests;
-        self.rules.least_probes = least.max(1);
+        self.probes = requests.max(1);
+        self.rules.least_probes = least.clamp(1, self.probes.into());
         self.rules.recover_factor = factor;
         self
     }

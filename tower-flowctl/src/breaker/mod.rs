@@ -37,6 +37,10 @@
 //! # drop(app);
 //! ```
 //!
+//! # When the process stands still
+//! for a tenth of a second, because it has no processor, its requests look slow. That is less than a hundredth of a window, and the
+//! 95th percentile stays what it was. Half-open, where probes are few, it may not, and the breaker is open for two windows more.
+//!
 //! # Cost
 //! A request reads the clock twice and takes its route's lock once, for the time of counting one latency.
 

@@ -188,7 +188,7 @@ impl Breaker {
                 .unwrap_or_else(PoisonError::into_inner);
             // The windows of all routes end together.
             let passed = self.now() / shared.window;
-            let end = (passed + 1) * shared.window;
+            let end = (passed + 1).saturating_mul(shared.window);
             Arc::new(Route::new(name, baselines.get(name).copied(), end))
         };
         Arc::clone(routes.entry(name.into()).or_insert_with(new))
@@ -243,7 +243,7 @@ impl Breaker {
         let looks = now >= due
             && shared
                 .next_look
-                .compare_exchange(due, now + LOOK, Relaxed, Relaxed)
+                .compare_exchange(due, now.saturating_add(LOOK), Relaxed, Relaxed)
                 .is_ok();
         if looks {
             let overloaded = shared.triggers.look(Instant::now()).is_some();

@@ -62,10 +62,7 @@ impl Route {
                 stored,
                 learned: Learned::default(),
                 healthy: histogram(),
-                last: Window {
-                    samples: 0,
-                    p95: Duration::ZERO,
-                },
+                last: Window::QUIET,
             }),
             passed: AtomicU64::new(0),
             degraded: AtomicU64::new(0),
@@ -131,14 +128,14 @@ impl Route {
             return;
         }
         let ended = 1 + (now - end) / window;
-        self.window_end.store(end + ended * window, Relaxed);
+        let next = end.saturating_add(ended.saturating_mul(window));
+        self.window_end.store(next, Relaxed);
         let was = history.machine.state();
         let latencies = std::mem::replace(&mut *lock(&self.latencies), histogram());
         history.window_ended(&latencies, rules);
-        // In the others there was no request, and more of them than these change nothing.
-        let quiet = histogram();
-        for _ in 1..ended.min(u64::from(rules.open_for) + 2) {
-            history.window_ended(&quiet, rules);
+        // In the others there was no request.
+        if ended > 1 {
+            history.quiet(ended - 1, rules);
         }
         let is = history.machine.state();
         let probes = match is {
@@ -148,7 +145,7 @@ impl Route {
         };
         if is != was {
             let since = match is {
-                BreakerState::HalfOpen => end + (ended - 1) * window,
+                BreakerState::HalfOpen => next.saturating_sub(window),
                 BreakerState::Closed | BreakerState::Open => 0,
             };
             self.probed_since.store(since, Relaxed);
@@ -219,6 +216,11 @@ impl History {
             }
         }
         self.last = window;
+    }
+
+    fn quiet(&mut self, windows: u64, rules: &Rules) {
+        self.machine.quiet(windows, rules);
+        self.last = Window::QUIET;
     }
 }
 

@@ -38,6 +38,14 @@ pub(crate) struct Window {
     pub(crate) p95: Duration,
 }
 
+impl Window {
+    /// One without requests.
+    pub(crate) const QUIET: Self = Self {
+        samples: 0,
+        p95: Duration::ZERO,
+    };
+}
+
 /// A route's state and what it counts.
 #[derive(Debug, Default)]
 pub(crate) struct Machine {
@@ -76,16 +84,13 @@ impl Machine {
             BreakerState::Closed if window.samples < rules.least_samples => {}
             BreakerState::Closed if !slower(rules.factor) => self.windows = 0,
             BreakerState::Closed => {
-                self.windows += 1;
+                self.windows = self.windows.saturating_add(1);
                 if self.windows >= rules.trip_after {
                     self.enter(BreakerState::Open);
                 }
             }
             BreakerState::Open => {
-                self.windows += 1;
-                if self.windows >= rules.open_for {
-                    self.enter(BreakerState::HalfOpen);
-                }
+                self.wait(1, rules);
             }
             BreakerState::HalfOpen if window.samples < rules.least_probes => {}
             BreakerState::HalfOpen if slower(rules.recover_factor) => {
@@ -94,6 +99,22 @@ impl Machine {
             BreakerState::HalfOpen => self.enter(BreakerState::Closed),
         }
         self.state
+    }
+
+    /// So many windows have ended in which there was no request. They say nothing, but time has passed.
+    pub(crate) fn quiet(&mut self, windows: u64, rules: &Rules) -> BreakerState {
+        if self.state == BreakerState::Open {
+            self.wait(u32::try_from(windows).unwrap_or(u32::MAX), rules);
+        }
+        self.state
+    }
+
+    /// Open, so many windows have ended.
+    fn wait(&mut self, windows: u32, rules: &Rules) {
+        self.windows = self.windows.saturating_add(windows);
+        if self.windows >= rules.open_for {
+            self.enter(BreakerState::HalfOpen);
+        }
     }
 
     fn enter(&mut self, state: BreakerState) {

@@ -88,13 +88,15 @@ impl DescriptorGuard {
         self
     }
 
-    /// Descriptors that connections leave to the application.
+    /// Descriptors that connections leave to the application; as many as the limit or more keep out all connections but those of
+    /// classes with a reserve.
     pub fn headroom(mut self, descriptors: u32) -> Self {
         self.headroom = Some(descriptors);
         self
     }
 
-    /// Descriptors held open to be given up when accept(2) finds none.
+    /// Descriptors held open to be given up when accept(2) finds none, and never more than a sixteenth of the limit, or than 4 if
+    /// that is less.
     pub fn spares(mut self, descriptors: u32) -> Self {
         self.spares = descriptors;
         self
@@ -149,7 +151,8 @@ impl DescriptorGuard {
                 critical,
             });
         }
-        places::prepare(self.places.min(usage::limit().unwrap_or(u32::MAX)));
+        let limit = usage::limit().unwrap_or(u32::MAX);
+        places::prepare(self.places.min(limit));
         let descriptors = Descriptors {
             thresholds: Thresholds {
                 low,
@@ -157,7 +160,7 @@ impl DescriptorGuard {
                 critical,
                 debounce: ticks(self.debounce),
             },
-            spares: Spares::new(self.spares),
+            spares: Spares::new(self.spares.min((limit / 16).max(4))),
             limit: AtomicU32::new(u32::MAX),
             sampled: AtomicU32::new(0),
             open_at_sample: AtomicU32::new(0),

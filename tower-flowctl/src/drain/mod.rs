@@ -30,7 +30,10 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::{task::yield_now, time::Instant};
 
-use crate::admission::{Admission, Connection, Cut, Shared};
+use crate::{
+    admission::{Admission, Connection, Cut, Shared},
+    later::later,
+};
 
 /// What became of the connections of a drained server.
 #[derive(Clone, Debug, Default)]
@@ -64,11 +67,40 @@ pub struct CutConnection {
     pub in_flight: u32,
 }
 
+/// How a drain gets on, or got on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct DrainSnapshot {
+    /// Connections at its beginning.
+    pub open: usize,
+    /// Those that were reset at its deadline.
+    pub cut: usize,
+    /// For how long it has lasted, or did.
+    pub took: Duration,
+}
+
+/// What is known of the drain of a server. One that is asked for again, or anew after it was given up, is still the same.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    begun: Instant,
+    open: usize,
+    cut: usize,
+    took: Option<Duration>,
+}
+
+impl Progress {
+    pub(crate) fn snapshot(&self) -> DrainSnapshot {
+        DrainSnapshot {
+            open: self.open,
+            cut: self.cut,
+            took: self.took.unwrap_or_else(|| self.begun.elapsed()),
+        }
+    }
+}
+
 /// Idle connections that end at once, so that active ones get on meanwhile.
 const AT_ONCE: usize = 32;
-
-/// What a deadline is that the clock has no name for: thirty years.
-const LONGEST: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 impl CutConnection {
     fn of(connection: &Connection) -> Self {
@@ -96,15 +128,20 @@ impl Admission {
         self.ensure_maintained();
         core.begin_drain();
         let all: Vec<Arc<Shared>> = core.table().iter().cloned().collect();
+        let open = all.len();
+        core.drain().get_or_insert(Progress {
+            begun,
+            open,
+            cut: 0,
+            took: None,
+        });
         for some in all.chunks(AT_ONCE) {
             some.iter()
                 .for_each(|connection| connection.close(Cut::Drained));
             yield_now().await;
         }
-        let open = all.len();
         drop(all);
-        let latest = begun.checked_add(deadline);
-        self.ended(latest.unwrap_or(begun + LONGEST)).await;
+        self.ended(later(begun, deadline)).await;
         let rest: Vec<Connection> = core.table().iter().cloned().map(Connection).collect();
         let cut: Vec<CutConnection> = rest.iter().map(CutConnection::of).collect();
         for connection in &rest {
@@ -112,8 +149,12 @@ impl Admission {
         }
         drop(rest);
         // Their tasks still have to notice; a task that does not run cannot be waited for forever.
-        let close_grace = core.limits.load().close_grace.min(LONGEST);
-        self.ended(Instant::now() + close_grace).await;
+        let close_grace = core.limits.load().close_grace;
+        self.ended(later(Instant::now(), close_grace)).await;
+        if let Some(progress) = &mut *core.drain() {
+            progress.cut += cut.len();
+            progress.took = Some(progress.begun.elapsed());
+        }
         DrainReport {
             open,
             finished: open.saturating_sub(cut.len()),

@@ -129,7 +129,7 @@ pub struct Http2Limits {
     /// A client that pauses a video looks the same as one that holds memory on purpose (CVE-2019-9517), and is closed, too.
     /// Browsers go on with a range request. But whatever else is on the connection and idle, such as a stream of events, ends
     /// with it: where pages pause videos beside those, let it be an hour, and have admission limit connections instead.
-    /// `Duration::MAX` is for ever.
+    /// `Duration::MAX` is for ever; with zero no response may wait at all.
     pub stall: Duration,
 }
 
@@ -189,7 +189,7 @@ impl Flood {
             | Reason::WindowExceeded => return Ok(()),
         };
         let count = &mut self.counts[reason as usize];
-        *count += 1;
+        *count = count.saturating_add(1);
         // The clock is read only when a limit is reached within what may be one second or many.
         if *count <= limit {
             return Ok(());

@@ -16,6 +16,7 @@ pub struct Http2Metrics {
 
 /// The counters at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Http2Snapshot {
     /// Connections that spoke HTTP/2.
@@ -26,7 +27,17 @@ pub struct Http2Snapshot {
     pub unnamed: u64,
     /// PRIORITY_UPDATE frames.
     pub updates: u64,
+    #[cfg_attr(feature = "serde", serde(serialize_with = "by_reason"))]
     closed: [u64; Reason::ALL.len()],
+}
+
+/// As pairs of a reason and its count, in the order of [`Reason::ALL`].
+#[cfg(feature = "serde")]
+fn by_reason<S: serde::Serializer>(
+    closed: &[u64; Reason::ALL.len()],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(Reason::ALL.iter().map(|reason| reason.name()).zip(closed))
 }
 
 impl Http2Snapshot {

@@ -27,18 +27,19 @@ use std::time::Duration;
 pub struct Gradient {
     /// The limit to begin with. Default 20.
     pub initial: u32,
-    /// The least limit. Default 4.
+    /// The least limit. Default 4; 0 is 1.
     pub min: u32,
-    /// The greatest limit. Default 1000.
+    /// The greatest limit. Default 1000; less than `min` is `min`.
     pub max: u32,
-    /// How much slower than the base a window may be before the limit shrinks. Default 1.5.
+    /// How much slower than the base a window may be before the limit shrinks. Default 1.5; less than 1, or no number, is 1.
     pub tolerance: f64,
-    /// How much of the distance is gone in a window. Default 0.2.
+    /// How much of the distance is gone in a window, from 0 to 1. Default 0.2; what is out of range is the nearest that is not,
+    /// and no number is 0, with which the limit stays.
     pub smoothing: f64,
-    /// The queue that is allowed behind the limit. Default 4.
+    /// The queue that is allowed behind the limit. Default 4; less than 0, or no number, is 0, and more than `max` is `max`.
     pub room: f64,
-    /// In how many windows under load the base is measured once, at the next one in which the limit was reached. A window is a tenth of a second, or longer if it has less than
-    /// ten requests. Default 600.
+    /// In how many windows under load the base is measured once, at the next one in which the limit was reached. A window is
+    /// a tenth of a second, or longer if it has less than ten requests. Default 600; 0 is 1.
     pub measure_every: u32,
 }
 
@@ -72,6 +73,22 @@ impl Gradient {
         (self.initial, self.min, self.max) = (initial, min, max);
         self
     }
+
+    /// With each setting where it has a meaning.
+    fn in_range(self) -> Self {
+        let min = self.min.max(1);
+        let max = self.max.max(min);
+        // `max` takes what is no number for the other one.
+        Self {
+            initial: self.initial.clamp(min, max),
+            min,
+            max,
+            tolerance: self.tolerance.max(1.0),
+            smoothing: self.smoothing.clamp(0.0, 1.0).max(0.0),
+            room: self.room.clamp(0.0, max.into()).max(0.0),
+            measure_every: self.measure_every.max(1),
+        }
+    }
 }
 
 /// The limit at work.
@@ -101,13 +118,9 @@ const QUIET_WEIGHT: f64 = 0.1;
 
 impl Limit {
     pub(crate) fn new(settings: Gradient) -> Self {
-        let settings = Gradient {
-            min: settings.min.max(1),
-            max: settings.max.max(settings.min.max(1)),
-            ..settings
-        };
+        let settings = settings.in_range();
         Self {
-            limit: settings.initial.clamp(settings.min, settings.max).into(),
+            limit: settings.initial.into(),
             base: None,
             until_measured: FIRST_MEASURED,
             measuring: None,
@@ -204,6 +217,22 @@ mod tests {
             fixed.window_ended(latency, 7);
             assert_eq!(fixed.get(), 7);
         }
+    }
+
+    /// The process had no processor, say: all that was in flight took a second.
+    #[test]
+    fn a_window_that_stood_still_does_little_harm() {
+        let mut limit = Limit::new(Gradient::default());
+        limit.window_ended(TEN, 20);
+        let before = limit.limit;
+        limit.window_ended(Duration::from_secs(1), 20);
+        assert!(limit.limit >= 0.9 * before, "{} of {before}", limit.limit);
+        // It was even the one in which the base is measured.
+        limit.measuring = Some(Measuring::Counting);
+        limit.window_ended(Duration::from_secs(1), 4);
+        assert_eq!(limit.base, Some(1.0));
+        limit.window_ended(TEN, 20);
+        assert_eq!(limit.base, Some(0.01));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! A limit with a queue in front.
 
 use std::{
+    borrow::Cow,
     fmt,
     sync::{Arc, Mutex, MutexGuard},
     task::Waker,
+    time::Duration,
 };
 
 use tokio::time::Instant;
@@ -12,6 +14,7 @@ use super::{
     Gradient, Queue,
     state::{Decided, State, Waiter, lock},
 };
+use crate::later::later;
 
 /// An adaptive limit on requests in flight, with a queue in front. A cheap handle: clones share the limit.
 #[derive(Clone)]
@@ -20,9 +23,15 @@ pub struct Limiter {
 }
 
 struct Shared {
+    name: Cow<'static, str>,
     queue: Queue,
     state: Mutex<State>,
+    #[cfg(feature = "metrics")]
+    published: super::metrics::Published,
 }
+
+/// A timer that is so late was held up by whoever runs it: the process was without a processor, or a task did not let others run.
+const LATE: Duration = Duration::from_millis(10);
 
 /// What a request gets.
 pub(super) enum Entry {
@@ -34,12 +43,25 @@ pub(super) enum Entry {
 impl Limiter {
     /// A limit that begins with [`Gradient::initial`].
     pub fn new(gradient: Gradient, queue: Queue) -> Self {
+        Self::named("default", gradient, queue)
+    }
+
+    /// As [`new`](Self::new), with a name for it in metrics, where there are several.
+    pub fn named(name: impl Into<Cow<'static, str>>, gradient: Gradient, queue: Queue) -> Self {
         Self {
             shared: Arc::new(Shared {
+                name: name.into(),
                 queue,
                 state: Mutex::new(State::new(gradient, Instant::now())),
+                #[cfg(feature = "metrics")]
+                published: Default::default(),
             }),
         }
+    }
+
+    /// Its name; `default` without one.
+    pub fn name(&self) -> &str {
+        &self.shared.name
     }
 
     /// Requests that wait.
@@ -49,15 +71,39 @@ impl Limiter {
 
     /// The state of it, for a status page.
     pub fn snapshot(&self) -> LimiterSnapshot {
-        let state = self.state();
-        LimiterSnapshot {
-            limit: state.limit.get(),
-            in_flight: state.in_flight,
-            queue: state.waiting,
-            accepted: state.accepted,
-            queued: state.queued,
-            rejected: state.rejected,
+        self.state().snapshot()
+    }
+
+    /// Tells the `metrics` facade how it stands, as before a scrape. It is told anyway, with requests, ten times a second at most and
+    /// when the last one ends.
+    #[cfg(feature = "metrics")]
+    pub fn publish(&self) {
+        let snapshot = self.state().tell(Instant::now());
+        self.publish_as(&snapshot);
+    }
+
+    #[cfg(feature = "metrics")]
+    #[cold]
+    fn publish_as(&self, snapshot: &LimiterSnapshot) {
+        let handles = || super::metrics::Handles::new(&self.shared.name);
+        let handles = self.shared.published.get_or_init(handles);
+        handles.publish(snapshot);
+    }
+
+    /// Lets go of the state, and tells the facade if it is time for that, which runs foreign code.
+    #[inline]
+    fn release(&self, state: MutexGuard<'_, State>, now: Instant) {
+        #[cfg(feature = "metrics")]
+        {
+            let mut state = state;
+            let due = state.due(now);
+            drop(state);
+            if let Some(snapshot) = due {
+                self.publish_as(&snapshot);
+            }
         }
+        #[cfg(not(feature = "metrics"))]
+        let _ = (state, now);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -72,11 +118,13 @@ impl Limiter {
             state.empty = now;
             if state.in_flight < state.limit.get() {
                 state.take();
+                self.release(state, now);
                 return Entry::Granted(self.permit(now));
             }
         }
         if state.waiting >= queue.length {
             state.rejected += 1;
+            self.release(state, now);
             return Entry::Rejected;
         }
         let patience = match state.stands(now, queue) {
@@ -87,10 +135,19 @@ impl Limiter {
         state.waiters.push_back(Arc::clone(&waiter));
         state.waiting += 1;
         state.queued += 1;
+        self.release(state, now);
         Entry::Wait {
             waiter,
-            until: now + patience,
+            until: later(now, patience),
         }
+    }
+
+    /// Until when a waiter goes on to wait whose time was over at `until`, if that is noticed late: while nobody could run, those in
+    /// flight could not end either, and many of them are about to.
+    pub(super) fn held_up(&self, until: Instant) -> Option<Instant> {
+        let now = Instant::now();
+        let is_late = now.saturating_duration_since(until) >= LATE;
+        is_late.then(|| later(now, self.shared.queue.target))
     }
 
     /// The permit of a waiter that was granted one.
@@ -114,6 +171,7 @@ impl Limiter {
         state.waiting -= 1;
         state.rejected += 1;
         state.forget_gone();
+        self.release(state, Instant::now());
         Decided::Gone
     }
 
@@ -127,7 +185,7 @@ impl Limiter {
         }
         state.in_flight -= 1;
         let wakers = state.grant(now, &self.shared.queue);
-        drop(state);
+        self.release(state, now);
         wakers.into_iter().for_each(Waker::wake);
     }
 
@@ -137,7 +195,7 @@ impl Limiter {
         let mut state = self.state();
         state.in_flight -= 1;
         let wakers = state.grant(now, &self.shared.queue);
-        drop(state);
+        self.release(state, now);
         wakers.into_iter().for_each(Waker::wake);
     }
 }
@@ -174,7 +232,10 @@ impl Drop for Permit {
 
 impl fmt::Debug for Limiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.snapshot().fmt(f)
+        f.debug_struct("Limiter")
+            .field("name", &self.shared.name)
+            .field("state", &self.snapshot())
+            .finish()
     }
 }
 

@@ -30,6 +30,16 @@
 //! # drop(app);
 //! ```
 //!
+//! # When the process stands still
+//! because it has no processor, or a task does not let others run, all requests look slow. That should not turn clients away:
+//! - Who waits in the queue and is told 10 ms too late that the time is over, waits for another `target`, once: those in flight
+//!   could not end either.
+//! - The limit loses a tenth at most for a window, however slow that was, and grows again. A base that was measured in one
+//!   is put right by the next window under load.
+//!
+//! A process that stands still again and again is overloaded, and is taken for that. Nor is more time given to those who find
+//! no place in the queue, or with a `target` of zero.
+//!
 //! # When not
 //! Before services whose latency has nothing to do with load, such as long polls: put the limit on the other routes.
 //!
@@ -39,6 +49,8 @@
 mod gradient;
 mod layer;
 mod limiter;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod queue;
 mod service;
 mod state;

@@ -63,6 +63,7 @@ where
                         place: Place {
                             limiter: self.limiter.clone(),
                             waiter: Some(waiter),
+                            held_up: false,
                         },
                         call: Some((service, request)),
                     }),
@@ -120,17 +121,28 @@ struct Place {
     limiter: Limiter,
     /// `None` once it is left in order.
     waiter: Option<Arc<Waiter>>,
+    /// Whether it was given more time already.
+    held_up: bool,
 }
 
 impl Place {
     /// Whether it is decided; the permit if it is granted.
-    fn poll(&mut self, timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Option<Permit>> {
+    fn poll(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Option<Permit>> {
         let Some(waiter) = &self.waiter else {
             return Poll::Ready(None);
         };
         let mut decided = waiter.poll(cx.waker());
         if decided == Decided::Waiting {
-            ready!(timer.poll(cx));
+            ready!(timer.as_mut().poll(cx));
+            let more = match self.held_up {
+                true => None,
+                false => self.limiter.held_up(timer.deadline()),
+            };
+            if let Some(until) = more {
+                self.held_up = true;
+                timer.as_mut().reset(until);
+                ready!(timer.poll(cx));
+            }
             decided = self.limiter.give_up(waiter);
         }
         self.waiter = None;

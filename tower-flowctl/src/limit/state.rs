@@ -16,7 +16,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Gradient, Queue, gradient::Limit};
+use super::{Gradient, LimiterSnapshot, Queue, gradient::Limit};
 
 pub(super) struct State {
     pub(super) limit: Limit,
@@ -29,7 +29,20 @@ pub(super) struct State {
     pub(super) accepted: u64,
     pub(super) queued: u64,
     pub(super) rejected: u64,
+    #[cfg(feature = "metrics")]
+    telling: Telling,
 }
+
+/// When the facade is told next, and whether what it was told last was that there are requests.
+#[cfg(feature = "metrics")]
+struct Telling {
+    next: Instant,
+    busy: bool,
+}
+
+/// Between two times that the facade is told.
+#[cfg(feature = "metrics")]
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Latencies since the limit was last adjusted.
 pub(super) struct Window {
@@ -88,7 +101,44 @@ impl State {
             accepted: 0,
             queued: 0,
             rejected: 0,
+            #[cfg(feature = "metrics")]
+            telling: Telling {
+                next: now,
+                busy: false,
+            },
         }
+    }
+
+    pub(super) fn snapshot(&self) -> LimiterSnapshot {
+        LimiterSnapshot {
+            limit: self.limit.get(),
+            in_flight: self.in_flight,
+            queue: self.waiting,
+            accepted: self.accepted,
+            queued: self.queued,
+            rejected: self.rejected,
+        }
+    }
+
+    /// What is to be told now: once in a while, and at the end of what was told to be under way.
+    #[cfg(feature = "metrics")]
+    #[inline]
+    pub(super) fn due(&mut self, now: Instant) -> Option<LimiterSnapshot> {
+        let is_busy = self.in_flight != 0 || self.waiting != 0;
+        if now < self.telling.next && (is_busy || !self.telling.busy) {
+            return None;
+        }
+        Some(self.tell(now))
+    }
+
+    /// What is told now.
+    #[cfg(feature = "metrics")]
+    pub(super) fn tell(&mut self, now: Instant) -> LimiterSnapshot {
+        self.telling = Telling {
+            next: now + PAUSE,
+            busy: self.in_flight != 0 || self.waiting != 0,
+        };
+        self.snapshot()
     }
 
     pub(super) fn take(&mut self) {

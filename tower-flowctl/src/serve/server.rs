@@ -17,11 +17,12 @@ use hyper::body::Incoming;
 use tokio::sync::watch;
 use tower_service::Service;
 
-use crate::http2::{
-    Connection, Http2Config, PriorityStream, ReceiveBudget, ReceiveService, RequestBody,
-};
 #[cfg(unix)]
 use crate::http2::{SocketOf, of_tokio};
+use crate::{
+    http2::{Connection, Http2Config, PriorityStream, ReceiveBudget, ReceiveService, RequestBody},
+    later::LONGEST,
+};
 
 use super::{
     CloseWhen, Exec, HalfClosed, Http2Tuning, NeverClose, Pipelined,
@@ -180,7 +181,7 @@ impl<L: Listener, M, C> Serve<L, M, C> {
     /// by default. `None` is for ever, and saves a timer for each request: where somebody else ends those who send no
     /// head, as admission does.
     pub fn header_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.settings.header_timeout = timeout.into();
+        self.settings.header_timeout = timeout.into().map(|timeout| timeout.min(LONGEST));
         self
     }
 

@@ -35,14 +35,15 @@ impl Settings {
             stream_window,
             connection_window,
             ..
-        } = self.tuning;
+        } = self.tuning.in_range();
         Some(Windows::new(budget, stream_window, connection_window))
     }
 
     /// What hyper is told: where windows are kept by us, it must be ahead of them.
     pub(super) fn hyper(&self) -> Http2Tuning {
+        let tuning = self.tuning.in_range();
         if self.receive_budget.is_none() {
-            return self.tuning;
+            return tuning;
         }
         let twice = |window: u32| {
             window
@@ -53,13 +54,10 @@ impl Settings {
         Http2Tuning {
             adaptive_window: false,
             // Those refused are known until that is written, too.
-            max_concurrent_streams: self
-                .tuning
-                .max_concurrent_streams
-                .min(MAX_STREAMS as u32 / 2),
-            stream_window: twice(self.tuning.stream_window),
-            connection_window: twice(self.tuning.connection_window),
-            ..self.tuning
+            max_concurrent_streams: tuning.max_concurrent_streams.min(MAX_STREAMS as u32 / 2),
+            stream_window: twice(tuning.stream_window),
+            connection_window: twice(tuning.connection_window),
+            ..tuning
         }
     }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use hyper_util::{rt::TokioTimer, server::conn::auto::Builder};
 
-use crate::http2::LIST_GROWTH;
+use crate::{http2::LIST_GROWTH, later::LONGEST};
 
 /// Every setting of HTTP/2 that hyper has, with presets.
 ///
-/// The defaults are hyper's, but for those whose documentation says otherwise. A stream's window of 1 MiB, which raw HTTP/2
+/// What is out of range is the nearest that is not. The defaults are hyper's, but for those whose documentation says otherwise. A stream's window of 1 MiB, which raw HTTP/2
 /// (65,535 bytes) makes worthwhile to set, is hyper's default already.
 ///
 /// ```
@@ -21,27 +21,28 @@ use crate::http2::LIST_GROWTH;
 #[non_exhaustive]
 pub struct Http2Tuning {
     /// Bytes a client may send on one stream before the handler reads them: 1 MiB. With
-    /// 40 ms of round trip that allows 25 MB/s.
+    /// 40 ms of round trip that allows 25 MB/s. From 1 byte to 2^31 - 1.
     pub stream_window: u32,
-    /// Bytes a client may send on one connection before handlers read them: 1 MiB.
+    /// Bytes a client may send on one connection before handlers read them: 1 MiB. From 65,535, which are the protocol's, to
+    /// 2^31 - 1.
     pub connection_window: u32,
     /// Lets hyper estimate the bandwidth-delay product by PING and grow both windows up to 16 MiB; they then start at
     /// 65,535 bytes. Off.
     pub adaptive_window: bool,
-    /// The largest frame taken from a client: 16 KiB, the least allowed (RFC 9113 §4.2). Larger frames
-    /// save a little parsing and delay what comes after them.
+    /// The largest frame taken from a client: 16 KiB, the least allowed (RFC 9113 §4.2); 2^24 - 1 bytes are the most. Larger
+    /// frames save a little parsing and delay what comes after them.
     pub max_frame_size: u32,
-    /// Streams a client may have open at once: 200.
+    /// Streams a client may have open at once: 200. One at least.
     pub max_concurrent_streams: u32,
     /// The largest header list taken, in the bytes of RFC 9113 §6.5.2: 16 KiB.
     pub max_header_list_size: u32,
-    /// Bytes of a response kept for one stream beyond what was sent: 400 KiB.
+    /// Bytes of a response kept for one stream beyond what was sent: 400 KiB. From 1 KiB to 2^32 - 1.
     pub send_buffer: usize,
     /// Streams the client has reset and the server has not looked at yet, before the connection is closed: 20.
     pub max_pending_resets: usize,
     /// Streams reset for the client's own faults before the connection is closed: 1,024 (CVE-2025-8671).
     pub max_local_error_resets: usize,
-    /// How often a silent client is asked by PING whether it is there; `None`, as by default, is never.
+    /// How often a silent client is asked by PING whether it is there, once a second at most; `None`, as by default, is never.
     pub keep_alive_interval: Option<Duration>,
     /// How long the answer to such a PING may take: 20 seconds.
     pub keep_alive_timeout: Duration,
@@ -104,15 +105,8 @@ impl Http2Tuning {
     }
 
     /// Sets [`max_frame_size`](Self::max_frame_size).
-    ///
-    /// # Panics
-    /// If it is not from 16,384 to 16,777,215.
     #[must_use]
     pub fn max_frame_size(mut self, bytes: u32) -> Self {
-        assert!(
-            (16_384..=16_777_215).contains(&bytes),
-            "the largest frame must be from 16384 to 16777215 bytes, not {bytes}"
-        );
         self.max_frame_size = bytes;
         self
     }
@@ -144,6 +138,23 @@ impl Http2Tuning {
         self.keep_alive_interval = Some(interval);
         self.keep_alive_timeout = timeout;
         self
+    }
+
+    /// With each knob where h2 takes it.
+    pub(super) fn in_range(self) -> Self {
+        const WINDOW: u32 = i32::MAX as u32;
+        Self {
+            stream_window: self.stream_window.clamp(1, WINDOW),
+            connection_window: self.connection_window.clamp(65_535, WINDOW),
+            max_frame_size: self.max_frame_size.clamp(16_384, 16_777_215),
+            max_concurrent_streams: self.max_concurrent_streams.max(1),
+            send_buffer: self.send_buffer.clamp(1 << 10, u32::MAX as usize),
+            keep_alive_interval: self
+                .keep_alive_interval
+                .map(|interval| interval.clamp(Duration::from_secs(1), LONGEST)),
+            keep_alive_timeout: self.keep_alive_timeout.min(LONGEST),
+            ..self
+        }
     }
 
     pub(super) fn apply<E>(&self, builder: &mut Builder<E>) {

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
-use tower_flowctl::http2::Reason;
 
 use crate::app::App;
 use crate::live;
@@ -102,7 +101,7 @@ fn frame(app: &App, routes: &[(String, Counts)], before: &HashMap<String, Counts
         "in_flight": app.traffic.in_flight.load(Ordering::Relaxed),
         "routes": rows,
         "ports": ports,
-        "http2": http2(app),
+        "http2": app.http2.snapshot(),
         "websockets": live::open_sockets(),
         "breaker": app.breaker.snapshot(),
         "limiter": app.limiter.snapshot(),
@@ -157,19 +156,6 @@ fn files(app: &App) -> Value {
         "sendfile_calls": files.sendfile_calls,
         "cache_hits": files.cache_hits,
         "cache_misses": files.cache_misses,
-    })
-}
-
-fn http2(app: &App) -> Value {
-    let http2 = app.http2.snapshot();
-    let closed = Reason::ALL
-        .iter()
-        .map(|reason| json!([reason.name(), http2.closed(*reason)]));
-    json!({
-        "connections": http2.connections,
-        "requests": http2.requests,
-        "updates": http2.updates,
-        "closed": closed.collect::<Value>(),
     })
 }
 

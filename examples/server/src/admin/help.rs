@@ -58,6 +58,15 @@ const HELP: &[(&str, &str)] = &[
         "How near the limit of descriptors is: 0 normal, 1 high, 2 critical.",
     ),
     (
+        "flowctl_drain_cut_total",
+        "Connections that were reset at the deadline of a drain.",
+    ),
+    (
+        "flowctl_drain_seconds",
+        "For how long the server has drained.",
+    ),
+    ("flowctl_draining", "1 while the server drains."),
+    (
         "flowctl_http2_closed_total",
         "HTTP/2 connections closed for what their client did.",
     ),
@@ -68,6 +77,27 @@ const HELP: &[(&str, &str)] = &[
     (
         "flowctl_http2_priority_updates_total",
         "Priorities that clients changed while a response was under way.",
+    ),
+    (
+        "flowctl_limiter_accepted_total",
+        "Requests for which there was room.",
+    ),
+    (
+        "flowctl_limiter_in_flight",
+        "Requests that have a place of the limit's.",
+    ),
+    (
+        "flowctl_limiter_limit",
+        "Requests that may be in flight, as learned by their latency.",
+    ),
+    ("flowctl_limiter_queue", "Requests that wait for that."),
+    (
+        "flowctl_limiter_queued_total",
+        "Requests that had to wait for it.",
+    ),
+    (
+        "flowctl_limiter_rejected_total",
+        "Requests that were turned away by it.",
     ),
     (
         "process_resident_memory_bytes",
@@ -107,15 +137,6 @@ const HELP: &[(&str, &str)] = &[
     (
         "server_http2_scheduled_requests_total",
         "HTTP/2 responses that were scheduled by their priority.",
-    ),
-    (
-        "server_limiter_limit",
-        "Requests that may be in flight, as learned by their latency.",
-    ),
-    ("server_limiter_queue", "Requests that wait for that."),
-    (
-        "server_limiter_rejected_total",
-        "Requests that were turned away by it.",
     ),
     (
         "server_pool_acquisitions_total",

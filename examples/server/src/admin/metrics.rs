@@ -130,10 +130,7 @@ fn set(app: &App) {
         counter!("server_spans_exported_total").absolute(tracer.exported());
         counter!("server_spans_dropped_total").absolute(tracer.dropped());
     }
-    let limiter = app.limiter.snapshot();
-    gauge!("server_limiter_limit").set(f64::from(limiter.limit));
-    gauge!("server_limiter_queue").set(limiter.queue as f64);
-    counter!("server_limiter_rejected_total").absolute(limiter.rejected);
+    app.limiter.publish();
     set_pool(app);
     set_files(app);
     if let Some(batches) = app.store.saved_batches() {

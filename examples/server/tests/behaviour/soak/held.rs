@@ -78,7 +78,7 @@ fn out(metrics: &str, resting: f64) -> Vec<String> {
             || line.starts_with("server_websockets_open")
             || line.starts_with("server_uploads{")
             || line.starts_with("server_http2_receive_promised_bytes")
-            || line.starts_with("server_limiter_queue")
+            || line.starts_with("flowctl_limiter_queue")
             || line.starts_with("server_pool_waiting")
             || (line.starts_with("server_upstream_connections{") && line.contains("in_use"))
             || (line.starts_with("server_pool_buffers{") && line.contains("in_use"))

@@ -149,7 +149,7 @@ async fn no_failure_is_unexplained(refusals: &Refusals, seen: &Seen, admin: &Cli
             "route=\"/proxy/{*path}\",status=\"5xx\"",
         )
         .await;
-    let limited = metric(admin, "server_limiter_rejected_total", "").await;
+    let limited = metric(admin, "flowctl_limiter_rejected_total", "").await;
     let broken = metric(admin, "flowctl_breaker_degraded_total", "").await;
     assert_eq!(
         (failed, limited, broken),
