@@ -82,6 +82,12 @@ impl Addresses {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        let counts = self.counts.lock();
+        counts.unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Takes back an [`enter`](Self::enter).
     pub(crate) fn leave(&self, ip: IpAddr) {
         let ip = ip.to_canonical();

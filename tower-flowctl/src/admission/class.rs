@@ -91,6 +91,11 @@ impl ClassState {
         self.open.load(Relaxed)
     }
 
+    #[cfg(test)]
+    pub(crate) fn leaving(&self) -> u32 {
+        self.leaving.load(Relaxed)
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.class.max().is_some_and(|limit| self.open() >= limit)
     }

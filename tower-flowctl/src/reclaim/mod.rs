@@ -47,6 +47,8 @@
 mod deadline;
 #[cfg(test)]
 mod many;
+#[cfg(test)]
+mod stress;
 mod sweep;
 mod table;
 
