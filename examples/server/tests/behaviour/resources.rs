@@ -250,3 +250,27 @@ async fn rows_are_found_under_what_they_belong_to() {
         assert!(detail.ends_with(" 99"), "{path}: {detail}");
     }
 }
+
+#[tokio::test]
+async fn a_field_that_the_document_has_not_is_refused() {
+    let server = Server::start(&[]);
+    let client = Client::http1(server.address);
+    let document = client.get("/api/v1/openapi.json").await.json();
+    let paths = document["paths"].as_object().unwrap().values();
+    let operations = paths.flat_map(|path| path.as_object().unwrap().values());
+    let mut bodies = 0;
+    for content in
+        operations.filter_map(|operation| operation["requestBody"]["content"].as_object())
+    {
+        for body in content.values() {
+            let name = body["schema"]["$ref"].as_str().unwrap();
+            let schema = document.pointer(name.strip_prefix('#').unwrap()).unwrap();
+            assert_eq!(schema["additionalProperties"], false, "{name}");
+            bodies += 1;
+        }
+    }
+    assert!(bodies > 10, "{bodies}");
+    let review = json!({"reviewer": "You", "rating": 5, "text": "Fine.", "stars": 5});
+    let refused = client.post("/api/v1/books/1/reviews", review).await;
+    assert!(refused.problem(422).contains("unknown field `stars`"));
+}
