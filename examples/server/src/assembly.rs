@@ -27,7 +27,7 @@ use std::time::Duration;
 use std::{fmt, io, net};
 
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::Request;
 use axum::response::Response;
 use axum::serve::Listener;
 use tower::{Service, ServiceBuilder};
@@ -37,10 +37,10 @@ use tower_flowctl::descriptors::DescriptorGuard;
 use tower_flowctl::http2::{PriorityBody, PriorityLayer, PriorityOverride};
 use tower_flowctl::limit::{AdaptiveLimitLayer, Limiter};
 use tower_hotswap::tls::{HotTls, HotTlsListener};
-use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::limit::{RequestBodyLimitLayer, ResponseBody as LimitedBody};
 use tower_pool::{BodyPool, PooledBodyLayer};
 use tower_trie_router::routing::{any, get};
-use tower_trie_router::{BuildError, RouteMatch, TrieRouter, TrieService};
+use tower_trie_router::{BuildError, TrieRouter, TrieService};
 use tower_zerocopy_fs::{ServeFiles, Windows};
 
 use crate::accept::{FileSendingSocket, OverSocket};
@@ -138,30 +138,48 @@ fn router(app: App) -> Result<TrieService, AssemblyError> {
         .service(folder, config.zero_copy, || files(&app, folder))?;
     let limit = config.adaptive_limit.is_on();
     let limit = limit.then(|| AdaptiveLimitLayer::new(app.limiter.clone()));
-    let breaker = config.breaker.is_on().then(|| {
+    let breaker = |pattern: &str| {
         // What a client marks as urgent (RFC 9218) passes an open breaker.
-        app.breaker
-            .layer_by(|extensions| Some(extensions.get::<RouteMatch>()?.pattern()))
-            .shed(Shed::FromUrgency(3))
-    });
-    let noted = NoteRouteLayer(app.traffic.clone());
-    // One stack for a route where it can be: each further layer of a router is a box and a copy of the request.
-    let timely = ServiceBuilder::new()
-        .layer(noted.clone())
-        .layer(DeadlineLayer(config.request_timeout));
-    let limited = ServiceBuilder::new()
-        .option_layer(breaker)
-        .option_layer(limit);
-    let api = api::routes().route_layer(
+        let layer = || app.breaker.layer(pattern).shed(Shed::FromUrgency(3));
+        config.breaker.is_on().then(layer)
+    };
+    // One stack for a route, which is made for its pattern: each further layer of a router is a box and a copy of the request,
+    // and a pattern that is looked for in each request is memory for it.
+    let noted = |pattern: &str| NoteRouteLayer(app.traffic.route(pattern));
+    let timely = |pattern: &str| {
         ServiceBuilder::new()
-            // The layers around are the limit; without this one axum's extractors would set another of 2 MB.
-            .layer(DefaultBodyLimit::disable())
-            .layer(limited.clone()),
-    );
-    let pages = pages::routes().route_layer(timely.clone().layer(limited));
-    let answers_soon = TrieRouter::new()
-        .nest("/api/v1", bounded(api, &app).route_layer(timely))
-        .merge(pages);
+            .layer(noted(pattern))
+            .layer(DeadlineLayer(config.request_timeout))
+    };
+    let limited = |pattern: &str| {
+        ServiceBuilder::new()
+            .option_layer(breaker(pattern))
+            .option_layer(limit.clone())
+    };
+    let api = TrieRouter::new().nest("/api/v1", api::routes());
+    // Request bodies whole, and not larger than the limit. Around what measures latencies: how long a client takes to send its
+    // body is no sign of how the server is, and must not close a route to others.
+    let api = if config.pooled_bodies.is_on() {
+        let bodies = BodyPool::new(app.pool.clone())
+            .limit(config.body_limit)
+            .receive_timeout(config.request_timeout);
+        let pooled = PooledBodyLayer::new(bodies).rejection(problem::from_body);
+        api.route_layer_by(|pattern| {
+            timely(pattern)
+                .layer(pooled.clone())
+                .layer(limited(pattern))
+        })
+    } else {
+        let bounded = RequestBodyLimitLayer::new(config.body_limit);
+        api.route_layer_by(|pattern| {
+            timely(pattern)
+                .map_response(|response: http::Response<LimitedBody<Body>>| response.map(Body::new))
+                .layer(bounded)
+                .layer(limited(pattern))
+        })
+    };
+    let pages = pages::routes().route_layer_by(|pattern| timely(pattern).layer(limited(pattern)));
+    let answers_soon = api.merge(pages);
     let takes_its_time = TrieRouter::new()
         .merge(uploads::routes())
         .nest_service(
@@ -173,31 +191,15 @@ fn router(app: App) -> Result<TrieService, AssemblyError> {
         .route("/proxy/{*path}", any(proxy::forward))
         .route("/events", get(live::events))
         .route("/echo", any(live::echo))
-        .route_layer(noted);
+        .route_layer_by(noted);
     let router = answers_soon
         .merge(takes_its_time)
-        // Everybody here asks the trie router's own `RouteMatch`.
+        // Nobody here asks for axum's.
         .without_matched_path()
         .with_state(app)
         .try_build()?;
     list.get_or_init(|| RouteList::of(&router));
     Ok(router)
-}
-
-/// Request bodies whole, in pooled memory, and not larger than the limit.
-///
-/// Around what measures latencies: how long a client takes to send its body is no sign of how the server is, and must not close
-/// a route to others.
-fn bounded(routes: TrieRouter<App>, app: &App) -> TrieRouter<App> {
-    let config = &app.config;
-    if config.pooled_bodies.is_on() {
-        let bodies = BodyPool::new(app.pool.clone())
-            .limit(config.body_limit)
-            .receive_timeout(config.request_timeout);
-        routes.layer(PooledBodyLayer::new(bodies).rejection(problem::from_body))
-    } else {
-        routes.layer(RequestBodyLimitLayer::new(config.body_limit))
-    }
 }
 
 /// Opens for a route whose latency has left its baseline, and for all when memory or the queue of the limiter runs full.

@@ -2,16 +2,14 @@
 //!
 //! A field here costs no allocation and no look-up by type, which an `http::Extensions` entry does.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::Request;
 use tower::{Layer, Service};
 use tower_hotswap::tls::EarlyData;
 use tower_pool::context::{self, Reset};
-use tower_trie_router::RouteMatch;
 
-use crate::observe::{Propagation, RouteTraffic, Traffic};
+use crate::observe::{Propagation, RouteTraffic};
 use crate::serve::Peer;
 
 /// Facts about the request being answered.
@@ -61,21 +59,17 @@ pub(crate) fn take_route() -> Option<Arc<RouteTraffic>> {
         .flatten()
 }
 
-/// Notes the matched route. A layer of every route: what is outside of the router cannot see it otherwise.
+/// Notes the route that was taken. A layer of every route: what is outside of the router cannot see it otherwise.
 #[derive(Debug, Clone)]
-pub(crate) struct NoteRouteLayer(pub(crate) Arc<Traffic>);
+pub(crate) struct NoteRouteLayer(pub(crate) Arc<RouteTraffic>);
 
 impl<S> Layer<S> for NoteRouteLayer {
     type Service = NoteRoute<S>;
 
     fn layer(&self, inner: S) -> NoteRoute<S> {
-        let place = Place {
-            traffic: self.0.clone(),
-            found: OnceLock::new(),
-        };
         NoteRoute {
             inner,
-            place: Arc::new(place),
+            route: self.0.clone(),
         }
     }
 }
@@ -84,20 +78,12 @@ impl<S> Layer<S> for NoteRouteLayer {
 #[derive(Debug, Clone)]
 pub(crate) struct NoteRoute<S> {
     inner: S,
-    /// Behind one count, since a service is cloned for each request.
-    place: Arc<Place>,
+    route: Arc<RouteTraffic>,
 }
 
-#[derive(Debug)]
-struct Place {
-    traffic: Arc<Traffic>,
-    /// What the first request found. A layer is put around each route apart, so that it is the others', too.
-    found: OnceLock<Arc<RouteTraffic>>,
-}
-
-impl<S, B> Service<Request<B>> for NoteRoute<S>
+impl<S, Q> Service<Q> for NoteRoute<S>
 where
-    S: Service<Request<B>>,
+    S: Service<Q>,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -107,18 +93,9 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> S::Future {
-        if let Some(matched) = request.extensions().get::<RouteMatch>() {
-            let pattern = matched.pattern();
-            let Place { traffic, found } = &*self.place;
-            let found = found.get_or_init(|| traffic.route(pattern));
-            let route = match found.pattern() == pattern {
-                true => found.clone(),
-                false => traffic.route(pattern),
-            };
-            // Without the context layer nobody asks.
-            let _ = context::update(|facts: &mut Facts| facts.route = Some(route));
-        }
+    fn call(&mut self, request: Q) -> S::Future {
+        // Without the context layer nobody asks.
+        let _ = context::update(|facts: &mut Facts| facts.route = Some(self.route.clone()));
         self.inner.call(request)
     }
 }

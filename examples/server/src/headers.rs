@@ -35,12 +35,10 @@ pub(crate) fn secure(headers: &mut HeaderMap) {
         true => &HEADERS[..ON_DATA],
         false => &HEADERS,
     };
-    // Few responses have one of them, and few have many headers: to look through their names is less than a look-up for each.
-    let has = |name: &HeaderName| headers.keys().any(|known| known == name);
-    let own = HEADERS.each_ref().map(|(name, _)| has(name));
     headers.reserve(wanted.len() + LATER);
-    for ((name, value), own) in wanted.iter().zip(own) {
-        if !own {
+    for (name, value) in wanted {
+        // Few responses have one of them, and few have many headers: to look through their names is less than a look-up.
+        if !headers.keys().any(|known| known == name) {
             headers.insert(name, value.clone());
         }
     }

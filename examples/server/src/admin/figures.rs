@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
+use tower_flowctl::breaker::BreakerSnapshot;
 
 use crate::app::App;
 use crate::live;
@@ -103,7 +104,7 @@ fn frame(app: &App, routes: &[(String, Counts)], before: &HashMap<String, Counts
         "ports": ports,
         "http2": app.http2.snapshot(),
         "websockets": live::open_sockets(),
-        "breaker": app.breaker.snapshot(),
+        "breaker": breaker(app),
         "limiter": app.limiter.snapshot(),
         "admission": app.admission.snapshot(),
         "memory": system::resident_bytes(),
@@ -113,6 +114,15 @@ fn frame(app: &App, routes: &[(String, Counts)], before: &HashMap<String, Counts
         "uploads": uploads(app),
         "store": app.store.saved_batches(),
     })
+}
+
+/// The breakers of the routes that were asked for.
+fn breaker(app: &App) -> BreakerSnapshot {
+    let mut breaker = app.breaker.snapshot();
+    breaker
+        .routes
+        .retain(|route| route.passed + route.degraded > 0);
+    breaker
 }
 
 /// Counts by octave, with the duration in seconds that each stays under.
