@@ -7,7 +7,8 @@
 //! may_minihttp parses almost nothing: both do less than the rest.
 //!
 //! The example server is there as it is run, in both of its run modes: with every crate's layer on, an id and a histogram for each
-//! request, and three more headers in each answer. It does more than the rest, and only `/hello`, as its books are another shop's.
+//! request, and three more headers in each answer. It does more than the rest. Its books are those of its store, and longer:
+//! the route bounds the request's body and checks that the number is one, the book is looked up and has an entity tag.
 //!
 //! Two rows say what the rest stands on, and what nobody gets below who answers one request a read: `hyper` is
 //! hyper's HTTP/1.1 with one answer to everything, and `floor` a task of tokio's that reads, looks for blank lines and writes
@@ -57,6 +58,8 @@ struct Peer {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Answers {
     Everything,
+    /// Books of a store.
+    OwnBooks,
     /// No books.
     Hello,
 }
@@ -128,7 +131,7 @@ const fn umbrella(name: &'static str, run_mode: &'static str) -> Peer {
         name,
         program: Program::Umbrella(run_mode),
         speaks: Speaks::Both,
-        answers: Answers::Hello,
+        answers: Answers::OwnBooks,
     }
 }
 
@@ -140,7 +143,16 @@ const fn only_hello(mut peer: Peer) -> Peer {
 impl Peer {
     fn takes(&self, case: &Case) -> bool {
         let speaks = case.protocol == Protocol::Http1 || self.speaks == Speaks::Both;
-        speaks && (case.path == HELLO || self.answers == Answers::Everything)
+        speaks && (case.path == HELLO || self.answers != Answers::Hello)
+    }
+
+    /// How its answer to this begins.
+    fn right_answer(&self, path: &str) -> &'static str {
+        match self.answers {
+            _ if path == HELLO => "Hello, World!",
+            Answers::OwnBooks => "{\"id\":7,",
+            _ => "{\"id\":7,\"title\":\"The Rust",
+        }
     }
 
     fn is_umbrella(&self) -> bool {
@@ -232,6 +244,10 @@ fn run(options: &Options) -> Result<(), String> {
          one answer to everything. What `floor` takes nobody gets below who answers one request a read, and what `hyper` \
          takes nobody who stands on it, as axum and all of ours do.",
     );
+    report.note(
+        "The example server runs as it is, with every layer on. Its books come from its store, with an entity tag, and are longer than \
+         the others'.",
+    );
     for case in CASES.iter().filter(|case| options.wants_case(case.name)) {
         let all = measure(case, &servers, options)?;
         report.series(case.name, &all)?;
@@ -275,8 +291,9 @@ fn measure(
     let mut subjects = Vec::new();
     for (peer, server) in servers {
         if peer.takes(case) {
-            let length =
-                verify(server.address, case.path).map_err(|e| format!("{}: {e}", peer.name))?;
+            let right = peer.right_answer(case.path);
+            let length = verify(server.address, case.path, right)
+                .map_err(|e| format!("{}: {e}", peer.name))?;
             subjects.push((peer.name.to_owned(), (server, length)));
         }
     }
@@ -307,7 +324,7 @@ fn measure(
 }
 
 /// Asks once and reads the answer; its body's length is what all later answers must have.
-fn verify(address: SocketAddr, path: &str) -> Result<u64, String> {
+fn verify(address: SocketAddr, path: &str, right: &str) -> Result<u64, String> {
     let ask = |e: std::io::Error| format!("asking once: {e}");
     let mut stream = TcpStream::connect(address).map_err(ask)?;
     stream
@@ -315,11 +332,6 @@ fn verify(address: SocketAddr, path: &str) -> Result<u64, String> {
         .map_err(ask)?;
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).map_err(ask)?;
-    let right = if path == HELLO {
-        "Hello, World!"
-    } else {
-        "{\"id\":7,\"title\":\"The Rust"
-    };
     let mut text = Vec::new();
     let mut piece = [0; 4096];
     loop {
