@@ -158,7 +158,7 @@ const HELP: &[(&str, &str)] = &[
     ),
     (
         "server_requests_aborted_total",
-        "Requests whose client went before its response had ended, by route.",
+        "Requests without the whole of their response, by route and phase: head, body, source (which failed).",
     ),
     (
         "server_requests_in_flight",

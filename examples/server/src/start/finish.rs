@@ -5,6 +5,8 @@ use std::time::Duration;
 use tower_flowctl::serve::End;
 
 use crate::app::App;
+#[cfg(unix)]
+use crate::notify::stopping as notify_stopping;
 use crate::observe::AccessLogger;
 use crate::serve::Port;
 use crate::shutdown::Shutdown;
@@ -28,6 +30,9 @@ pub(super) async fn announce_stop(app: App, admin: Shutdown) {
     }
 }
 
+#[cfg(not(unix))]
+fn notify_stopping() {}
+
 /// How long the log and the collector may take for what they have not had yet.
 const WRITE_OUT: Duration = Duration::from_secs(2);
 
@@ -44,12 +49,11 @@ pub(super) fn write_out(app: &App) {
 
 /// What the drain came to.
 pub(super) fn report(app: &App, end: End) {
-    let requests: u64 = app
-        .traffic
-        .counts()
-        .iter()
-        .map(|(_, counts)| counts.total())
-        .sum();
+    let counts = app.traffic.counts();
+    let requests: u64 = counts.iter().map(|(_, counts)| counts.total()).sum();
+    // Before as well as in the drain.
+    let aborted = counts.iter().flat_map(|(_, counts)| counts.aborts);
+    let aborted: u64 = aborted.sum();
     let connections: u64 = [Port::Http, Port::Https]
         .map(|port| app.connections.accepted(port))
         .iter()
@@ -58,18 +62,12 @@ pub(super) fn report(app: &App, end: End) {
     let buffers_out = app.pool.stats().in_use;
     match end {
         End::Drained => tracing::info!(
-            requests, connections, %uptime, buffers_out,
+            requests, aborted, connections, %uptime, buffers_out,
             "stopped: every request was answered"
         ),
         End::Cut(cut) => tracing::warn!(
-            connections = cut, requests, %uptime, buffers_out,
+            connections = cut, requests, aborted, %uptime, buffers_out,
             "stopped: the drain timeout cut connections off"
         ),
     }
 }
-
-#[cfg(unix)]
-use crate::notify::stopping as notify_stopping;
-
-#[cfg(not(unix))]
-fn notify_stopping() {}
