@@ -242,8 +242,8 @@ async fn an_upload_that_the_drain_cuts_off_goes_on_in_the_next_process() {
     );
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(&whole[..600_000]).unwrap();
-    // Some of it is on the disk, and its sender has not finished.
-    while offset(&client, &path).await == 0 {
+    // What fills buffers of 256 KiB is on the disk, the sender has not finished, and nobody is writing.
+    while offset(&client, &path).await < 512 * 1024 {
         tokio::task::yield_now().await;
     }
     server.signal("TERM");
