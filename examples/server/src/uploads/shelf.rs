@@ -21,6 +21,10 @@ const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long the room for bytes that are announced is kept for whoever announced them. After that, others may take it.
 const RESERVED: Duration = Duration::from_secs(60);
 
+/// The most uploads that are kept, since what they hold besides their bytes no quota counts: a name in the folder, and some memory.
+/// Each new one looks at all of them.
+const MOST: usize = 10_000;
+
 #[derive(Debug, Clone)]
 pub(super) struct Upload {
     /// Bytes on the disk.
@@ -163,6 +167,10 @@ impl Shelf {
         {
             // Reserved under the lock, so that two cannot take the same room.
             let mut uploads = self.lock();
+            if uploads.len() >= MOST {
+                let detail = format!("{MOST} uploads are here already; remove some");
+                return Err(Problem::new(StatusCode::INSUFFICIENT_STORAGE, detail));
+            }
             let taken: u64 = uploads.values().map(Upload::room).sum();
             check_room(taken, length, quota)?;
             uploads.insert(id.clone(), upload);
@@ -310,4 +318,29 @@ fn check_room(taken: u64, length: u64, quota: u64) -> Result<(), Problem> {
 
 fn missing(id: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("there is no upload {id}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+
+    use super::*;
+
+    #[test]
+    fn uploads_of_nothing_are_not_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::open(folder.path(), 1, Arc::default()).unwrap();
+        let id = shelf.create(0, 0).unwrap();
+        let whole = shelf.lock()[&id].clone();
+        for number in 1..MOST {
+            shelf.lock().insert(number.to_string(), whole.clone());
+        }
+        let refused = shelf.create(0, 0).unwrap_err();
+        assert_eq!(
+            refused.into_response().status(),
+            StatusCode::INSUFFICIENT_STORAGE
+        );
+        shelf.remove("1").unwrap();
+        shelf.create(0, 0).unwrap();
+    }
 }
