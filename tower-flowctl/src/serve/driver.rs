@@ -18,7 +18,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU8, Ordering::SeqCst},
+        atomic::{AtomicU8, Ordering::SeqCst},
     },
     task::{Context, Poll, Wake, Waker},
 };
@@ -84,8 +84,19 @@ impl Wake for ConnectionWaker {
 struct HandlerWaker {
     shared: Arc<Shared>,
     slot: u32,
-    /// Whether the slot is in the list.
-    woken: AtomicBool,
+    state: AtomicU8,
+}
+
+/// The handler is being polled, or done: whoever polls it looks at the rest after that.
+const BUSY: u8 = 1;
+/// The handler was woken. Without the above, its slot is in the list.
+const WOKEN: u8 = 2;
+
+impl HandlerWaker {
+    fn enlist(&self) {
+        lock(&self.shared.handlers).push(self.slot);
+        self.shared.notify(HANDLERS);
+    }
 }
 
 impl Wake for HandlerWaker {
@@ -94,9 +105,8 @@ impl Wake for HandlerWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.woken.swap(true, SeqCst) {
-            lock(&self.shared.handlers).push(self.slot);
-            self.shared.notify(HANDLERS);
+        if self.state.fetch_or(WOKEN, SeqCst) == 0 {
+            self.enlist();
         }
     }
 }
@@ -106,6 +116,47 @@ struct Slot {
     handler: Option<Task>,
     state: Arc<HandlerWaker>,
     waker: Waker,
+}
+
+/// What has become of a handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Handler {
+    Waits,
+    Done,
+}
+
+impl Slot {
+    fn new(shared: Arc<Shared>, slot: u32) -> Self {
+        let state = Arc::new(HandlerWaker {
+            shared,
+            slot,
+            state: AtomicU8::new(0),
+        });
+        Self {
+            handler: None,
+            waker: Waker::from(state.clone()),
+            state,
+        }
+    }
+
+    /// `None` if there is no handler.
+    fn poll(&mut self) -> Option<Handler> {
+        let handler = self.handler.as_mut()?;
+        // What wakes it from here on is news.
+        self.state.state.swap(BUSY, SeqCst);
+        let mut cx = Context::from_waker(&self.waker);
+        // A handler that panics takes its stream with it, and not the connection: as if it had been spawned.
+        let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(&mut cx)));
+        if !matches!(polled, Ok(Poll::Pending)) {
+            // It stays busy: h2 wakes those that have just sent all they had, and that is no news.
+            self.handler = None;
+            return Some(Handler::Done);
+        }
+        if self.state.state.fetch_and(!BUSY, SeqCst) & WOKEN != 0 {
+            self.state.enlist();
+        }
+        Some(Handler::Waits)
+    }
 }
 
 /// A connection with the handlers that run in its task.
@@ -153,19 +204,7 @@ impl<C: GracefulConnection> Driver<C> {
     }
 
     fn poll_handler(&mut self, slot: u32) {
-        let place = &mut self.slots[slot as usize];
-        // What wakes it from here on is news. Nobody else clears it.
-        if place.state.woken.load(SeqCst) {
-            place.state.woken.store(false, SeqCst);
-        }
-        let Some(handler) = &mut place.handler else {
-            return;
-        };
-        let mut cx = Context::from_waker(&place.waker);
-        // A handler that panics takes its stream with it, and not the connection: as if it had been spawned.
-        let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(&mut cx)));
-        if !matches!(polled, Ok(Poll::Pending)) {
-            place.handler = None;
+        if self.slots[slot as usize].poll() == Some(Handler::Done) {
             self.free.push(slot);
         }
     }
@@ -173,16 +212,7 @@ impl<C: GracefulConnection> Driver<C> {
     fn take_in(&mut self, handler: Task) {
         let slot = self.free.pop().unwrap_or_else(|| {
             let slot = self.slots.len() as u32;
-            let state = Arc::new(HandlerWaker {
-                shared: self.shared.clone(),
-                slot,
-                woken: AtomicBool::new(false),
-            });
-            self.slots.push(Slot {
-                handler: None,
-                waker: Waker::from(state.clone()),
-                state,
-            });
+            self.slots.push(Slot::new(self.shared.clone(), slot));
             slot
         });
         self.slots[slot as usize].handler = Some(handler);
@@ -262,5 +292,72 @@ impl<C: GracefulConnection> Future for Driver<C> {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    fn slot() -> Slot {
+        let shared = Shared {
+            task: AtomicWaker::new(),
+            news: AtomicU8::new(0),
+            handlers: Mutex::default(),
+        };
+        Slot::new(Arc::new(shared), 7)
+    }
+
+    /// The slots that were woken, which are not from here on.
+    fn woken(slot: &Slot) -> Vec<u32> {
+        let shared = &slot.state.shared;
+        let news = shared.take(HANDLERS);
+        let woken = std::mem::take(&mut *lock(&shared.handlers));
+        assert_eq!(news, !woken.is_empty());
+        woken
+    }
+
+    #[test]
+    fn a_handler_is_in_the_list_once_however_often_it_is_woken() {
+        let mut slot = slot();
+        slot.handler = Some(Box::pin(std::future::pending()));
+        assert_eq!(slot.poll(), Some(Handler::Waits));
+        assert!(woken(&slot).is_empty());
+        slot.waker.wake_by_ref();
+        slot.waker.wake_by_ref();
+        assert_eq!(woken(&slot), [7]);
+        assert_eq!(slot.poll(), Some(Handler::Waits));
+        slot.waker.wake_by_ref();
+        assert_eq!(woken(&slot), [7]);
+    }
+
+    #[test]
+    fn one_that_wakes_itself_is_polled_again_unless_it_is_done() {
+        let mut slot = slot();
+        let mut polls = 0;
+        slot.handler = Some(Box::pin(poll_fn(move |cx| {
+            cx.waker().wake_by_ref();
+            polls += 1;
+            if polls < 3 {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })));
+        for _ in 1..3 {
+            assert_eq!(slot.poll(), Some(Handler::Waits));
+            assert_eq!(woken(&slot), [7]);
+        }
+        assert_eq!(slot.poll(), Some(Handler::Done));
+        assert!(woken(&slot).is_empty());
+        // A late wake-up of the one before is nobody's, until there is somebody.
+        slot.waker.wake_by_ref();
+        assert!(woken(&slot).is_empty());
+        slot.handler = Some(Box::pin(std::future::pending()));
+        assert_eq!(slot.poll(), Some(Handler::Waits));
+        slot.waker.wake_by_ref();
+        assert_eq!(woken(&slot), [7]);
     }
 }
