@@ -177,6 +177,7 @@ impl<S: Transport> AdmittedStream<S> {
         let shared = self.place.shared();
         match written {
             Poll::Ready(_) => {
+                self.check_reset()?;
                 shared.on_room();
                 // What was owed may have left with this, and reading is where an end is looked for.
                 if shared.is_closing() {
@@ -200,15 +201,12 @@ impl<S: Transport> AdmittedStream<S> {
         cx: &mut Context<'_>,
         write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        let looks = self.shared().is_blocked_or_ending();
-        if looks {
-            self.check_reset()?;
-        }
         let written = write(Pin::new(&mut self.io), cx);
+        let shared = self.place.shared();
         if let Poll::Ready(Ok(count)) = written {
-            self.place.shared().on_write(count);
+            shared.on_write(count);
         }
-        if looks || written.is_pending() {
+        if written.is_pending() || shared.is_blocked_or_ending() {
             return self.look_at_write(cx, written);
         }
         written
