@@ -53,13 +53,38 @@ where
             let response = service.oneshot(Request::new(())).await.unwrap();
             if response.status() == StatusCode::SERVICE_UNAVAILABLE {
                 let wait = response.headers()["retry-after"].to_str().unwrap();
-                assert!((1..=23).contains(&wait.parse().unwrap()), "{wait}");
+                assert!((1..=45).contains(&wait.parse().unwrap()), "{wait}");
                 degraded.fetch_add(1, Relaxed);
             }
         });
         sleep_until(end.min(Instant::now() + Duration::from_millis(100))).await;
     }
     degraded.load(Relaxed)
+}
+
+/// It is open for two windows, and who comes back before would be turned away again.
+#[tokio::test(start_paused = true)]
+async fn who_is_turned_away_is_asked_back_when_it_is_half_open() {
+    let breaker = Breaker::builder().baselines(baselines()).build();
+    let begun = Instant::now();
+    let at = |seconds: u64| begun + Duration::from_secs(seconds);
+    let latency = Arc::new(AtomicU64::new(26));
+    let service = breaker.layer("/x").layer(service(&latency));
+    run_until(&service, at(45)).await;
+    for second in [46, 52, 59, 61, 67, 74] {
+        sleep_until(at(second)).await;
+        let response = service.clone().oneshot(Request::new(())).await.unwrap();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let wait = response.headers()["retry-after"].to_str().unwrap();
+        let back = second + wait.parse::<u64>().unwrap();
+        let left = 75 - second;
+        assert!(
+            (75..=75 + left.div_ceil(2)).contains(&back),
+            "{second}: {wait}"
+        );
+    }
+    sleep_until(at(75)).await;
+    assert_eq!(breaker.state("/x"), BreakerState::HalfOpen);
 }
 
 #[tokio::test(start_paused = true)]

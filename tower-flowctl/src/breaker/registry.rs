@@ -252,10 +252,10 @@ impl Breaker {
         shared.overloaded.load(Relaxed)
     }
 
-    /// In how many seconds a client that is turned away should come back: when the window ends, or up to half of that later,
+    /// In how many seconds a client that is turned away should come back: when requests pass again, or up to half of that later,
     /// so that not all come at once.
     pub(super) fn retry_after(&self, route: &Route, now: u64) -> u64 {
-        let left = route.window_end().saturating_sub(now);
+        let left = route.passes_from().saturating_sub(now);
         let wait = left.div_ceil(1_000_000_000).max(1);
         let count = self.shared.turned_away.fetch_add(1, Relaxed);
         // Fibonacci hashing spreads consecutive numbers evenly.

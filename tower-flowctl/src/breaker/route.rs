@@ -27,6 +27,8 @@ pub(crate) struct Route {
     name: String,
     /// When the current window ends, in nanoseconds since the breaker was made.
     window_end: AtomicU64,
+    /// When the breaker is half-open, if it is open now, in nanoseconds since it was made.
+    open_until: AtomicU64,
     /// Requests that may still pass in this window.
     probes: AtomicU32,
     /// When the breaker became half-open, in nanoseconds since it was made; zero in other states.
@@ -54,6 +56,7 @@ impl Route {
         Self {
             name: name.to_owned(),
             window_end: AtomicU64::new(first_window_end),
+            open_until: AtomicU64::new(0),
             probes: AtomicU32::new(UNLIMITED),
             probed_since: AtomicU64::new(0),
             latencies: Mutex::new(histogram()),
@@ -119,6 +122,11 @@ impl Route {
         self.window_end.load(Relaxed)
     }
 
+    /// When requests pass again, as far as is known: when the window ends, or the last in which the breaker is open.
+    pub(crate) fn passes_from(&self) -> u64 {
+        self.window_end().max(self.open_until.load(Relaxed))
+    }
+
     /// Ends the windows of length `window` that are over by `now`, both in nanoseconds.
     pub(crate) fn rotate(&self, now: u64, window: u64, rules: &Rules, probes: u32) {
         let mut history = lock(&self.history);
@@ -138,6 +146,9 @@ impl Route {
             history.quiet(ended - 1, rules);
         }
         let is = history.machine.state();
+        let more = u64::from(history.machine.windows_left(rules).saturating_sub(1));
+        let open_until = next.saturating_add(more.saturating_mul(window));
+        self.open_until.store(open_until, Relaxed);
         let probes = match is {
             BreakerState::Closed => UNLIMITED,
             BreakerState::Open => 0,

@@ -67,6 +67,14 @@ impl Machine {
         }
     }
 
+    /// How many windows more it is open.
+    pub(crate) fn windows_left(&self, rules: &Rules) -> u32 {
+        match self.state {
+            BreakerState::Open => rules.open_for.saturating_sub(self.windows),
+            BreakerState::Closed | BreakerState::HalfOpen => 0,
+        }
+    }
+
     /// A window has ended. Without a baseline nothing opens.
     pub(crate) fn window_ended(
         &mut self,

@@ -31,10 +31,12 @@ impl Deadlines {
     /// `scale` is what is left of the deadlines of clients that have nothing to show yet, 1 without pressure.
     pub(crate) fn new(limits: &Limits, scale: f64) -> Self {
         let scaled = |deadline| ticks(part_of(deadline, scale));
+        // What a deadline is counted from may have been at the end of its tick.
+        let passed = |ticks: u32| ticks + 1;
         Self {
-            handshake: limits.handshake.map(scaled),
-            header: limits.header.map(scaled),
-            idle: limits.idle.map(ticks),
+            handshake: limits.handshake.map(scaled).map(passed),
+            header: limits.header.map(scaled).map(passed),
+            idle: limits.idle.map(ticks).map(passed),
             rate: limits.rate,
             grace: ticks(limits.grace),
             close_grace: ticks(limits.close_grace),
