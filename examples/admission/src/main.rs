@@ -57,7 +57,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let limits = Limits::new().total(cli.total).per_address(cli.per_address);
     let admission = Admission::builder()
         .limits(limits)
-        .class(Class::new("management").limit(64).reserve(16))
+        .class(Class::new("management").limit(64).reserve(16).exempt())
         .descriptors(DescriptorGuard::new().on_leak(|leak| eprintln!("leak: {leak}")))
         .build()?;
     let socket = std::net::TcpListener::bind(cli.management)?;
