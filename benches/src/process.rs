@@ -3,6 +3,8 @@
 //! The server's half of a measurement has one core, the client's another, so that neither is charged for the other
 //! and a process's CPU time is its own. Affinity is inherited: the driver pins itself for the moment of the start.
 
+mod awake;
+
 use std::{
     env, fs,
     io::{self, BufRead, BufReader, Read, Write},
@@ -17,6 +19,8 @@ use rustix::{
     process::{Pid, Signal, kill_process},
     thread::{CpuSet, gettid, sched_getaffinity, sched_setaffinity},
 };
+
+pub(crate) use self::awake::Awake;
 
 /// How long a server may take to answer.
 const START: Duration = Duration::from_secs(20);
@@ -200,12 +204,20 @@ pub(crate) enum Turn {
 /// A thread of the last turn runs while none of the first wants to: by real-time priorities if the process has one, else by the
 /// policy of the idle.
 pub(crate) fn take_turn(turn: Turn, priority: bool) -> Result<(), String> {
-    let thread = gettid().as_raw_nonzero().to_string();
+    let thread = gettid();
     match (turn, priority) {
-        (Turn::First, true) => chrt(&["--fifo", "--pid", "2", &thread]),
-        (Turn::Last, false) => chrt(&["--idle", "--pid", "0", &thread]),
+        (Turn::First, true) => {
+            let thread = thread.as_raw_nonzero().to_string();
+            chrt(&["--fifo", "--pid", "2", &thread])
+        }
+        (Turn::Last, false) => idle_policy(thread),
         (Turn::First, false) | (Turn::Last, true) => Ok(()),
     }
+}
+
+fn idle_policy(thread: Pid) -> Result<(), String> {
+    let thread = thread.as_raw_nonzero().to_string();
+    chrt(&["--idle", "--pid", "0", &thread])
 }
 
 /// A command that is not put before all others by [`before_all_others`]: to compile is not to measure.

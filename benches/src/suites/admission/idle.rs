@@ -5,6 +5,7 @@
 use std::{
     io,
     net::SocketAddr,
+    sync::{Arc, Barrier},
     thread,
     time::{Duration, Instant},
 };
@@ -12,10 +13,14 @@ use std::{
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
-use super::{clients, server::set_descriptors, start};
+use super::{
+    clients,
+    honest::{CONNECTIONS, Clients, Seen},
+    server::set_descriptors,
+    start,
+};
 use crate::{
-    load::{self, Ask, Outcome, Pace, Plan, Span},
-    process::{Cores, Server, Usage, announce, on_core},
+    process::{Awake, Cores, Server, Usage, announce, on_core},
     report::{Report, Table, number},
     suite::Options,
 };
@@ -62,7 +67,7 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<(), String> 
             "CPU us": cpu.as_secs_f64() * 1e6,
         })])?;
         if name == "ours" {
-            reclaim(&pairs[0], options, report)?;
+            reclaim_all(&pairs, options, report)?;
         }
     }
     report.table(table);
@@ -154,15 +159,58 @@ async fn hold(server: SocketAddr, count: usize) -> Vec<std::net::TcpStream> {
     held
 }
 
-/// 10,000 of them are closed, which is spread over some seconds, while active requests go on.
-fn reclaim(pair: &Pair, options: &Options, report: &mut Report) -> Result<(), String> {
+/// Of each pair 10,000 are closed.
+fn reclaim_all(pairs: &[Pair], options: &Options, report: &mut Report) -> Result<(), String> {
+    let count = (pairs[0].held() * 4 / 5).min(10_000);
+    let mut table = Table::new(
+        format!("{count} idle connections closed beside 500 active requests a second"),
+        &[
+            "took s",
+            "CPU ms",
+            "p99 ms of active requests before",
+            "p99 ms meanwhile",
+        ],
+    );
+    for pair in pairs {
+        let Reclaim {
+            mut quiet,
+            mut disturbed,
+            took,
+            cpu,
+        } = reclaim(pair, count, options)?;
+        report.rows(&[json!({
+            "case": "reclaim", "closed": count, "took s": took.as_secs_f64(), "CPU ms": cpu.as_secs_f64() * 1e3,
+            "before": quiet.summary(), "meanwhile": disturbed.summary(),
+        })])?;
+        table.row(vec![
+            number(took.as_secs_f64()),
+            number(cpu.as_secs_f64() * 1e3),
+            number(quiet.at(0.99)),
+            number(disturbed.at(0.99)),
+        ]);
+    }
+    report.table(table);
+    Ok(())
+}
+
+struct Reclaim {
+    quiet: Seen,
+    disturbed: Seen,
+    took: Duration,
+    /// The server's, without what the active requests took before.
+    cpu: Duration,
+}
+
+/// So many of a pair's connections are closed, which is spread over some seconds, while active requests go on.
+fn reclaim(pair: &Pair, count: u64, options: &Options) -> Result<Reclaim, String> {
     let address = pair.server.address;
     let pid = pair.server.pid();
-    let count = (pair.held() * 4 / 5).min(10_000);
     // Shorter than the reclaim takes.
-    let seconds = options.pick(1, 2);
+    let length = Duration::from_secs(options.pick(1, 4));
+    let Cores { server, client } = Cores::split();
+    let _awake = Awake::keep(&[server, client])?;
     let begun = Usage::of(pid);
-    let quiet = active(address, seconds)?;
+    let quiet = active(address, length, options.priority)?;
     let quiet_cpu = Usage::of(pid).cpu - begun.cpu;
     let reclaimed = thread::spawn(move || {
         let path = format!("/reclaim/{count}");
@@ -179,30 +227,15 @@ fn reclaim(pair: &Pair, options: &Options, report: &mut Report) -> Result<(), St
         Ok::<_, String>(begun.elapsed())
     });
     let before = Usage::of(pid);
-    let disturbed = active(address, seconds)?;
+    let disturbed = active(address, length, options.priority)?;
     let took = reclaimed.join().map_err(|_| "the reclaim failed")??;
     let cpu = (Usage::of(pid).cpu - before.cpu).saturating_sub(quiet_cpu);
-    report.rows(&[json!({
-        "case": "reclaim", "closed": count, "took s": took.as_secs_f64(), "CPU ms": cpu.as_secs_f64() * 1e3,
-        "before": quiet.summary(), "meanwhile": disturbed.summary(),
-    })])?;
-    let mut table = Table::new(
-        format!("{count} idle connections closed beside 500 active requests a second"),
-        &[
-            "took s",
-            "CPU ms",
-            "p99 ms of active requests before",
-            "p99 ms meanwhile",
-        ],
-    );
-    table.row(vec![
-        number(took.as_secs_f64()),
-        number(cpu.as_secs_f64() * 1e3),
-        number(quiet.latency_micros(0.99) / 1e3),
-        number(disturbed.latency_micros(0.99) / 1e3),
-    ]);
-    report.table(table);
-    Ok(())
+    Ok(Reclaim {
+        quiet,
+        disturbed,
+        took,
+        cpu,
+    })
 }
 
 /// The number of open descriptors, without a walk (Linux 6.2).
@@ -210,12 +243,14 @@ fn descriptors(pid: u32) -> io::Result<u64> {
     Ok(std::fs::metadata(format!("/proc/{pid}/fd"))?.len())
 }
 
-fn active(server: SocketAddr, seconds: u64) -> Result<Outcome, String> {
-    let plan = Plan {
-        connections: 8,
-        pace: Pace::Constant { per_second: 500.0 },
-        span: Span::Time(Duration::from_secs(seconds)),
-        ..Plan::new(server, vec![Ask::get("/").length(5)])
-    };
-    on_core(Cores::split().client, || load::run(&plan))??.checked()
+/// 500 requests a second. That one fails is the suite's failure.
+fn active(server: SocketAddr, length: Duration, priority: bool) -> Result<Seen, String> {
+    let ready = Arc::new(Barrier::new(CONNECTIONS as usize));
+    let clients = Clients::connect(server)?;
+    let ask = || clients.ask(length, priority, &ready);
+    let seen = on_core(Cores::split().client, ask)??;
+    match seen.failures {
+        0 => Ok(seen),
+        failures => Err(format!("{failures} active requests failed")),
+    }
 }
