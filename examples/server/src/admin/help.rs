@@ -18,7 +18,7 @@ const HELP: &[(&str, &str)] = &[
     ),
     (
         "flowctl_breaker_p95_seconds",
-        "95th percentile of a route's last window.",
+        "95th percentile of the latency of a route, in the breaker's last window.",
     ),
     (
         "flowctl_breaker_passed_total",
@@ -34,7 +34,7 @@ const HELP: &[(&str, &str)] = &[
     ),
     (
         "flowctl_connections_cut_total",
-        "Connections that were closed for a reason of ours.",
+        "Connections that the server closed before they had ended, by reason.",
     ),
     ("flowctl_connections_open", "Connections by class."),
     (
@@ -80,24 +80,27 @@ const HELP: &[(&str, &str)] = &[
     ),
     (
         "flowctl_limiter_accepted_total",
-        "Requests for which there was room.",
+        "Requests that the adaptive limit let in, at once or after a wait.",
     ),
     (
         "flowctl_limiter_in_flight",
-        "Requests that have a place of the limit's.",
+        "Requests in flight that count towards the adaptive limit.",
     ),
     (
         "flowctl_limiter_limit",
-        "Requests that may be in flight, as learned by their latency.",
+        "Requests that the adaptive limit lets be in flight, as learned from their latency.",
     ),
-    ("flowctl_limiter_queue", "Requests that wait for that."),
+    (
+        "flowctl_limiter_queue",
+        "Requests that wait for the adaptive limit to let them in.",
+    ),
     (
         "flowctl_limiter_queued_total",
-        "Requests that had to wait for it.",
+        "Requests that had to wait for the adaptive limit to let them in.",
     ),
     (
         "flowctl_limiter_rejected_total",
-        "Requests that were turned away by it.",
+        "Requests that the adaptive limit turned away.",
     ),
     (
         "process_resident_memory_bytes",
@@ -154,7 +157,7 @@ const HELP: &[(&str, &str)] = &[
     ("server_pool_waiting", "Bodies that wait for a buffer."),
     (
         "server_request_duration_seconds",
-        "From a request's head to the end of its response, by route.",
+        "From a request's head until its response begins, by route.",
     ),
     (
         "server_requests_aborted_total",
@@ -162,7 +165,7 @@ const HELP: &[(&str, &str)] = &[
     ),
     (
         "server_requests_in_flight",
-        "Requests that are being answered.",
+        "Requests whose response has not begun.",
     ),
     (
         "server_requests_total",
