@@ -28,6 +28,16 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Ok(value)
 }
 
+/// A duration, or `unlimited`.
+pub(super) fn optional_duration(text: &str) -> Result<Option<Duration>, String> {
+    match text {
+        "unlimited" => Ok(None),
+        _ => duration(text)
+            .map(Some)
+            .map_err(|error| format!("{error}, or unlimited")),
+    }
+}
+
 pub(super) fn size(text: &str) -> Result<usize, String> {
     let size: ByteSize = text
         .parse()

@@ -65,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) upload_limit: u64,
     /// In bytes.
     pub(crate) upload_quota: u64,
+    /// `None` is until somebody deletes it.
+    pub(crate) upload_keep: Option<Duration>,
     pub(crate) proxy_upstream: Upstream,
 }
 
@@ -201,6 +203,7 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
         site: value(sources, &the::SITE, parse::site)?,
         upload_limit: value(sources, &the::UPLOAD_LIMIT, parse::large_size)?,
         upload_quota: value(sources, &the::UPLOAD_QUOTA, parse::large_size)?,
+        upload_keep: value(sources, &the::UPLOAD_KEEP, parse::optional_duration)?,
         proxy_upstream: value(sources, &the::PROXY_UPSTREAM, parse::upstream)?,
     };
     config.fits_together()?;

@@ -80,8 +80,8 @@ async fn create(
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
     }
     let shelf = app.uploads.clone();
-    let quota = app.config.upload_quota;
-    let id = blocking(move || shelf.create(length, quota)).await?;
+    let (quota, keep) = (app.config.upload_quota, app.config.upload_keep);
+    let id = blocking(move || shelf.create(length, quota, keep)).await?;
     let offset = match headers.get(CONTENT_TYPE) {
         Some(kind) if kind == PIECE => receive::append(&app, &id, 0, body).await?,
         _ => 0,

@@ -16,7 +16,7 @@ use super::busy::Busy;
 use super::names::{announce, announced, disk, name_whole, part};
 use crate::problem::Problem;
 
-/// When nothing came for so long, an upload that is not whole may be removed.
+/// When nothing came for so long, an upload that is not whole makes room for others.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long the room for bytes that are announced is kept for whoever announced them. After that, others may take it.
 const RESERVED: Duration = Duration::from_secs(60);
@@ -43,6 +43,12 @@ pub(super) struct Upload {
 impl Upload {
     fn idle(&self) -> Duration {
         self.changed.elapsed().unwrap_or_default()
+    }
+
+    /// Whether it makes room for others, where whole ones are kept for so long.
+    fn is_outlived(&self, keep: Option<Duration>) -> bool {
+        let keep = if self.whole { keep } else { Some(ABANDONED) };
+        !self.busy && keep.is_some_and(|keep| self.idle() > keep)
     }
 
     /// Bytes of the quota.
@@ -152,9 +158,14 @@ impl Shelf {
         }
     }
 
-    /// Makes room for an upload and returns its id.
-    pub(super) fn create(&self, length: u64, quota: u64) -> Result<String, Problem> {
-        self.remove_abandoned();
+    /// Makes room for an upload and returns its id. Those that have been whole for longer than `keep` go, if that is not `None`.
+    pub(super) fn create(
+        &self,
+        length: u64,
+        quota: u64,
+        keep: Option<Duration>,
+    ) -> Result<String, Problem> {
+        self.remove_outlived(keep);
         let id = Uuid::new_v4().simple().to_string();
         let upload = Upload {
             offset: 0,
@@ -168,7 +179,8 @@ impl Shelf {
             // Reserved under the lock, so that two cannot take the same room.
             let mut uploads = self.lock();
             if uploads.len() >= MOST {
-                let detail = format!("{MOST} uploads are here already; remove some");
+                let detail =
+                    format!("{MOST} uploads are here already; try again when some are gone");
                 return Err(Problem::new(StatusCode::INSUFFICIENT_STORAGE, detail));
             }
             let taken: u64 = uploads.values().map(Upload::room).sum();
@@ -241,6 +253,27 @@ impl Shelf {
                 Some(_) => uploads.remove(id),
             };
         }
+        self.remove_files(id)
+    }
+
+    fn remove_outlived(&self, keep: Option<Duration>) {
+        let outlived: Vec<_> = {
+            let mut uploads = self.lock();
+            let outlived = uploads.extract_if(|_, upload| upload.is_outlived(keep));
+            outlived.map(|(id, _)| id).collect()
+        };
+        for id in outlived {
+            if let Err(error) = self.remove_files(&id) {
+                tracing::warn!(
+                    ?error,
+                    id,
+                    "an upload that is not kept could not be removed"
+                );
+            }
+        }
+    }
+
+    fn remove_files(&self, id: &str) -> Result<(), Problem> {
         for name in [id.to_owned(), format!("{id}.part"), format!("{id}.length")] {
             match fs::remove_file(self.folder.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(disk(error)),
@@ -248,17 +281,6 @@ impl Shelf {
             }
         }
         Ok(())
-    }
-
-    fn remove_abandoned(&self) {
-        let is_abandoned =
-            |upload: &Upload| !upload.whole && !upload.busy && upload.idle() > ABANDONED;
-        let uploads = self.lock().clone();
-        for (id, _) in uploads.iter().filter(|(_, upload)| is_abandoned(upload)) {
-            if let Err(error) = self.remove(id) {
-                tracing::warn!(?error, id, "an abandoned upload could not be removed");
-            }
-        }
     }
 
     /// Puts the bytes that have arrived on the disk. When that fails, those since the last time are taken back: the kernel forgets
@@ -330,17 +352,53 @@ mod tests {
     fn uploads_of_nothing_are_not_without_end() {
         let folder = tempfile::tempdir().unwrap();
         let shelf = Shelf::open(folder.path(), 1, Arc::default()).unwrap();
-        let id = shelf.create(0, 0).unwrap();
+        let id = shelf.create(0, 0, None).unwrap();
         let whole = shelf.lock()[&id].clone();
         for number in 1..MOST {
             shelf.lock().insert(number.to_string(), whole.clone());
         }
-        let refused = shelf.create(0, 0).unwrap_err();
+        let refused = shelf.create(0, 0, None).unwrap_err();
         assert_eq!(
             refused.into_response().status(),
             StatusCode::INSUFFICIENT_STORAGE
         );
         shelf.remove("1").unwrap();
-        shelf.create(0, 0).unwrap();
+        shelf.create(0, 0, None).unwrap();
+    }
+
+    #[test]
+    fn uploads_make_room_when_their_time_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::open(folder.path(), 1, Arc::default()).unwrap();
+        let day = Duration::from_secs(24 * 60 * 60);
+        let cases = [
+            ("an old one", 0, 8 * day, false, false),
+            ("a young one", 0, 6 * day, false, true),
+            ("one whose last byte has just come", 0, 8 * day, true, true),
+            ("an old part", 1, 2 * day, false, false),
+            ("a young part", 1, day / 2, false, true),
+            ("a part that is received", 1, 2 * day, true, true),
+        ];
+        let ids = cases.map(|(_, length, age, busy, _)| {
+            let id = shelf.create(length, 10, None).unwrap();
+            let mut uploads = shelf.lock();
+            let upload = uploads.get_mut(&id).unwrap();
+            upload.changed -= age;
+            upload.busy = busy;
+            id
+        });
+        shelf.remove_outlived(Some(7 * day));
+        for ((name, length, _, _, stays), id) in cases.iter().zip(&ids) {
+            assert_eq!(shelf.progress(id).is_ok(), *stays, "{name}");
+            let file = match length {
+                0 => folder.path().join(id),
+                _ => shelf.part(id),
+            };
+            assert_eq!(file.exists(), *stays, "the file of {name}");
+        }
+        // Whoever wants so keeps what is whole, and no parts.
+        shelf.lock().get_mut(&ids[1]).unwrap().changed -= 1000 * day;
+        shelf.remove_outlived(None);
+        assert!(shelf.is_whole(&ids[1]));
     }
 }

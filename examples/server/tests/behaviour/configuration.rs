@@ -31,7 +31,7 @@ impl Drop for File {
 }
 
 /// Every setting: its key and three values that differ from the default.
-const SETTINGS: [(&str, [&str; 3]); 45] = [
+const SETTINGS: [(&str, [&str; 3]); 46] = [
     ("listen", ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]),
     ("tls-listen", ["127.0.0.1:1", "off", "127.0.0.1:3"]),
     ("admin-listen", ["127.0.0.1:1", "off", "127.0.0.1:3"]),
@@ -82,6 +82,7 @@ const SETTINGS: [(&str, [&str; 3]); 45] = [
     ("site", ["/", "/tmp", "/usr"]),
     ("upload-limit", ["1MiB", "2MiB", "3MiB"]),
     ("upload-quota", ["1MiB", "2MiB", "3MiB"]),
+    ("upload-keep", ["1h", "2days", "unlimited"]),
     ("proxy-upstream", ["off", "127.0.0.1:1", "127.0.0.1:2"]),
 ];
 

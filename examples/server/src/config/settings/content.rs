@@ -37,6 +37,13 @@ pub(crate) const UPLOAD_QUOTA: Setting = Setting::live(
     "The most that all uploads take; more is answered by 507.\nWhat is announced counts for a minute, then only what has arrived",
 );
 
+pub(crate) const UPLOAD_KEEP: Setting = Setting::live(
+    "upload-keep",
+    "DURATION|unlimited",
+    "7days",
+    "For how long an upload is kept once it is whole; what is older\nmakes room when another is begun",
+);
+
 pub(crate) const PROXY_UPSTREAM: Setting = Setting::live(
     "proxy-upstream",
     "ADDRESS:PORT|self|off",

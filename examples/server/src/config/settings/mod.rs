@@ -72,7 +72,7 @@ impl Setting {
 }
 
 /// Every setting, in the order of `--help`.
-pub(crate) const ALL: [&Setting; 45] = [
+pub(crate) const ALL: [&Setting; 46] = [
     &LISTEN,
     &TLS_LISTEN,
     &ADMIN_LISTEN,
@@ -117,5 +117,6 @@ pub(crate) const ALL: [&Setting; 45] = [
     &SITE,
     &UPLOAD_LIMIT,
     &UPLOAD_QUOTA,
+    &UPLOAD_KEEP,
     &PROXY_UPSTREAM,
 ];

@@ -90,6 +90,20 @@ async fn upload_quota() {
     an_upload_of_2000_bytes("upload-quota", 507).await;
 }
 
+#[tokio::test]
+async fn upload_keep() {
+    let server = Reloadable::start("");
+    let client = server.client();
+    let length = [("upload-length", "0")];
+    let create = async || client.send(Method::POST, "/uploads", &length, None).await;
+    let first = create().await.header("location").to_owned();
+    create().await;
+    assert_eq!(client.get(&first).await.status, 200);
+    server.reload("upload-keep = \"1ns\"\n");
+    create().await;
+    client.get(&first).await.problem(404);
+}
+
 async fn an_upload_of_2000_bytes(key: &str, refusal: u16) {
     let server = Reloadable::start(&format!("{key} = \"1KiB\"\n"));
     let client = server.client();
