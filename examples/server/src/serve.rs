@@ -115,6 +115,7 @@ where
         ref connections,
         ..
     } = serving;
+    let shutdown = serving.shutdown.clone();
     let facts = ContextLayer::<Facts>::new();
     let make = |io: &L::Io, address: &SocketAddr| {
         let named = WithPeer {
@@ -148,6 +149,8 @@ where
         })
         .drain_timeout(config.drain_timeout)
         .under_way(close)
+        // The process that takes over has the same socket.
+        .leave_queue_if(move || shutdown.is_handed_over())
         // A silent peer is asked whether it is there, and dropped when it does not say so.
         .tuning(tuning.keep_alive(PING_AFTER, PING_PATIENCE))
         .close_when(|io: &L::Io| {

@@ -23,6 +23,7 @@ mod connection;
 mod driver;
 mod executor;
 mod http1;
+mod queue;
 mod server;
 mod service;
 mod settings;

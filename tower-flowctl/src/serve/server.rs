@@ -14,19 +14,23 @@ use futures_util::{Stream, StreamExt, stream, stream::BoxStream};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout, timeout_at},
+};
 use tower_service::Service;
 
 #[cfg(unix)]
 use crate::http2::{SocketOf, of_tokio};
 use crate::{
     http2::{Connection, Http2Config, PriorityStream, ReceiveBudget, ReceiveService, RequestBody},
-    later::LONGEST,
+    later::{LONGEST, later},
 };
 
 use super::{
     CloseWhen, Exec, HalfClosed, Http2Tuning, NeverClose, Pipelined,
     connection::{Phase, connection},
+    queue,
     service::Scheduled,
     settings::Settings,
 };
@@ -49,12 +53,16 @@ const TO_STOP: Duration = Duration::from_secs(1);
 type UnderWay<L> =
     Box<dyn FnOnce(L) -> BoxStream<'static, (<L as Listener>::Io, <L as Listener>::Addr)> + Send>;
 
+/// Whether somebody else accepts from the queue of the listening socket.
+type LeaveQueue = Box<dyn FnOnce() -> bool + Send>;
+
 /// A server in the making; made by [`serve`](super::serve) and [`serve_with`](super::serve_with). Run it with
 /// [`run`](Self::run) or [`run_until`](Self::run_until).
 #[must_use = "a server does nothing until it is run"]
 pub struct Serve<L: Listener, M, C = NeverClose> {
     listener: L,
     under_way: Option<UnderWay<L>>,
+    leave_queue: Option<LeaveQueue>,
     #[cfg(unix)]
     socket: SocketOf<L::Io>,
     make: M,
@@ -67,6 +75,7 @@ impl<L: Listener, M> Serve<L, M> {
         Self {
             listener,
             under_way: None,
+            leave_queue: None,
             #[cfg(unix)]
             socket: of_tokio,
             make,
@@ -107,6 +116,7 @@ impl<L: Listener, M> Serve<L, M> {
         Serve {
             listener: self.listener,
             under_way: self.under_way,
+            leave_queue: self.leave_queue,
             #[cfg(unix)]
             socket: self.socket,
             make: self.make,
@@ -119,12 +129,36 @@ impl<L: Listener, M> Serve<L, M> {
 impl<L: Listener, M, C> Serve<L, M, C> {
     /// Says how the listener is closed by the shutdown signal: what it has accepted then and not handed out, such as the
     /// handshakes of TLS, is served if it comes within the second that clients who have not asked for anything have.
-    /// By default the listener is dropped with all of that.
+    /// By default the listener is dropped with all of that, once it has handed out whom the kernel's queue had.
     pub fn under_way<R>(mut self, close: impl FnOnce(L) -> R + Send + 'static) -> Self
     where
         R: Stream<Item = (L::Io, L::Addr)> + Send + 'static,
     {
         self.under_way = Some(Box::new(move |listener: L| close(listener).boxed()));
+        self
+    }
+
+    /// Says whether the queue of the listening socket is left as it is at the shutdown signal: where another process has the same
+    /// socket and accepts from it, after a restart that hands it over, the kernel keeps those who wait for that one. It is asked when
+    /// the signal has come. By default they are taken, as nobody else would.
+    ///
+    /// ```no_run
+    /// # async fn run(app: axum::Router) -> std::io::Result<()> {
+    /// use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
+    ///
+    /// let handed_over = Arc::new(AtomicBool::new(false));
+    /// let left = handed_over.clone();
+    /// let listener = tokio::net::TcpListener::bind("[::]:8080").await?;
+    /// tower_flowctl::serve(listener, app)
+    ///     .leave_queue_if(move || left.load(Ordering::Relaxed))
+    ///     .run_until(tokio::signal::ctrl_c())
+    ///     .await;
+    /// # drop(handed_over);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn leave_queue_if(mut self, left: impl FnOnce() -> bool + Send + 'static) -> Self {
+        self.leave_queue = Some(Box::new(left));
         self
     }
 
@@ -221,12 +255,17 @@ where
         self.run_until(pending::<()>()).await;
     }
 
-    /// Serves until the signal resolves; then takes no more connections, asks those there are to close, and waits
-    /// for them, but not longer than the [drain timeout](Self::drain_timeout). Then it drops all but the upgraded ones,
+    /// Serves until the signal resolves; then takes those who have connected already, and nobody else, asks all connections to close,
+    /// and waits for them, but not longer than the [drain timeout](Self::drain_timeout). Then it drops all but the upgraded ones,
     /// which their handlers have, and waits until they are gone, up to a second for handlers that compute.
     ///
-    /// A connection without a request so far is asked after its first one, or after a second, or half of the drain timeout if
-    /// that is less.
+    /// Those who have connected already are in the kernel's queue, and would be reset when the listening socket is closed. It is closed
+    /// when the listener has handed out nobody for 10 ms, or 4,096, or when the grace is over: what a listener keeps waiting for longer,
+    /// at a limit or to an accept rate, goes with it, as does who connects in the very moment.
+    /// [`leave_queue_if`](Self::leave_queue_if) leaves them to another process.
+    ///
+    /// A connection without a request so far is asked after its first one, or after the grace: a second, or half of the drain
+    /// timeout if that is less.
     ///
     /// Dropping the future stops accepting, and leaves the connections to finish as they will, or when
     /// [`close_when`](Self::close_when) says so.
@@ -234,6 +273,7 @@ where
         let Self {
             mut listener,
             under_way,
+            leave_queue,
             #[cfg(unix)]
             socket,
             mut make,
@@ -278,6 +318,12 @@ where
             };
             begin(io, address);
         }
+        let begun = Instant::now();
+        let heard_by = later(begun, settings.grace());
+        phase.send_replace(Phase::Drain);
+        if !leave_queue.is_some_and(|left| left()) {
+            queue::take(&mut listener, heard_by, &mut begin).await;
+        }
         let under_way = match under_way {
             Some(close) => close(listener),
             None => {
@@ -285,22 +331,24 @@ where
                 stream::empty().boxed()
             }
         };
-        phase.send_replace(Phase::Drain);
         let drained = async {
             let handed_out = under_way.for_each(|(io, address)| {
                 begin(io, address);
                 ready(())
             });
-            let _ = tokio::time::timeout(settings.grace(), handed_out).await;
+            let _ = timeout_at(heard_by, handed_out).await;
             open.closed().await;
         };
-        if tokio::time::timeout(drain_timeout, drained).await.is_ok() {
+        if timeout_at(later(begun, drain_timeout), drained)
+            .await
+            .is_ok()
+        {
             return End::Drained;
         }
         let left = open.receiver_count();
         phase.send_replace(Phase::Stop);
         // So that what they held is given back when this returns.
-        let _ = tokio::time::timeout(TO_STOP, phase.closed()).await;
+        let _ = timeout(TO_STOP, phase.closed()).await;
         End::Cut(left)
     }
 }

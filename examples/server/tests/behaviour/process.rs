@@ -206,7 +206,7 @@ fn figure<'a>(line: &'a str, name: &str) -> &'a str {
 #[cfg(unix)]
 pub(crate) fn closed(address: SocketAddr) {
     let begun = Instant::now();
-    // What came in before the port was closed is closed with it.
+    // Who comes before the port is closed is let in, and closed when it says nothing.
     while TcpStream::connect(address).is_ok() {
         // Who has got the same port meanwhile is another test's server, which does not stay for so long.
         assert!(begun.elapsed() < PATIENCE, "{address} is listened on");

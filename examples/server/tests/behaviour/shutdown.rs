@@ -81,6 +81,48 @@ async fn the_ports_are_closed_while_requests_in_flight_are_finished() {
     }
 }
 
+/// Waits until every thread of a process stands still.
+#[cfg(target_os = "linux")]
+fn stopped(process: u32) {
+    let is_stopped = |thread: std::io::Result<std::fs::DirEntry>| {
+        let stat = std::fs::read_to_string(thread.unwrap().path().join("stat"));
+        // A thread that has ended meanwhile does nothing either.
+        stat.is_ok_and(|stat| stat.rsplit_once(") ").unwrap().1.starts_with('T'))
+    };
+    let threads = format!("/proc/{process}/task");
+    while !std::fs::read_dir(&threads).unwrap().all(is_stopped) {
+        std::thread::yield_now();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn who_has_connected_before_it_is_answered() {
+    for mode in ["multi-thread", "thread-per-core"] {
+        let server = Server::start(&["--run-mode", mode, "--threads", "2"]);
+        // So that the kernel has them in its queue when the signal comes.
+        server.signal("STOP");
+        stopped(server.id());
+        let clients: Vec<_> = (0..16)
+            .map(|_| {
+                let mut stream = TcpStream::connect(server.address).unwrap();
+                stream
+                    .write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+                    .unwrap();
+                stream
+            })
+            .collect();
+        server.signal("TERM");
+        server.signal("CONT");
+        for mut stream in clients {
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            assert!(answer.ends_with("Hello, World!"), "{mode}: {answer:?}");
+        }
+        assert_eq!(server.wait().code(), Some(0), "{mode}");
+    }
+}
+
 #[test]
 fn an_idle_connection_does_not_hold_the_server() {
     let server = Server::start(&["--drain-timeout", "1min"]);
