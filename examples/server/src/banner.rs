@@ -1,9 +1,8 @@
 //! What is printed when the server is ready: the addresses to open.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
 
-use crate::listen::Sockets;
+use crate::listen::{Sockets, reachable};
 use crate::serve::Port;
 
 /// The text for a server that listens on these sockets; the token is shown when nobody else knows it.
@@ -45,29 +44,4 @@ pub(crate) fn text(sockets: &Sockets, token: Option<&str>) -> String {
         }
     }
     format!("{text}\n{links}\nStop with Ctrl-C; settings: server --help\n")
-}
-
-/// An address that can be opened: every interface's is shown as this machine's own.
-pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
-    match address {
-        SocketAddr::V4(v4) if v4.ip().is_unspecified() => ([127, 0, 0, 1], v4.port()).into(),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => {
-            (std::net::Ipv6Addr::LOCALHOST, v6.port()).into()
-        }
-        _ => address,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn an_unspecified_address_is_shown_as_this_machine() {
-        for (bound, shown) in [
-            ("0.0.0.0:80", "127.0.0.1:80"),
-            ("[::]:80", "[::1]:80"),
-            ("10.0.0.1:80", "10.0.0.1:80"),
-        ] {
-            assert_eq!(super::reachable(bound.parse().unwrap()).to_string(), shown);
-        }
-    }
 }

@@ -2,11 +2,10 @@
 //! image without a shell.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::banner;
-use crate::config::Config;
+use crate::listen::reachable;
 
 /// For each step: to connect, to send, to receive.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -14,16 +13,16 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A response without a body worth keeping is shorter.
 const LONGEST: u64 = 4096;
 
-/// What `GET /healthz` on the admin port is answered, if it is 200.
+/// What `GET /healthz` on this admin port is answered, if it is 200.
 ///
 /// # Errors
 /// When there is no admin port whose number is known, nobody answers there in time, or the answer is another.
-pub(crate) fn ask(config: &Config) -> io::Result<String> {
-    let address = config.admin_listen.filter(|address| address.port() != 0);
+pub(crate) fn ask(admin: Option<SocketAddr>) -> io::Result<String> {
+    let address = admin.filter(|address| address.port() != 0);
     let address = address.ok_or_else(|| {
         io::Error::other("no admin port to ask: admin-listen is off, or leaves the port open")
     })?;
-    let address = banner::reachable(address);
+    let address = reachable(address);
     let answer = get(address)
         .map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))?;
     match answer.strip_prefix("HTTP/1.1 200 ") {
@@ -35,7 +34,7 @@ pub(crate) fn ask(config: &Config) -> io::Result<String> {
     }
 }
 
-fn get(address: std::net::SocketAddr) -> io::Result<String> {
+fn get(address: SocketAddr) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;

@@ -44,6 +44,7 @@ mod tls; // certificates
 mod unread; // request bodies that nobody reads to their end
 mod uploads; // resumable uploads
 
+use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -56,38 +57,36 @@ use crate::config::Command;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let end = match config::load(std::env::args_os(), std::env::vars_os()) {
-        Ok(Command::Serve(config, loader)) => start::serve(*config, loader),
-        Ok(Command::Check(config)) => start::check(*config),
-        Ok(Command::Ask(config)) => {
-            return match health::ask(&config) {
-                Ok(answer) => {
-                    print(&answer);
-                    ExitCode::SUCCESS
-                }
-                Err(error) => {
-                    eprintln!("error: {error}");
-                    ExitCode::FAILURE
-                }
-            };
-        }
-        Ok(Command::Print(text)) => {
-            print(&text);
-            return ExitCode::SUCCESS;
-        }
+    let command = match config::load(std::env::args_os(), std::env::vars_os()) {
+        Ok(command) => command,
         Err(error) => {
             eprintln!("error: {error}");
             return ExitCode::from(2);
         }
     };
-    match end {
-        Ok(End::Drained) => ExitCode::SUCCESS,
-        Ok(End::Cut(_)) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
+    run_command(command).unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run_command(command: Command) -> Result<ExitCode, Box<dyn Error>> {
+    let end = match command {
+        Command::Serve(config, loader) => start::serve(*config, loader)?,
+        Command::Check(config) => start::check(*config)?,
+        Command::CheckHealth(admin) => {
+            print(&health::ask(admin?)?);
+            return Ok(ExitCode::SUCCESS);
         }
-    }
+        Command::Print(text) => {
+            print(&text);
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    Ok(match end {
+        End::Drained => ExitCode::SUCCESS,
+        End::Cut(_) => ExitCode::FAILURE,
+    })
 }
 
 /// Writes to standard output. Whoever closed it does not want to read, which is no reason not to serve.

@@ -52,7 +52,7 @@ pub(super) fn command() -> Command {
     let health = Arg::new("check-health")
         .long("check-health")
         .action(ArgAction::SetTrue)
-        .help("Ask the server that runs with these settings, on its admin\nport, whether it answers, and exit with 0 or 1");
+        .help("Ask the server that runs with this admin-listen, on that\nport, whether it answers, and exit with 0 or 1; no other\nsetting matters, and none that is wrong");
     Command::new("server")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)

@@ -15,6 +15,7 @@ mod values;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, stdout};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,8 +34,9 @@ pub(crate) enum Command {
     Serve(Box<Config>, Loader),
     /// Build everything that this configuration asks for, but serve nothing.
     Check(Box<Config>),
-    /// Ask the server that runs with this configuration whether it answers.
-    Ask(Box<Config>),
+    /// Ask the server that has this for its admin port whether it answers. An error is a reason not to, and no bad setting of this
+    /// process.
+    CheckHealth(Result<Option<SocketAddr>, ConfigError>),
     /// Print this text and leave: `--help`, `--version`, `--print-config`.
     Print(String),
 }
@@ -72,6 +74,11 @@ pub(crate) fn load(
     };
     let variables: HashMap<_, _> = variables.into_iter().collect();
     let variable = |name: &str| variables.get(OsStr::new(name)).cloned();
+    if flags.get_flag("check-health") {
+        return Ok(Command::CheckHealth(values::admin_listen(
+            &flags, &variable,
+        )));
+    }
     let remote = Remote::find(&flags, &variable)?.map(Box::new);
     let loader = Loader {
         flags,
@@ -84,8 +91,6 @@ pub(crate) fn load(
         Command::Print(config.to_toml())
     } else if loader.flags.get_flag("check-config") {
         Command::Check(Box::new(config))
-    } else if loader.flags.get_flag("check-health") {
-        Command::Ask(Box::new(config))
     } else {
         Command::Serve(Box::new(config), loader)
     })

@@ -79,6 +79,24 @@ impl<'a> Sources<'a> {
         })
     }
 
+    /// As [`open`](Self::open), but of the file this setting alone, if it can be had.
+    pub(super) fn for_one(
+        setting: &Setting,
+        flags: &'a ArgMatches,
+        variable: &'a dyn Fn(&str) -> Option<OsString>,
+    ) -> Self {
+        let file = file(flags, variable).and_then(|(path, origin)| {
+            let text = read_file(&path, origin).ok()?;
+            let entry = find_entry(&text, setting.key)?;
+            Some((path, vec![entry]))
+        });
+        Sources {
+            flags,
+            variable,
+            file,
+        }
+    }
+
     /// The text of a setting and where it was found.
     pub(super) fn find(&self, setting: &Setting) -> Result<(String, Origin), ConfigError> {
         if let Some(text) = self.flags.get_one::<String>(setting.key) {
@@ -126,8 +144,37 @@ pub(super) fn read_file(path: &Path, origin: Origin) -> Result<String, ConfigErr
     })
 }
 
+/// One setting of a file, whatever else is in there.
+fn find_entry(text: &str, key: &str) -> Option<Entry> {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let (name, value) = table
+        .get_ref()
+        .iter()
+        .find(|(name, _)| *name.get_ref() == key)?;
+    Some(Entry {
+        key: key.to_owned(),
+        text: value_text(value.get_ref())?,
+        line: line_of(text, name.span().start),
+    })
+}
+
+/// The number of the line that a byte is in.
+fn line_of(text: &str, offset: usize) -> usize {
+    text[..offset].bytes().filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// A value as a flag has it; `None` of a kind that no setting has.
+fn value_text(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) => Some(number.to_string()),
+        DeValue::Boolean(true) => Some("on".to_owned()),
+        DeValue::Boolean(false) => Some("off".to_owned()),
+        _ => None,
+    }
+}
+
 fn parse_file(path: &Path, text: &str) -> Result<Vec<Entry>, ConfigError> {
-    let line_of = |offset: usize| text[..offset].bytes().filter(|byte| *byte == b'\n').count() + 1;
     let at = |line: usize, key: &str| Origin::File {
         path: path.to_owned(),
         line,
@@ -135,13 +182,13 @@ fn parse_file(path: &Path, text: &str) -> Result<Vec<Entry>, ConfigError> {
     };
 
     let table = DeTable::parse(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| line_of(span.start));
+        let line = error.span().map_or(1, |span| line_of(text, span.start));
         ConfigError::new(at(line, "not TOML"), error.message())
     })?;
     let mut entries = Vec::new();
     for (name, value) in table.get_ref() {
         let key = name.get_ref();
-        let line = line_of(name.span().start);
+        let line = line_of(text, name.span().start);
         if !settings::ALL.iter().any(|setting| setting.key == *key) {
             let known: Vec<_> = settings::ALL.iter().map(|setting| setting.key).collect();
             return Err(ConfigError::new(
@@ -149,18 +196,12 @@ fn parse_file(path: &Path, text: &str) -> Result<Vec<Entry>, ConfigError> {
                 format!("no such setting; there are {}", known.join(", ")),
             ));
         }
-        let text = match value.get_ref() {
-            DeValue::String(text) => text.to_string(),
-            DeValue::Integer(number) => number.to_string(),
-            DeValue::Boolean(true) => "on".to_owned(),
-            DeValue::Boolean(false) => "off".to_owned(),
-            other => {
-                let message = format!(
-                    "expected a string, a number or true and false, found {}",
-                    other.type_str()
-                );
-                return Err(ConfigError::new(at(line, key), message));
-            }
+        let Some(text) = value_text(value.get_ref()) else {
+            let message = format!(
+                "expected a string, a number or true and false, found {}",
+                value.get_ref().type_str()
+            );
+            return Err(ConfigError::new(at(line, key), message));
         };
         entries.push(Entry {
             key: key.to_string(),

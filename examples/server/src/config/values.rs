@@ -1,9 +1,11 @@
 //! The configuration as the rest of the program sees it: every setting's value, and where it was found.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::ArgMatches;
 use tower_flowctl::admission::{Limits, Network};
 
 use super::settings::{self, Setting};
@@ -208,6 +210,23 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
     };
     config.fits_together()?;
     Ok(config)
+}
+
+/// Where the admin port is. A running server does without what it is told wrongly later, so its health must not hang on the
+/// rest of the file, nor on whether that can be read.
+///
+/// # Errors
+/// When that one setting cannot be used.
+pub(super) fn admin_listen(
+    flags: &ArgMatches,
+    variable: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Option<SocketAddr>, ConfigError> {
+    let setting = &settings::ADMIN_LISTEN;
+    value(
+        &Sources::for_one(setting, flags, variable),
+        setting,
+        parse::optional_address,
+    )
 }
 
 fn limits(sources: &Sources<'_>) -> Result<Limits, ConfigError> {

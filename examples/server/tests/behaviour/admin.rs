@@ -1,16 +1,19 @@
 //! The admin port: dashboard, figures, metrics, and that it is a port of its own.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 
 use serde_json::Value;
+#[cfg(unix)]
+use socket2::{Domain, Socket, Type};
 
 use crate::client::Client;
 use crate::process::{Server, output, program};
 
 /// Reads server-sent events of `path` until `wanted` finds what it wants in one's name and data.
 pub(crate) fn event<T>(
-    server: std::net::SocketAddr,
+    server: SocketAddr,
     path: &str,
     mut wanted: impl FnMut(&str, Value) -> Option<T>,
 ) -> T {
@@ -141,14 +144,25 @@ async fn the_admin_port_serves_no_shop_and_the_shop_no_admin() {
 
 /// What `--check-health` says of a server whose admin port is said to be there.
 fn health(admin: &str) -> (Option<i32>, String) {
-    let asked = output(program(&["--check-health"]).env("SERVER_ADMIN_LISTEN", admin));
+    said(program(&["--check-health"]).env("SERVER_ADMIN_LISTEN", admin))
+}
+
+fn said(command: &mut Command) -> (Option<i32>, String) {
+    let asked = output(command);
     let said = [asked.stdout, asked.stderr].concat();
     (asked.status.code(), String::from_utf8(said).unwrap())
 }
 
+#[cfg(unix)]
 #[test]
 fn the_program_asks_whether_another_is_healthy() {
-    let mut server = Server::start(&[]);
+    // Bound from the beginning to the end, so that nobody else gets the port when the server is gone.
+    let held = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    held.set_reuse_address(true).unwrap();
+    held.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .unwrap();
+    let free = held.local_addr().unwrap().as_socket().unwrap();
+    let mut server = Server::start(&["--admin-listen", &free.to_string()]);
     let admin = server.admin();
     assert_eq!(
         health(&admin.to_string()),
@@ -169,4 +183,38 @@ fn the_program_asks_whether_another_is_healthy() {
         assert_eq!(code, Some(1), "{said}");
         assert!(said.starts_with("error: no admin port to ask"), "{said}");
     }
+    let (code, said) = health("here");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.starts_with("error: SERVER_ADMIN_LISTEN: "), "{said}");
+}
+
+#[test]
+fn a_server_is_healthy_though_its_settings_have_become_bad() {
+    let server = Server::start(&[]);
+    let admin = server.admin();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server.toml");
+    let healthy = (Some(0), format!("{admin}: healthy\n"));
+    let listen = format!("admin-listen = \"{admin}\"\n");
+    for wrong in [
+        "",
+        "threads = \"many\"\n",
+        "no-such = 1\n",
+        "= 1\n",
+        "listen = [\n",
+    ] {
+        std::fs::write(&path, format!("{listen}{wrong}")).unwrap();
+        let mut asked = program(&["--check-health"]);
+        asked.env_remove("SERVER_ADMIN_LISTEN");
+        asked.env("SERVER_CONFIG", &path);
+        assert_eq!(said(&mut asked), healthy, "{wrong:?}");
+    }
+    // Without the file there is the environment.
+    let mut asked = program(&["--check-health", "--config", "/no/such/file"]);
+    asked.env("SERVER_ADMIN_LISTEN", admin.to_string());
+    assert_eq!(said(&mut asked), healthy);
+    // And what is asked for from a URL is not asked for.
+    let mut asked = program(&["--check-health", "--config-url", "ftp://settings/"]);
+    asked.env("SERVER_ADMIN_LISTEN", admin.to_string());
+    assert_eq!(said(&mut asked), healthy);
 }
