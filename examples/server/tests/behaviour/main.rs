@@ -35,3 +35,4 @@ mod systemd;
 mod tls;
 mod traces;
 mod uploads;
+mod waiting;

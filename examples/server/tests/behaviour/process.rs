@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-#[cfg(unix)]
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Instant;
+
+use crate::waiting::PATIENCE;
 
 /// A running server; dropping it kills the process.
 pub(crate) struct Server {
@@ -121,14 +122,23 @@ impl Server {
 
     /// Waits for a log line that contains `part`, and returns it.
     pub(crate) fn logged(&self, part: &str) -> String {
+        let begun = Instant::now();
         let mut seen = Vec::new();
-        for line in &self.log {
-            if line.contains(part) {
-                return line;
+        loop {
+            match self
+                .log
+                .recv_timeout(PATIENCE.saturating_sub(begun.elapsed()))
+            {
+                Ok(line) if line.contains(part) => return line,
+                Ok(line) => seen.push(line),
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("the server ended without logging {part:?}, but {seen:#?}")
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("the server does not log {part:?}, but {seen:#?}")
+                }
             }
-            seen.push(line);
         }
-        panic!("the server ended without logging {part:?}, but {seen:#?}");
     }
 
     /// Sends a signal by its name ("TERM", "INT").
@@ -210,13 +220,9 @@ pub(crate) fn closed(address: SocketAddr) {
     while TcpStream::connect(address).is_ok() {
         // Who has got the same port meanwhile is another test's server, which does not stay for so long.
         assert!(begun.elapsed() < PATIENCE, "{address} is listened on");
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::sleep(std::time::Duration::from_millis(1));
     }
 }
-
-/// How long a port may take to be closed.
-#[cfg(unix)]
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sends a process a signal by its name ("TERM", "INT").
 pub(crate) fn signal(process: u32, name: &str) {

@@ -24,6 +24,7 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
 const WINDOW_UPDATE: u8 = 8;
+const PRIORITY_UPDATE: u8 = 16;
 /// The number of that setting.
 const INITIAL_WINDOW_SIZE: [u8; 2] = [0, 4];
 const END_STREAM: u8 = 1;
@@ -58,6 +59,17 @@ impl Connection {
             }
             self.send(HEADERS, END_STREAM | END_HEADERS, *stream, &block);
         }
+    }
+
+    /// Reads until a response begins.
+    pub(crate) fn begin(&mut self) {
+        while self.next().kind != HEADERS {}
+        self.awaited -= 1;
+    }
+
+    /// Sends a PRIORITY_UPDATE of this payload (RFC 9218 §7.1).
+    pub(crate) fn update_priority(&mut self, payload: &[u8]) {
+        self.send(PRIORITY_UPDATE, 0, 0, payload);
     }
 
     /// Reads until a response ends, and returns its stream.
