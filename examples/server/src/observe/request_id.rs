@@ -27,7 +27,8 @@ pub(super) fn of(headers: &HeaderMap) -> (HeaderValue, Option<u64>) {
     (id, number)
 }
 
-/// The id of a number that [`of`] gave a request: a random number of this process, then that one, both as 16 hex digits.
+/// The id of a number that [`of`] gave a request: a random number of this process, then that one, both as 16 hex digits. In the
+/// log they are in order; who has two of them knows how many requests began in between, which is no secret here.
 pub(super) fn value(number: u64) -> HeaderValue {
     let mut digits = [0; 32];
     digits[..16].copy_from_slice(&*PROCESS_DIGITS);
@@ -35,9 +36,17 @@ pub(super) fn value(number: u64) -> HeaderValue {
     HeaderValue::from_bytes(&digits).expect("hex digits make a header value")
 }
 
-/// The id of a trace that begins here; neither half is zero.
+/// The id of a trace that begins here. Samplers look at its last 56 or 64 bits and take them for random ones (W3C Trace Context
+/// level 2, "trace-id"), which numbers in a row are not; the first half is not zero.
 pub(super) fn fresh_trace() -> u128 {
-    u128::from(*PROCESS) << 64 | u128::from(next())
+    u128::from(*PROCESS) << 64 | u128::from(mixed(next().wrapping_add(*PROCESS)))
+}
+
+/// Another number for each, whose every bit depends on all of that one's (the end of SplitMix64).
+fn mixed(number: u64) -> u64 {
+    let number = (number ^ number >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let number = (number ^ number >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    number ^ number >> 31
 }
 
 /// The id of a span that is unlike any other of this process, and of others unlike with all likelihood: several may have
@@ -93,6 +102,23 @@ mod tests {
         ] {
             assert_eq!(hex(number), *format!("{number:016x}").as_bytes());
         }
+    }
+
+    #[test]
+    fn samplers_keep_their_part_of_traces() {
+        // As OpenTelemetry's do: those whose last 56 bits are above a threshold.
+        for part in [2, 10, 100] {
+            let threshold = (1 << 56) - (1_u64 << 56) / part;
+            // Wherever a process begins.
+            for start in [0, 1 << 40, u64::MAX - 5_000] {
+                let ids = (0..10_000).map(|number| mixed(start.wrapping_add(number)));
+                let kept = ids.filter(|id| id << 8 >> 8 >= threshold).count() as u64;
+                let expected = 10_000 / part;
+                assert!(kept.abs_diff(expected) < expected / 4, "{kept} of 1/{part}");
+            }
+        }
+        assert_ne!(fresh_trace(), fresh_trace());
+        assert_ne!(fresh_trace() >> 64, 0);
     }
 
     #[test]
