@@ -1,5 +1,6 @@
 //! A line for each request, in the Common Log Format or as JSON, on standard error: when its response begins, or when a long
-//! one has ended, with the bytes that went. A request without a response has the status 499, as nginx has it.
+//! one has ended, with the bytes that were handed to the connection. A request without a response has the status 499, as nginx
+//! has it.
 //!
 //! Lines go through a bounded queue to a thread of their own: a slow terminal or disk delays no request. When
 //! the queue is full lines are dropped, and counted.
@@ -18,13 +19,14 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::abort::Abort;
+use super::bounds;
 use crate::config::AccessLog;
 use crate::serve::Peer;
 
 /// What stands for the status of a request that nobody waited for the response of.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// Lines that may wait to be written.
+/// Lines that may wait to be written, each of which [`bounds`] keeps short.
 const QUEUE: usize = 4096;
 
 /// Lines that found the queue full.
@@ -44,6 +46,15 @@ pub(super) struct Line {
     method: Method,
     path: String,
     version: Version,
+}
+
+/// How long a request has taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Took {
+    /// From its head until its response began, or nobody waited for that any more.
+    pub(super) to_response: Duration,
+    /// From its head until now.
+    pub(super) so_far: Duration,
 }
 
 impl AccessLogger {
@@ -66,7 +77,7 @@ impl AccessLogger {
         line: Line,
         status: Option<StatusCode>,
         bytes: Option<u64>,
-        elapsed: Duration,
+        took: Took,
         id: &HeaderValue,
         abort: Option<Abort>,
     ) {
@@ -94,7 +105,8 @@ impl AccessLogger {
                     "status": status,
                     "aborted": abort.map(Abort::name),
                     "bytes": bytes,
-                    "micros": u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+                    "micros": micros(took.to_response),
+                    "total_micros": micros(took.so_far),
                 });
                 format!("{entry}\n")
             }
@@ -119,14 +131,18 @@ impl Line {
         let uri = request.uri();
         Line {
             peer,
-            method: request.method().clone(),
-            path: uri
-                .path_and_query()
-                .map_or(uri.path(), |path| path.as_str())
-                .to_owned(),
+            method: bounds::method(request.method()),
+            path: bounds::path(
+                uri.path_and_query()
+                    .map_or(uri.path(), |path| path.as_str()),
+            ),
             version: request.version(),
         }
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// `host ident authuser [date] "request" status bytes`

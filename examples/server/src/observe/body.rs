@@ -37,7 +37,7 @@ pub(super) fn is_long(response: &Response<Body>) -> bool {
 /// Has the rest of a request written when the body of its response ends.
 pub(super) fn watch(response: Response<Body>, end: End) -> Response<Body> {
     response.map(|body| {
-        Body::new(Watched {
+        Body::new(Counted {
             expected: body.size_hint().exact(),
             body,
             passed: 0,
@@ -47,16 +47,16 @@ pub(super) fn watch(response: Response<Body>, end: End) -> Response<Body> {
 }
 
 /// A body, and what is to be written when it ends.
-struct Watched {
+struct Counted {
     body: Body,
     /// Bytes of all of it; `None` if nobody knows.
     expected: Option<u64>,
-    /// Bytes that were asked for so far.
+    /// Bytes that were handed to the connection so far.
     passed: u64,
     end: Option<End>,
 }
 
-impl HttpBody for Watched {
+impl HttpBody for Counted {
     type Data = Bytes;
     type Error = Error;
 
@@ -92,7 +92,7 @@ impl HttpBody for Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for Counted {
     fn drop(&mut self) {
         let Some(end) = self.end.take() else {
             return;

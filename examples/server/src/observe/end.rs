@@ -1,12 +1,12 @@
 //! What is written of a request when it has ended.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{HeaderValue, StatusCode};
 
 use super::abort::Abort;
-use super::access_log::Line;
+use super::access_log::{Line, Took};
 use super::layer::ObserveLayer;
 use super::otlp::Span;
 use super::traffic::RouteTraffic;
@@ -18,6 +18,7 @@ pub(super) struct End {
     pub(super) route: Option<Arc<RouteTraffic>>,
     /// `None` without a response.
     pub(super) status: Option<StatusCode>,
+    pub(super) started: Instant,
     /// Until the response began.
     pub(super) elapsed: Duration,
     pub(super) id: HeaderValue,
@@ -33,6 +34,7 @@ impl End {
             layer,
             route,
             status,
+            started,
             elapsed,
             id,
             line,
@@ -42,7 +44,11 @@ impl End {
             tracer.end(*span, route, status, abort);
         }
         if let Some(line) = line {
-            layer.log.write(*line, status, bytes, elapsed, &id, abort);
+            let took = Took {
+                to_response: elapsed,
+                so_far: started.elapsed(),
+            };
+            layer.log.write(*line, status, bytes, took, &id, abort);
         }
         id
     }

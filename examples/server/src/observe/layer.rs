@@ -65,9 +65,10 @@ where
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
         let (id, number) = request_id::of(request.headers());
-        let span = self.layer.tracer.as_ref().and_then(|_| {
+        let span = self.layer.tracer.as_ref().and_then(|tracer| {
             let (headers, method) = (request.headers(), request.method());
-            Tracer::begin(headers, method, request.uri().path()).map(Box::new)
+            let span = tracer.begin(headers, method, request.uri().path());
+            span.map(Box::new)
         });
         let peer = facts::begin(Propagation {
             id: number,
@@ -130,6 +131,7 @@ impl Seen {
             layer: self.layer.clone(),
             route: self.route.take(),
             status: None,
+            started: self.started,
             elapsed: self.started.elapsed(),
             id: self.take_id(),
             line: self.line.take(),
@@ -156,6 +158,7 @@ impl Seen {
                 layer: self.layer.clone(),
                 route,
                 status: Some(status),
+                started: self.started,
                 elapsed,
                 id,
                 line: self.line.take(),

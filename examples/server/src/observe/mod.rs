@@ -7,6 +7,7 @@
 mod abort;
 mod access_log;
 mod body;
+mod bounds;
 mod end;
 mod exemplars;
 mod layer;

@@ -19,6 +19,7 @@ use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::abort::Abort;
+use super::bounds;
 use super::trace_context::{Parent, SpanContext};
 use super::traffic::RouteTraffic;
 
@@ -30,8 +31,6 @@ const BATCH: usize = 1024;
 const GATHER: Duration = Duration::from_secs(1);
 /// From the beginning of an export to that of the next, at least.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Bytes of a path that are kept, so that the queue stays small whatever clients ask for.
-const PATH: usize = 1024;
 /// How long the collector may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -111,7 +110,7 @@ impl Tracer {
 
     /// The span of a request that begins now: in the trace that its headers name, or in a new one. `None` if the caller wants
     /// none.
-    pub(super) fn begin(headers: &HeaderMap, method: &Method, path: &str) -> Option<Span> {
+    pub(super) fn begin(&self, headers: &HeaderMap, method: &Method, path: &str) -> Option<Span> {
         let (context, parent) = match Parent::of(headers) {
             Parent::None => (SpanContext::root(), None),
             Parent::Sampled(parent) => (parent.child(), Some(parent.span)),
@@ -120,8 +119,8 @@ impl Tracer {
         Some(Span {
             context,
             parent,
-            method: method.clone(),
-            path: path[..path.floor_char_boundary(PATH)].to_owned(),
+            method: bounds::method(method),
+            path: bounds::path(path),
             route: None,
             status: None,
             abort: None,
@@ -229,25 +228,22 @@ fn send(collector: SocketAddr, batch: &[Span]) -> io::Result<()> {
 fn request(batch: &[Span]) -> Value {
     let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
     let spans = batch.iter().map(|span| {
-        let route = span
-            .route
-            .as_ref()
-            .map_or("unmatched", |route| route.pattern());
+        let route = span.route.as_ref().map(|route| route.pattern());
         let nanos = |time: SystemTime| {
             let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
             since.as_nanos().to_string()
         };
         let mut attributes = vec![
             text("http.request.method", span.method.as_str()),
-            text("http.route", route),
             text("url.path", &span.path),
         ];
+        attributes.extend(route.map(|route| text("http.route", route)));
         if let Some(status) = span.status {
             let status = json!({"intValue": status.as_u16().to_string()});
             attributes.push(json!({"key": "http.response.status_code", "value": status}));
         }
-        if let Some(abort) = span.abort {
-            attributes.push(text("error.type", &format!("aborted_{}", abort.name())));
+        if let Some(error) = error_type(span) {
+            attributes.push(text("error.type", &error));
         }
         // An error is the server's own; who leaves early makes none.
         let failed = span.abort == Some(Abort::Source)
@@ -256,7 +252,7 @@ fn request(batch: &[Span]) -> Value {
             "traceId": format!("{:032x}", span.context.trace),
             "spanId": format!("{:016x}", span.context.span),
             "parentSpanId": span.parent.map(|id| format!("{id:016x}")).unwrap_or_default(),
-            "name": format!("{} {route}", span.method),
+            "name": name(&span.method, route),
             // A server's.
             "kind": 2,
             "startTimeUnixNano": nanos(span.began),
@@ -272,6 +268,24 @@ fn request(batch: &[Span]) -> Value {
             "scopeSpans": [{"scope": {"name": "server"}, "spans": spans.collect::<Vec<_>>()}],
         }],
     })
+}
+
+/// The method and the route; a route that there is not is not made up, or every path would be one (the semantic conventions of
+/// OpenTelemetry for HTTP).
+fn name(method: &Method, route: Option<&str>) -> String {
+    match route {
+        Some(route) => format!("{method} {route}"),
+        None => method.to_string(),
+    }
+}
+
+/// Why a request has no whole response, or one that says that the server failed.
+fn error_type(span: &Span) -> Option<String> {
+    match (span.abort, span.status) {
+        (Some(abort), _) => Some(format!("aborted_{}", abort.name())),
+        (None, Some(status)) if status.is_server_error() => Some(status.as_str().to_owned()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::client::Client;
 use crate::live::websocket;
 use crate::process::Server;
+use crate::waiting::until;
 
 /// The line of the access log that has this in it.
 fn line(server: &Server, part: &str) -> Value {
@@ -108,6 +109,9 @@ async fn who_leaves_within_the_body_is_counted_and_logged() {
     let logged = line(&server, "?whole");
     let fields = ["status", "aborted", "bytes"].map(|name| logged[name].clone());
     assert_eq!(fields, [200.into(), Value::Null, SIZE.into()]);
+    // The response began long before it had ended.
+    let micros = ["micros", "total_micros"].map(|name| logged[name].as_u64().unwrap());
+    assert!(micros[0] < micros[1], "{logged}");
 
     let mut head = ask(server.address, "HEAD", "/site/large.bin?head");
     head.shutdown(std::net::Shutdown::Write).unwrap();
@@ -168,14 +172,20 @@ async fn connections_that_stay_end_as_they_do() {
     drop(websocket(&server));
     let events = Client::http2(server.address).begin("/events").await;
     drop(events);
-    let metrics = loop {
+    let metrics = until("three requests that have ended", async || {
         let metrics = metrics(&server).await;
-        if metrics.contains("server_websockets_open 0\n")
-            && metrics.contains("server_connections_open{port=\"http\"} 0\n")
-        {
-            break metrics;
+        let ended = [
+            "server_requests_total{route=\"/events\",status=\"2xx\"} 2\n",
+            "server_requests_total{route=\"/echo\",status=\"1xx\"} 1\n",
+            "server_websockets_open 0\n",
+            "server_connections_open{port=\"http\"} 0\n",
+        ];
+        match ended.iter().all(|line| metrics.contains(line)) {
+            true => Ok(metrics),
+            false => Err(metrics),
         }
-    };
+    })
+    .await;
     for route in ["/events", "/echo"] {
         for phase in ["head", "body", "source"] {
             assert!(metrics.contains(&aborted(route, phase, 0)), "{metrics}");

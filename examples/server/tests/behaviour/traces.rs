@@ -9,19 +9,27 @@ use serde_json::Value;
 
 use crate::client::Client;
 use crate::process::Server;
+use crate::waiting::until;
+
+/// Port 9 is discard, which nobody runs.
+const NOBODY: &str = "127.0.0.1:9";
 
 /// Takes one export and returns what was sent.
 fn export(collector: &TcpListener) -> Value {
     let (stream, _) = collector.accept().unwrap();
-    take(stream)
+    take(stream).expect("the export comes to its end")
 }
 
-fn take(mut stream: TcpStream) -> Value {
+/// `None` if whoever sent it has gone before its end.
+fn take(mut stream: TcpStream) -> Option<Value> {
     let mut request = Vec::new();
     let body = loop {
         let mut bytes = [0; 4096];
-        let length = stream.read(&mut bytes).unwrap();
-        assert_ne!(length, 0, "the export ends early");
+        let length = match stream.read(&mut bytes) {
+            Ok(0) => return None,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+            read => read.unwrap(),
+        };
         request.extend(&bytes[..length]);
         let text = String::from_utf8_lossy(&request).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
@@ -32,10 +40,9 @@ fn take(mut stream: TcpStream) -> Value {
             }
         }
     };
-    stream
-        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-        .unwrap();
-    serde_json::from_str(&body).unwrap()
+    let answered = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    let exported = serde_json::from_str(&body).unwrap();
+    answered.is_ok().then_some(exported)
 }
 
 fn spans(export: &Value) -> &Vec<Value> {
@@ -190,20 +197,49 @@ async fn open_metrics_are_in_their_form() {
 
 #[tokio::test]
 async fn without_the_collector_requests_are_answered_and_spans_counted_as_lost() {
-    // Port 9 is discard, which nobody runs.
-    let server = Server::start(&["--otlp-collector", "127.0.0.1:9"]);
+    let server = Server::start(&["--otlp-collector", NOBODY]);
     let client = Client::http1(server.address);
     assert_eq!(client.get("/hello").await.status, 200);
     let admin = Client::http1(server.admin());
-    loop {
+    until("a span that is dropped", async || {
         let metrics = admin.get("/metrics").await.body;
         let line = metrics
             .lines()
             .find(|line| line.starts_with("server_spans_dropped_total "));
-        if line.expect("it is exposed") == "server_spans_dropped_total 1" {
-            break;
+        match line.expect("it is exposed") {
+            "server_spans_dropped_total 1" => Ok(()),
+            line => Err(line.to_owned()),
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_span_says_no_route_that_there_is_not_and_which_error_there_is() {
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = collector.local_addr().unwrap().to_string();
+    let server = Server::start(&["--otlp-collector", &address, "--proxy-upstream", NOBODY]);
+    let client = Client::http1(server.address);
+    let long = "X".repeat(5_000);
+    let long = Method::from_bytes(long.as_bytes()).unwrap();
+    client.get("/nowhere").await.problem(404);
+    client.get("/proxy/x").await.problem(502);
+    client.send(long, "/nowhere", &[], None).await;
+    let mut recorded = Vec::new();
+    while recorded.len() < 3 {
+        recorded.extend(spans(&export(&collector)).clone());
     }
+    let [unmatched, failed, long] = &recorded[..] else {
+        panic!("{recorded:?}")
+    };
+    assert_eq!(unmatched["name"], "GET");
+    assert_eq!(attribute(unmatched, "http.route"), None);
+    assert_eq!(attribute(unmatched, "error.type"), None);
+    assert_eq!(failed["name"], "GET /proxy/{*path}");
+    assert_eq!(attribute(failed, "http.route").unwrap(), "/proxy/{*path}");
+    assert_eq!(attribute(failed, "error.type").unwrap(), "502");
+    assert_eq!(failed["status"]["code"], 2);
+    assert_eq!(long["name"], "X".repeat(32));
 }
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -365,22 +401,23 @@ async fn more_spans_than_a_collector_takes_are_dropped_and_counted() {
     // One more may be gathered.
     let taken = QUEUE + BATCH * (waiting.len() + 1);
     assert!(dropped >= REQUESTS.saturating_sub(taken), "{dropped}");
-    loop {
+    let exported = until("every span sent or dropped", async || {
         for stream in waiting.drain(..) {
             // Who has waited for too long is gone.
-            let exported = thread::spawn(|| take(stream)).join();
-            if let Ok(exported) = exported {
+            if let Some(exported) = take(stream) {
                 assert!(spans(&exported).len() <= BATCH);
             }
         }
+        accept(&mut waiting);
         let exported = figure("server_spans_exported_total ").await;
         let dropped = figure("server_spans_dropped_total ").await;
-        if exported + dropped == REQUESTS {
-            assert!(exported > 0);
-            break;
+        match exported + dropped == REQUESTS {
+            true => Ok(exported),
+            false => Err(format!("{exported} sent, {dropped} dropped")),
         }
-        accept(&mut waiting);
-    }
+    })
+    .await;
+    assert!(exported > 0);
 }
 
 #[cfg(unix)]
