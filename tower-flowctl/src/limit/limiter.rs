@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     Gradient, Queue,
+    service::Place,
     state::{Decided, State, Waiter, lock},
 };
 use crate::later::later;
@@ -36,17 +37,18 @@ const LATE: Duration = Duration::from_millis(10);
 /// What a request gets.
 pub(super) enum Entry {
     Granted(Permit),
-    Wait { waiter: Arc<Waiter>, until: Instant },
+    Wait { place: Place, until: Instant },
     Rejected,
 }
 
 impl Limiter {
-    /// A limit that begins with [`Gradient::initial`].
+    /// A limit that begins with [`Gradient::initial`]. Its name in metrics is `default`: where there are several, [`named`](Self::named)
+    /// tells them apart, or they overwrite each other.
     pub fn new(gradient: Gradient, queue: Queue) -> Self {
         Self::named("default", gradient, queue)
     }
 
-    /// As [`new`](Self::new), with a name for it in metrics, where there are several.
+    /// As [`new`](Self::new), with a name for it in metrics, which no other has.
     pub fn named(name: impl Into<Cow<'static, str>>, gradient: Gradient, queue: Queue) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -74,8 +76,9 @@ impl Limiter {
         self.state().snapshot()
     }
 
-    /// Tells the `metrics` facade how it stands, as before a scrape. It is told anyway, with requests, ten times a second at most and
-    /// when the last one ends.
+    /// Tells the `metrics` facade how it stands, as before each scrape. Without that it is told by requests, as they begin and
+    /// end, ten times a second at most, and by the end of the last one if its beginning was told: what has happened since is not
+    /// known before the next request.
     #[cfg(feature = "metrics")]
     pub fn publish(&self) {
         let snapshot = self.state().tell(Instant::now());
@@ -90,20 +93,29 @@ impl Limiter {
         handles.publish(snapshot);
     }
 
-    /// Lets go of the state, and tells the facade if it is time for that, which runs foreign code.
+    /// Lets go of the state, wakes those who were granted a place, and tells the facade if it is time for that. That runs foreign
+    /// code, which may panic: what the caller has taken must have an owner by now.
     #[inline]
-    fn release(&self, state: MutexGuard<'_, State>, now: Instant) {
+    fn release(&self, state: MutexGuard<'_, State>, wakers: Vec<Waker>, now: Instant) {
         #[cfg(feature = "metrics")]
         {
             let mut state = state;
             let due = state.due(now);
             drop(state);
-            if let Some(snapshot) = due {
+            wakers.into_iter().for_each(Waker::wake);
+            // A second panic would be the end of the process.
+            if let Some(snapshot) = due
+                && !std::thread::panicking()
+            {
                 self.publish_as(&snapshot);
             }
         }
         #[cfg(not(feature = "metrics"))]
-        let _ = (state, now);
+        {
+            let _ = now;
+            drop(state);
+            wakers.into_iter().for_each(Waker::wake);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -118,13 +130,14 @@ impl Limiter {
             state.empty = now;
             if state.in_flight < state.limit.get() {
                 state.take();
-                self.release(state, now);
-                return Entry::Granted(self.permit(now));
+                let permit = self.permit(now);
+                self.release(state, Vec::new(), now);
+                return Entry::Granted(permit);
             }
         }
         if state.waiting >= queue.length {
             state.rejected += 1;
-            self.release(state, now);
+            self.release(state, Vec::new(), now);
             return Entry::Rejected;
         }
         let patience = match state.stands(now, queue) {
@@ -135,9 +148,10 @@ impl Limiter {
         state.waiters.push_back(Arc::clone(&waiter));
         state.waiting += 1;
         state.queued += 1;
-        self.release(state, now);
+        let place = Place::new(self.clone(), waiter);
+        self.release(state, Vec::new(), now);
         Entry::Wait {
-            waiter,
+            place,
             until: later(now, patience),
         }
     }
@@ -147,7 +161,8 @@ impl Limiter {
     pub(super) fn held_up(&self, until: Instant) -> Option<Instant> {
         let now = Instant::now();
         let is_late = now.saturating_duration_since(until) >= LATE;
-        is_late.then(|| later(now, self.shared.queue.target))
+        let queue = &self.shared.queue;
+        is_late.then(|| later(now, queue.target.min(queue.interval)))
     }
 
     /// The permit of a waiter that was granted one.
@@ -161,6 +176,7 @@ impl Limiter {
 
     /// A waiter's time is over, or its future is dropped: what was decided in the end. To be called once.
     pub(super) fn give_up(&self, waiter: &Waiter) -> Decided {
+        let now = Instant::now();
         let mut state = self.state();
         let decided = lock(&waiter.decision).state;
         // Whoever decides holds the state's lock, so that nobody does in between.
@@ -171,7 +187,7 @@ impl Limiter {
         state.waiting -= 1;
         state.rejected += 1;
         state.forget_gone();
-        self.release(state, Instant::now());
+        self.release(state, Vec::new(), now);
         Decided::Gone
     }
 
@@ -185,8 +201,7 @@ impl Limiter {
         }
         state.in_flight -= 1;
         let wakers = state.grant(now, &self.shared.queue);
-        self.release(state, now);
-        wakers.into_iter().for_each(Waker::wake);
+        self.release(state, wakers, now);
     }
 
     /// A grant that nobody takes.
@@ -195,8 +210,7 @@ impl Limiter {
         let mut state = self.state();
         state.in_flight -= 1;
         let wakers = state.grant(now, &self.shared.queue);
-        self.release(state, now);
-        wakers.into_iter().for_each(Waker::wake);
+        self.release(state, wakers, now);
     }
 }
 

@@ -32,13 +32,13 @@
 //!
 //! # When the process stands still
 //! because it has no processor, or a task does not let others run, all requests look slow. That should not turn clients away:
-//! - Who waits in the queue and is told 10 ms too late that the time is over, waits for another `target`, once: those in flight
-//!   could not end either.
-//! - The limit loses a tenth at most for a window, however slow that was, and grows again. A base that was measured in one
-//!   is put right by the next window under load.
+//! - Who waits in the queue and is told 10 ms too late that the time is over, waits for another `target`, or `interval` if that is
+//!   less, once: those in flight could not end either.
+//! - The limit loses a tenth at most for a window with the default [`smoothing`](Gradient::smoothing), however slow that was, and grows
+//!   again. A base that was measured in one is put right by the next window in which latencies are what they are without load.
 //!
-//! A process that stands still again and again is overloaded, and is taken for that. Nor is more time given to those who find
-//! no place in the queue, or with a `target` of zero.
+//! More time is given to each request once, however often the process stands still: where timers are late all the time, the
+//! queue's delays are that much longer. None is given to those who find no place in the queue, or with a `target` of zero.
 //!
 //! # When not
 //! Before services whose latency has nothing to do with load, such as long polls: put the limit on the other routes.

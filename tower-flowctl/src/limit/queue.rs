@@ -6,7 +6,8 @@ use std::time::Duration;
 pub struct Queue {
     /// The most requests that wait. Default 1000; 0 for none, so that what finds no place is turned away at once.
     pub length: usize,
-    /// How long a request may wait when the queue stands. Default 5 ms; zero for not at all, and `Duration::MAX` for ever.
+    /// How long a request may wait when the queue stands. Default 5 ms; zero for not at all, and `Duration::MAX` for ever. Who was told
+    /// too late that the time is over, since the process stood still, waits for that long once more, but not for more than `interval`.
     pub target: Duration,
     /// How long a request may wait otherwise; and how long the queue must not have been empty to stand. Default 100 ms; zero and
     /// `Duration::MAX` as above.

@@ -53,18 +53,14 @@ where
                 response: self.inner.call(request),
                 permit: Some(permit),
             },
-            Entry::Wait { waiter, until } => {
+            Entry::Wait { place, until } => {
                 // The one that is ready goes into the future, and a clone takes its place.
                 let clone = self.inner.clone();
                 let service = std::mem::replace(&mut self.inner, clone);
                 State::Waiting {
                     waiting: Box::pin(Waiting {
                         timer: sleep_until(until),
-                        place: Place {
-                            limiter: self.limiter.clone(),
-                            waiter: Some(waiter),
-                            held_up: false,
-                        },
+                        place,
                         call: Some((service, request)),
                     }),
                 }
@@ -116,8 +112,8 @@ pin_project! {
     }
 }
 
-/// A place in the queue.
-struct Place {
+/// A place in the queue. Dropping it leaves the queue.
+pub(super) struct Place {
     limiter: Limiter,
     /// `None` once it is left in order.
     waiter: Option<Arc<Waiter>>,
@@ -126,6 +122,14 @@ struct Place {
 }
 
 impl Place {
+    pub(super) fn new(limiter: Limiter, waiter: Arc<Waiter>) -> Self {
+        Self {
+            limiter,
+            waiter: Some(waiter),
+            held_up: false,
+        }
+    }
+
     /// Whether it is decided; the permit if it is granted.
     fn poll(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Option<Permit>> {
         let Some(waiter) = &self.waiter else {
@@ -143,7 +147,10 @@ impl Place {
                 timer.as_mut().reset(until);
                 ready!(timer.poll(cx));
             }
-            decided = self.limiter.give_up(waiter);
+            // Once, even if that panics.
+            if let Some(waiter) = self.waiter.take() {
+                decided = self.limiter.give_up(&waiter);
+            }
         }
         self.waiter = None;
         Poll::Ready((decided == Decided::Granted).then(|| self.limiter.permit(Instant::now())))
