@@ -107,10 +107,12 @@ impl Admission {
     }
 
     /// What keeps the deadlines and the descriptors' guard going, for a runtime of one's own that stays responsive, such as the
-    /// management's. Without it the first `accept` starts a thread for it.
+    /// management's. Without it the first `accept`, or drain, starts a thread for it. The future ends at once if somebody does it
+    /// already, such as a `Management` or such a thread, and takes over from nobody; else it ends with the
+    /// admission.
     ///
     /// # Cancellation
-    /// When the future is dropped, as with its runtime, such a thread goes on, if somebody has asked for a connection before.
+    /// When the future is dropped, as with its runtime, a thread is started that goes on, if somebody has accepted or drained before.
     pub fn maintain(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
         maintenance::here(&self.core)
     }

@@ -31,7 +31,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::{task::yield_now, time::Instant};
 
 use crate::{
-    admission::{Admission, Connection, Cut, Shared},
+    admission::{Admission, Connection, Core, Cut, Shared},
     later::later,
 };
 
@@ -76,7 +76,8 @@ pub struct DrainSnapshot {
     pub open: usize,
     /// Those that were reset at its deadline.
     pub cut: usize,
-    /// For how long it has lasted, or did.
+    /// For how long it has lasted, or did: until the last that was asked for had ended, or was given up. One that finds nobody left
+    /// adds nothing.
     pub took: Duration,
 }
 
@@ -86,15 +87,55 @@ pub(crate) struct Progress {
     begun: Instant,
     open: usize,
     cut: usize,
+    /// How many have asked for it and wait.
+    waiting: usize,
     took: Option<Duration>,
 }
 
 impl Progress {
+    fn new(begun: Instant, open: usize) -> Self {
+        Self {
+            begun,
+            open,
+            cut: 0,
+            waiting: 0,
+            took: None,
+        }
+    }
+
     pub(crate) fn snapshot(&self) -> DrainSnapshot {
         DrainSnapshot {
             open: self.open,
             cut: self.cut,
             took: self.took.unwrap_or_else(|| self.begun.elapsed()),
+        }
+    }
+}
+
+/// Somebody who waits for the drain. Dropping it stops the drain's clock, if there is no other.
+struct Waiting<'a>(&'a Core);
+
+impl<'a> Waiting<'a> {
+    fn new(core: &'a Core, begun: Instant, open: usize) -> Self {
+        let mut drain = core.drain();
+        let progress = drain.get_or_insert_with(|| Progress::new(begun, open));
+        progress.waiting += 1;
+        if open > 0 {
+            // It goes on.
+            progress.took = None;
+        }
+        Self(core)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(progress) = &mut *self.0.drain() {
+            progress.waiting -= 1;
+            if progress.waiting == 0 {
+                let begun = progress.begun;
+                progress.took.get_or_insert_with(|| begun.elapsed());
+            }
         }
     }
 }
@@ -129,12 +170,7 @@ impl Admission {
         core.begin_drain();
         let all: Vec<Arc<Shared>> = core.table().iter().cloned().collect();
         let open = all.len();
-        core.drain().get_or_insert(Progress {
-            begun,
-            open,
-            cut: 0,
-            took: None,
-        });
+        let _waiting = Waiting::new(core, begun, open);
         for some in all.chunks(AT_ONCE) {
             some.iter()
                 .for_each(|connection| connection.close(Cut::Drained));
@@ -144,17 +180,15 @@ impl Admission {
         self.ended(later(begun, deadline)).await;
         let rest: Vec<Connection> = core.table().iter().cloned().map(Connection).collect();
         let cut: Vec<CutConnection> = rest.iter().map(CutConnection::of).collect();
-        for connection in &rest {
-            connection.0.reset(Cut::Drained);
+        let is_cut = |connection: &&Connection| connection.0.reset(Cut::Drained);
+        let newly_cut = rest.iter().filter(is_cut).count();
+        if let Some(progress) = &mut *core.drain() {
+            progress.cut += newly_cut;
         }
         drop(rest);
         // Their tasks still have to notice; a task that does not run cannot be waited for forever.
         let close_grace = core.limits.load().close_grace;
         self.ended(later(Instant::now(), close_grace)).await;
-        if let Some(progress) = &mut *core.drain() {
-            progress.cut += cut.len();
-            progress.took = Some(progress.begun.elapsed());
-        }
         DrainReport {
             open,
             finished: open.saturating_sub(cut.len()),
@@ -203,5 +237,53 @@ mod tests {
         let report = report.expect("the end of the drain");
         assert_eq!((report.open, report.cut.len()), (1, 0));
         assert_eq!(report.took.as_secs(), 20);
+    }
+
+    fn stuck(admission: &Admission) -> AdmittedStream<tokio::io::DuplexStream> {
+        let place = admission.core().enter(0).take(None, &Default::default());
+        AdmittedStream::new(duplex(64).0, Vec::new(), place, &admission.limits())
+    }
+
+    fn unlimited() -> Admission {
+        let limits = Limits::none();
+        Admission::builder().limits(limits).build().unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn drains_beside_each_other_count_a_connection_once() {
+        let admission = unlimited();
+        tokio::spawn(admission.maintain());
+        let stream = stuck(&admission);
+        let second = Duration::from_secs(1);
+        let reports = tokio::join!(admission.drain(second), admission.drain(second));
+        assert_eq!((reports.0.cut.len(), reports.1.cut.len()), (1, 1));
+        let drain = admission.snapshot().drain.unwrap();
+        assert_eq!((drain.open, drain.cut), (1, 1));
+        drop(stream);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn its_clock_stops_when_nobody_waits_for_it() {
+        let admission = unlimited();
+        tokio::spawn(admission.maintain());
+        let stream = stuck(&admission);
+        let took = || admission.snapshot().drain.unwrap().took.as_secs();
+        let pause = async |seconds| tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let given_up = timeout(Duration::from_secs(2), admission.drain(Duration::MAX)).await;
+        assert!(given_up.is_err());
+        pause(3600).await;
+        assert_eq!(took(), 2, "it was given up");
+        let again = admission.drain(Duration::from_secs(10));
+        let leave = async {
+            pause(1).await;
+            assert_eq!(took(), 3603, "it goes on");
+            drop(stream);
+        };
+        let (report, ()) = tokio::join!(again, leave);
+        assert_eq!(report.finished, 1);
+        assert_eq!(took(), 3603);
+        pause(3600).await;
+        admission.drain(Duration::ZERO).await;
+        assert_eq!(took(), 3603, "nobody was left");
     }
 }

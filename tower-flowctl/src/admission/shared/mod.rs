@@ -136,10 +136,11 @@ impl Shared {
         self.reader.wake();
     }
 
-    /// Has it end now.
-    pub(crate) fn reset(&self, reason: Cut) {
+    /// Has it end now. Whether nobody has asked for that before.
+    pub(crate) fn reset(&self, reason: Cut) -> bool {
         let before = self.flags.fetch_or(RESET, Relaxed);
-        if before & RESET == 0 {
+        let is_first = before & RESET == 0;
+        if is_first {
             self.reason.store(reason as u8, Relaxed);
             // A graceful close that had to be enforced was counted when it was asked for.
             if before & CLOSE == 0 {
@@ -148,6 +149,7 @@ impl Shared {
         }
         self.reader.wake();
         self.writer.wake();
+        is_first
     }
 
     /// Waits until a graceful end is asked for.

@@ -46,7 +46,7 @@ pub(crate) fn check(core: &Core, deadlines: &Deadlines, now: u32, may_end: usize
         for (connection, verdict) in found.drain(..) {
             match verdict {
                 Verdict::Close(cut) => connection.close(cut),
-                Verdict::Reset(cut) => connection.reset(cut),
+                Verdict::Reset(cut) => _ = connection.reset(cut),
                 Verdict::Until(_) => {}
             }
         }
