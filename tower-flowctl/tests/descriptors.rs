@@ -70,7 +70,9 @@ async fn serve() {
         .descriptors(guard)
         .build()
         .unwrap();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1024).unwrap();
     println!("listening on {}", listener.local_addr().unwrap());
     let listener = admission.listener(listener);
     let state = App {
@@ -194,8 +196,16 @@ fn raise_limit() {
     }
 }
 
-/// So many clients at once, each with a request; how many were answered, and how many were not.
-async fn burst(at_limit: &str, count: usize) -> [usize; 2] {
+/// A client that was answered.
+async fn ask(address: SocketAddr) -> Option<Client> {
+    let mut client = Client::try_connect(address).await?;
+    let sent = client.try_send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let answered = sent && client.receive().await?.status == 200;
+    answered.then_some(client)
+}
+
+/// So many clients at once, each with a request that it tries so often; how many were answered, and how many were not.
+async fn burst(at_limit: &str, count: usize, tries: usize) -> [usize; 2] {
     raise_limit();
     let server = Server::start(at_limit);
     let before = server.descriptors();
@@ -206,10 +216,13 @@ async fn burst(at_limit: &str, count: usize) -> [usize; 2] {
     for _ in 0..count {
         let address = server.address;
         clients.spawn(async move {
-            let mut client = Client::try_connect(address).await?;
-            let sent = client.try_send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
-            let answered = sent && client.receive().await?.status == 200;
-            answered.then_some(client)
+            for _ in 0..tries {
+                let client = ask(address).await;
+                if client.is_some() {
+                    return client;
+                }
+            }
+            None
         });
     }
     let mut held = Vec::new();
@@ -255,19 +268,20 @@ async fn burst(at_limit: &str, count: usize) -> [usize; 2] {
 
 #[tokio::test]
 async fn a_burst_is_refused_by_503() {
-    burst("unavailable", 2000).await;
+    burst("unavailable", 2000, 1).await;
 }
 
 #[tokio::test]
 async fn a_burst_is_refused_by_reset() {
-    burst("reset", 2000).await;
+    burst("reset", 2000, 1).await;
 }
 
 /// No more than the queue has room for, which is 1024: the kernel ignores whoever comes on top of that, and how long a client then
-/// waits before it tries again, and how often, is its own affair.
+/// waits before it tries again, and how often, is its own affair. Nobody is refused; but who connects and is not run before a
+/// second has passed, or less in a crowd, makes room for others, and comes again, as HTTP clients do.
 #[tokio::test]
 async fn a_burst_waits_in_the_queue() {
-    assert_eq!(burst("pause", 900).await, [900, 0]);
+    assert_eq!(burst("pause", 900, 20).await, [900, 0]);
 }
 
 #[tokio::test]
