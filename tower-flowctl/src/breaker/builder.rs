@@ -64,14 +64,14 @@ impl BreakerBuilder {
         self
     }
 
-    /// A window with fewer requests says nothing: it neither counts nor clears.
+    /// A window with fewer requests, or without any, whatever the number, says nothing: it neither counts nor clears.
     pub fn least_samples(mut self, requests: u64) -> Self {
         self.rules.least_samples = requests.max(1);
         self
     }
 
-    /// Half-open, so many requests pass in a window, one at least. It closes when the 95th percentile of at least `least` of them,
-    /// or of all if that is more, is within `factor` times the baseline. With a factor that is no number it always is.
+    /// Half-open, so many requests pass in a window, one at least. It closes when the 95th percentile of at least `least` of them (of
+    /// all, if `least` is more than `requests`) is within `factor` times the baseline. With a factor that is no number it always is.
     pub fn probes(mut self, requests: u32, least: u64, factor: f64) -> Self {
         self.probes = requests.max(1);
         self.rules.least_probes = least.clamp(1, self.probes.into());

@@ -46,6 +46,9 @@ impl Default for DescriptorGuard {
     }
 }
 
+/// Each lets one connection in that is then refused, and is refilled behind it; more would only be in the way.
+const MOST_SPARES: u32 = 32;
+
 impl DescriptorGuard {
     /// The defaults: 0.80, 0.85 for 5 s, 0.95; a sixteenth of the limit as headroom, at least 16; 4 spares; 65,536 places;
     /// leaks looked for every minute.
@@ -95,8 +98,8 @@ impl DescriptorGuard {
         self
     }
 
-    /// Descriptors held open to be given up when accept(2) finds none, and never more than a sixteenth of the limit, or than 4 if
-    /// that is less.
+    /// Descriptors held open to be given up when accept(2) finds none: 32 at most, and at most a sixteenth of the limit or 4, whichever
+    /// is more.
     pub fn spares(mut self, descriptors: u32) -> Self {
         self.spares = descriptors;
         self
@@ -160,7 +163,7 @@ impl DescriptorGuard {
                 critical,
                 debounce: ticks(self.debounce),
             },
-            spares: Spares::new(self.spares.min((limit / 16).max(4))),
+            spares: Spares::new(self.spares.min((limit / 16).clamp(4, MOST_SPARES))),
             limit: AtomicU32::new(u32::MAX),
             sampled: AtomicU32::new(0),
             open_at_sample: AtomicU32::new(0),

@@ -8,8 +8,9 @@ use crate::{http2::LIST_GROWTH, later::LONGEST};
 
 /// Every setting of HTTP/2 that hyper has, with presets.
 ///
-/// What is out of range is the nearest that is not. The defaults are hyper's, but for those whose documentation says otherwise. A stream's window of 1 MiB, which raw HTTP/2
-/// (65,535 bytes) makes worthwhile to set, is hyper's default already.
+/// In the place of what is out of range hyper is told the nearest that is not; the field keeps what was set. The defaults are
+/// hyper's, but for those whose documentation says otherwise. A stream's window of 1 MiB, which raw HTTP/2 (65,535 bytes) makes
+/// worthwhile to set, is hyper's default already.
 ///
 /// ```
 /// use tower_flowctl::serve::Http2Tuning;
