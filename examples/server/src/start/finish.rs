@@ -61,10 +61,13 @@ pub(super) fn report(app: &App, end: End) {
     let uptime = humantime::format_duration(Duration::from_secs(app.started.elapsed().as_secs()));
     let buffers_out = app.pool.stats().in_use;
     match end {
-        End::Drained => tracing::info!(
-            requests, aborted, connections, %uptime, buffers_out,
-            "stopped: every request was answered"
-        ),
+        End::Drained => {
+            let but = if aborted > 0 { " but the aborted" } else { "" };
+            tracing::info!(
+                requests, aborted, connections, %uptime, buffers_out,
+                "stopped: every request was answered{but}"
+            );
+        }
         End::Cut(cut) => tracing::warn!(
             connections = cut, requests, aborted, %uptime, buffers_out,
             "stopped: the drain timeout cut connections off"

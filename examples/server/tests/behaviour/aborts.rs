@@ -90,7 +90,7 @@ fn in_the_common_format_nobody_was_there_is_499() {
     let line = server.logged("/proxy/x");
     assert!(line.ends_with("\"GET /proxy/x HTTP/1.1\" 499 0"), "{line}");
     server.signal("TERM");
-    let stopped = server.logged("stopped: ");
+    let stopped = server.logged("stopped: every request was answered but the aborted");
     assert!(stopped.contains("requests=0 aborted=1 "), "{stopped}");
 }
 
