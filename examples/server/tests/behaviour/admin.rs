@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
+use std::time::Instant;
 
 use serde_json::Value;
 #[cfg(unix)]
@@ -10,6 +11,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::client::Client;
 use crate::process::{Server, output, program};
+use crate::waiting::PATIENCE;
 
 /// Reads server-sent events of `path` until `wanted` finds what it wants in one's name and data.
 pub(crate) fn event<T>(
@@ -18,11 +20,14 @@ pub(crate) fn event<T>(
     mut wanted: impl FnMut(&str, Value) -> Option<T>,
 ) -> T {
     let mut stream = TcpStream::connect(server).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let begun = Instant::now();
     let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     let mut name = String::new();
     for line in BufReader::new(stream).lines() {
         let line = line.unwrap();
+        assert!(begun.elapsed() < PATIENCE, "not what is wanted, but {line}");
         if let Some(event) = line.strip_prefix("event: ") {
             name = event.to_owned();
         } else if let Some(data) = line.strip_prefix("data: ") {

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::process::{Server, Successor, program, program_at, signal};
 use crate::tls;
+use crate::waiting::until_blocking;
 
 /// One request on a connection of its own; panics when it is refused or not answered by 200.
 fn get(server: SocketAddr, path: &str) -> Value {
@@ -103,13 +104,16 @@ fn restarted_under_load(arguments: &[&str]) {
     let successor = server.successor();
     assert_ne!(successor.id(), first);
     let since = answered.load(Ordering::Relaxed);
-    while answered.load(Ordering::Relaxed) < since + 20 {
+    until_blocking("twenty answers of the new process", || {
         assert!(
             clients.iter().all(|client| !client.is_finished()),
             "a request failed"
         );
-        std::thread::yield_now();
-    }
+        match answered.load(Ordering::Relaxed) - since {
+            20.. => Ok(()),
+            few => Err(format!("{few}")),
+        }
+    });
     stop.store(true, Ordering::Relaxed);
     for client in clients {
         client.join().expect("no request failed");

@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 
 use crate::client::Client;
 use crate::process::{Server, closed, program};
+#[cfg(target_os = "linux")]
+use crate::waiting::until_blocking;
 
 const BODY: &str = "{\"name\": \"Mary Somerville\"}";
 
@@ -90,9 +92,13 @@ fn stopped(process: u32) {
         stat.is_ok_and(|stat| stat.rsplit_once(") ").unwrap().1.starts_with('T'))
     };
     let threads = format!("/proc/{process}/task");
-    while !std::fs::read_dir(&threads).unwrap().all(is_stopped) {
-        std::thread::yield_now();
-    }
+    until_blocking("a process that stands still", || {
+        let mut threads = std::fs::read_dir(&threads).unwrap();
+        match threads.all(is_stopped) {
+            true => Ok(()),
+            false => Err(format!("{process} runs")),
+        }
+    });
 }
 
 #[cfg(target_os = "linux")]

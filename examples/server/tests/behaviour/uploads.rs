@@ -9,6 +9,7 @@ use hyper::body::Bytes;
 
 use crate::client::{Answer, Client};
 use crate::process::Server;
+use crate::waiting::until;
 
 const PIECE: &str = "application/offset+octet-stream";
 
@@ -40,11 +41,14 @@ async fn offset(client: &Client, path: &str) -> usize {
 
 /// Waits until an upload is being received by another request. It is locked then; until it is, it goes on at another offset.
 async fn being_received(client: &Client, server: &Server, path: &str) {
-    let locked = async { while append(client, server, path, 7, b"").await.status != 423 {} };
-    let patience = std::time::Duration::from_secs(60);
-    tokio::time::timeout(patience, locked)
-        .await
-        .expect("another request receives it");
+    until(
+        "an upload that is received by another request",
+        async || match append(client, server, path, 7, b"").await {
+            locked if locked.status == 423 => Ok(()),
+            other => Err(format!("{other:?}")),
+        },
+    )
+    .await;
 }
 
 /// Bytes that say where they are, in ASCII.
@@ -80,21 +84,17 @@ async fn an_upload_goes_on_after_a_broken_connection_and_after_a_kill() {
     stream.write_all(&whole[300_000..600_000]).unwrap();
     drop(stream);
     // Whatever of it arrived has been kept, once the server has noticed.
-    let mut there = offset(&client, &path).await;
-    let mut retried;
-    loop {
-        retried = append(&client, &server, &path, there, &whole[there..there + 10]).await;
-        if retried.status == 204 {
-            break;
+    let there = until("an upload that goes on", async || {
+        let there = offset(&client, &path).await;
+        let retried = append(&client, &server, &path, there, &whole[there..there + 10]).await;
+        match retried.status.as_u16() {
+            204 => Ok(there),
+            // It is still being received, or went on meanwhile.
+            409 | 423 => Err(retried.body),
+            _ => panic!("{retried:?}"),
         }
-        // It is still being received, or went on meanwhile.
-        assert!(
-            [409, 423].contains(&retried.status.as_u16()),
-            "{}",
-            retried.body
-        );
-        there = offset(&client, &path).await;
-    }
+    })
+    .await;
     assert!((300_000..=600_000).contains(&there), "{there}");
 
     server.kill();
@@ -243,9 +243,13 @@ async fn an_upload_that_the_drain_cuts_off_goes_on_in_the_next_process() {
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(&whole[..600_000]).unwrap();
     // What fills buffers of 256 KiB is on the disk, the sender has not finished, and nobody is writing.
-    while offset(&client, &path).await < 512 * 1024 {
-        tokio::task::yield_now().await;
-    }
+    until("512 KiB that are kept", async || {
+        match offset(&client, &path).await {
+            there if there >= 512 * 1024 => Ok(()),
+            there => Err(format!("{there} bytes")),
+        }
+    })
+    .await;
     server.signal("TERM");
     let line = server.logged("the drain timeout cut connections off");
     assert!(line.contains("buffers_out=0"), "{line}");
@@ -277,13 +281,15 @@ async fn an_upload_is_whole_though_its_body_broke_off_behind_the_last_byte() {
     stream.write_all(request.as_bytes()).unwrap();
     being_received(&client, &server, &path).await;
     drop(stream);
-    let read = loop {
+    let read = until("an upload that is whole", async || {
         let read = client.get(&path).await;
-        // Until the server has noticed.
-        if read.status != 409 {
-            break read;
+        // The server has not noticed yet.
+        match read.status == 409 {
+            true => Err(read.body),
+            false => Ok(read),
         }
-    };
+    })
+    .await;
     assert_eq!((read.status.as_u16(), read.body.as_str()), (200, "hello"));
 }
 

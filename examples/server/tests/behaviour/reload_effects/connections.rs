@@ -1,6 +1,9 @@
 //! Effects on connections: certificates, limits and times.
 
 use super::*;
+use crate::waiting::until;
+#[cfg(target_os = "linux")]
+use crate::waiting::until_blocking;
 
 #[tokio::test]
 async fn tls_certificate() {
@@ -84,9 +87,14 @@ async fn accept_rate() {
     assert_eq!(paused().await, 0.0);
     server.reload("accept-rate = 2\n");
     // A machine that takes seconds for a burst earns the rest meanwhile; another one then.
-    while paused().await == 0.0 {
-        burst();
-    }
+    until("a pause", async || match paused().await {
+        0.0 => {
+            burst();
+            Err("none".to_owned())
+        }
+        _ => Ok(()),
+    })
+    .await;
 }
 
 #[test]
@@ -191,9 +199,13 @@ fn unsent() {
     const MUCH: u64 = 512 << 10;
     let server = Reloadable::start("unsent = \"unlimited\"\n");
     let stream = takes_nothing(&server);
-    while held_by_the_kernel(&stream) < MUCH {
-        std::thread::yield_now();
-    }
+    until_blocking(
+        "a response that the kernel holds much of",
+        || match held_by_the_kernel(&stream) {
+            MUCH.. => Ok(()),
+            held => Err(format!("{held} bytes")),
+        },
+    );
     server.reload("unsent = \"16KiB\"\n");
     let stream = takes_nothing(&server);
     // By then it could have been given all that there is room for.
