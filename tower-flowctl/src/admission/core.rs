@@ -51,6 +51,8 @@ pub(crate) struct Core {
     pub(super) refusing: AtomicU32,
     /// Until this tick, see [`is_crowded`](Self::is_crowded).
     crowded_until: AtomicU32,
+    /// The tick in which they were [put back](Self::may_put_back) last.
+    put_back: AtomicU32,
     maintained: AtomicBool,
     /// Whether anybody but a caller of `maintain` counts on that.
     needs_maintenance: AtomicBool,
@@ -81,6 +83,7 @@ impl Core {
             promised: AtomicU32::new(0),
             refusing: AtomicU32::new(0),
             crowded_until: AtomicU32::new(0),
+            put_back: AtomicU32::new(u32::MAX),
             maintained: AtomicBool::new(false),
             needs_maintenance: AtomicBool::new(false),
             #[cfg(feature = "metrics")]
@@ -220,6 +223,12 @@ impl Core {
     pub(crate) fn set_crowded(&self) {
         self.crowded_until
             .store(self.clock.now() + CROWDED, Relaxed);
+    }
+
+    /// Whether idle connections that were kept for their classes are put back to where they belong, so that the next walk meets them
+    /// again: once a tick, as there may be thousands.
+    pub(crate) fn may_put_back(&self, now: u32) -> bool {
+        self.put_back.swap(now, Relaxed) != now
     }
 
     /// Whether of late a newcomer found no descriptor and nobody who was idle. Connections then end with their responses.

@@ -113,7 +113,9 @@ fn reclaim(core: &Core, want: usize, silence: Silence) -> usize {
             break;
         }
     }
-    put_back(core, &met.kept);
+    if !met.kept.is_empty() && core.may_put_back(now) {
+        put_back(core, &met.kept);
+    }
     closed
 }
 
@@ -126,8 +128,8 @@ struct Met {
     kept: Vec<(u32, Arc<Shared>)>,
 }
 
-/// Those that were kept go back to where they belong: their class may grow, and then they are the longest idle. There are no more
-/// of them than places are reserved.
+/// Those that were kept go back to where they belong: their class may grow, and then they are the longest idle. There may be as
+/// many of them as places are reserved; where they are not put back they are out of the way until the next tick.
 fn put_back(core: &Core, kept: &[(u32, Arc<Shared>)]) {
     for some in kept.chunks(BATCH) {
         let mut table = core.table();

@@ -188,6 +188,34 @@ async fn a_reserve_larger_than_a_batch_hides_nobody() {
     assert!(kept.iter().all(|place| !place.shared().is_closing()));
 }
 
+/// However many newcomers ask for room meanwhile.
+#[tokio::test(start_paused = true)]
+async fn those_that_are_kept_are_met_twice_a_tick_at_most() {
+    const RESERVE: u32 = 1000;
+    let management = Class::new("management").reserve(RESERVE);
+    let admission = Admission::builder().class(management).build().unwrap();
+    let core = admission.core();
+    let _kept: Vec<Place> = (0..RESERVE)
+        .map(|_| {
+            let place = core.enter(1).take(None, &Default::default());
+            place.shared().set_established();
+            place.shared().begin();
+            place.shared().end();
+            place
+        })
+        .collect();
+    for _ in 0..3 {
+        pass(core, 1).await;
+        let before = core.table().touched();
+        for _ in 0..100 {
+            assert_eq!(make_room(core), 0);
+        }
+        let looks = core.table().touched() - before;
+        // To look at one, and to move it twice.
+        assert!(looks <= 2 * 20 * RESERVE as usize, "{looks} looks");
+    }
+}
+
 /// Those that were told to end are open still when the next one is looked at.
 #[tokio::test(start_paused = true)]
 async fn a_reserve_is_not_taken_at_once_either() {
