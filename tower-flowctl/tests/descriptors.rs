@@ -15,7 +15,7 @@ use std::{
 
 use axum::{Router, extract::State, routing::get};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use support::Client;
+use support::{Client, Patience};
 use tokio::sync::Notify;
 use tower_flowctl::{
     admission::{Admission, AtLimit, CountRequests, Limits},
@@ -253,7 +253,13 @@ async fn burst(at_limit: &str, count: usize, tries: usize) -> [usize; 2] {
     );
 
     drop(held);
-    while state(&server).await[0] > 2 {
+    let patience = Patience::begin();
+    loop {
+        let state = state(&server).await;
+        if state[0] <= 2 {
+            break;
+        }
+        patience.check(&state);
         tokio::task::yield_now().await;
     }
     // The request from before the burst is still there, and answered.
@@ -261,6 +267,7 @@ async fn burst(at_limit: &str, count: usize, tries: usize) -> [usize; 2] {
     assert_eq!(waiting.receive().await.unwrap().text(), "waited");
     drop(waiting);
     while server.descriptors() != before {
+        patience.check(&server.descriptors());
         tokio::task::yield_now().await;
     }
     [answered, refused]
@@ -318,6 +325,7 @@ async fn the_longest_idle_make_room_for_newcomers() {
 async fn a_leak_is_reported_with_kind_and_count() {
     let server = Server::start("unavailable");
     let mut client = server.connect().await;
+    let patience = Patience::begin();
     let report = loop {
         for _ in 0..2 {
             client.get("/leak").await;
@@ -327,6 +335,7 @@ async fn a_leak_is_reported_with_kind_and_count() {
         if let Some(first) = reports.lines().next() {
             break first.to_owned();
         }
+        patience.check(&reports);
     };
     assert!(report.contains("of kind pipe (+"), "{report}");
     assert!(report.contains("as pipe:["), "{report}");

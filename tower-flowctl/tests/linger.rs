@@ -17,7 +17,7 @@ use axum::{
     routing::post,
     serve::IncomingStream,
 };
-use support::Server;
+use support::{Patience, Server};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -84,7 +84,10 @@ async fn a_client_that_sends_for_ever_is_reset() {
     client
         .send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         .await;
-    while client.io.write_all(b"1\r\nx\r\n").await.is_ok() {}
+    let patience = Patience::begin();
+    while client.io.write_all(b"1\r\nx\r\n").await.is_ok() {
+        patience.check(&"it is not reset");
+    }
     server.until(|snapshot| snapshot.open == 0).await;
 }
 

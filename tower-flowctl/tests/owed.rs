@@ -11,7 +11,7 @@ use axum::{Router, body::Body, routing::get};
 use http::Request;
 use hyper::body::Incoming;
 use raw::{Block, Connection, Frame, flag, kind};
-use support::Server;
+use support::{Patience, Server};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
@@ -109,7 +109,9 @@ async fn responses_that_wait_for_windows_outlive_a_drain() {
         let connection = server.only_connection();
         let admission = server.admission.clone();
         let drain = tokio::spawn(async move { admission.drain(Duration::from_secs(60)).await });
+        let patience = Patience::begin();
         while !connection.is_closing() {
+            patience.check(&connection);
             yield_now().await;
         }
         // What was sent before the window was full.

@@ -1,7 +1,10 @@
 //! A server under admission, and a client that does exactly what it is told.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use axum::Router;
 use tokio::{
@@ -55,11 +58,33 @@ impl Server {
         connection
     }
 
-    /// Waits until the server's state is as wanted.
+    /// Waits until the server's state is as wanted; panics when it never is.
     pub(crate) async fn until(&self, wanted: impl Fn(&Snapshot) -> bool) {
-        while !wanted(&self.admission.snapshot()) {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        let patience = Patience::begin();
+        loop {
+            let snapshot = self.admission.snapshot();
+            if wanted(&snapshot) {
+                return;
+            }
+            patience.check(&snapshot);
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+}
+
+/// Whoever waits in a loop fails in the end, and says what was seen last.
+pub(crate) struct Patience(Instant);
+
+impl Patience {
+    /// Longer than anything takes, however busy the machine is.
+    const LASTS: Duration = Duration::from_secs(120);
+
+    pub(crate) fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn check(&self, seen: &dyn std::fmt::Debug) {
+        assert!(self.0.elapsed() < Self::LASTS, "in vain: {seen:?}");
     }
 }
 
