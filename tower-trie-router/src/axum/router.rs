@@ -249,19 +249,31 @@ where
     /// look for in each request it knows from the start, so that `RouteMatch`, `MatchedPath`, `NestedPath` and
     /// `OriginalUri` are only left there for handlers that may look for them, and for layers that are put around by
     /// [`layer`](Self::layer) and [`route_layer`](Self::route_layer). That saves their
-    /// memory, and to rewrite a nested URI.
+    /// memory, and to rewrite a nested URI. A layer that is made here must not look for them itself: whether it finds them goes by
+    /// the handler that it is around.
+    ///
+    /// `make` is called for each endpoint, and so several times for a pattern: for each of its methods, for the answers to other
+    /// methods, and for the patterns that a nested service is made of. What they are to share, such as a semaphore, is made before and
+    /// looked up there. Routes of several hosts have the same pattern; which host it is is not told.
     ///
     /// ```
+    /// use std::{collections::BTreeSet, sync::Mutex};
     /// use tower_trie_router::TrieRouter;
     /// # use tower_layer::{Layer, Identity};
     /// # struct Timing;
     /// # impl Timing { fn of(pattern: &str) -> Identity { Identity::new() } }
     ///
+    /// let patterns = Mutex::new(BTreeSet::new());
     /// let app = TrieRouter::new()
     ///     .get("/hello", || async { "hello" })
     ///     .get("/users/{id}", || async { "a user" })
-    ///     .route_layer_by(|pattern| Timing::of(pattern))
+    ///     .route_layer_by(|pattern| {
+    ///         patterns.lock().unwrap().insert(pattern.to_owned());
+    ///         Timing::of(pattern)
+    ///     })
     ///     .build();
+    /// # drop(app);
+    /// assert!(patterns.into_inner().unwrap().iter().eq(["/hello", "/users/{id}"]));
     /// ```
     pub fn route_layer_by<L>(mut self, make: impl Fn(&str) -> L) -> Self
     where
