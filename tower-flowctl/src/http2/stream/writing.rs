@@ -67,13 +67,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PriorityStream<Io> {
         let io = Pin::new(&mut self.io);
         match slices {
             [slice] => io.poll_write(cx, slice),
-            slices => {
+            slices if is_small_response(slices) => {
                 let mut piece = [0; PIECE];
-                match gathered(slices, &mut piece) {
-                    Some(piece) => io.poll_write(cx, piece),
-                    None => io.poll_write_vectored(cx, slices),
-                }
+                io.poll_write(cx, gathered(slices, &mut piece))
             }
+            slices => io.poll_write_vectored(cx, slices),
         }
     }
 
@@ -264,19 +262,24 @@ fn settle(pace: &mut Pace, state: &mut State) {
 /// copy so much.
 const PIECE: usize = 1 << 10;
 
-/// A response that is there as a whole, or at least its beginning, as one piece; `None` if there is no room for it. What stands
-/// for a file, to be sent by `sendfile(2)` below, is always larger.
-fn gathered<'a>(slices: &[IoSlice<'_>], piece: &'a mut [u8]) -> Option<&'a [u8]> {
-    if !slices.first().is_some_and(|head| is_response(head)) {
-        return None;
-    }
+/// Whether a response is there as a whole, or at least its beginning, and fits into one piece. What stands for a file, to be sent by
+/// `sendfile(2)` below, is always larger.
+fn is_small_response(slices: &[IoSlice<'_>]) -> bool {
+    slices.first().is_some_and(|head| is_response(head))
+        && slices
+            .iter()
+            .fold(0, |sum: usize, slice| sum.saturating_add(slice.len()))
+            <= PIECE
+}
+
+/// What fits, one behind the other.
+fn gathered<'a>(slices: &[IoSlice<'_>], piece: &'a mut [u8; PIECE]) -> &'a [u8] {
     let mut length = 0;
     for slice in slices {
-        let end = length + slice.len();
-        piece.get_mut(length..end)?.copy_from_slice(slice);
-        length = end;
+        piece[length..][..slice.len()].copy_from_slice(slice);
+        length += slice.len();
     }
-    Some(&piece[..length])
+    &piece[..length]
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PriorityStream<Io> {
