@@ -7,15 +7,15 @@
 )]
 #[non_exhaustive]
 pub enum Refusal {
-    /// [`Limits::total`].
+    /// [`Limits::total`](super::Limits::total).
     Total,
     /// [`Class::limit`](super::Class::limit).
     Class,
     /// No descriptor is left for this class.
     Descriptors,
-    /// [`Limits::per_address`].
+    /// [`Limits::per_address`](super::Limits::per_address).
     Address,
-    /// [`Limits::per_prefix`].
+    /// [`Limits::per_prefix`](super::Limits::per_prefix).
     Prefix,
     /// A trusted proxy's header was missing, wrong, or late.
     Proxy,

@@ -1,6 +1,6 @@
 use std::future::{Future, Pending};
 
-/// Says for each connection what asks for its close; see [`Serve::close_when`].
+/// Says for each connection what asks for its close; see [`Serve::close_when`](super::Serve::close_when).
 pub trait CloseWhen<Io>: Send + 'static {
     /// What resolves when the connection is to close.
     type Future: Future<Output = ()> + Send + 'static;
