@@ -33,6 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of a body that have a request be waited for longer: as many as a client must send in that time (`min-rate`).
 const PIECE: usize = 2400;
 
+/// For how long a connection is kept unused; less than most upstreams keep one.
+const UNUSED: Duration = Duration::from_secs(20);
+
 /// How many connections more a request is given to.
 const ATTEMPTS: usize = 3;
 
@@ -48,6 +51,19 @@ impl Proxies {
         proxy
             .or_insert_with(|| Arc::new(Proxy::new(upstream)))
             .clone()
+    }
+
+    /// Lets go of connections that nobody uses, over and over. The last one used is the first to be used again, so that some are
+    /// met by nobody, and upstreams close them.
+    pub(crate) async fn maintain(&self) {
+        let mut ticks = tokio::time::interval(UNUSED / 4);
+        loop {
+            ticks.tick().await;
+            let proxies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            for proxy in proxies.values() {
+                proxy.connections.evict_expired();
+            }
+        }
     }
 
     /// The figures of all pools of connections.
@@ -72,7 +88,7 @@ impl Proxy {
         Proxy {
             connections: ObjectPool::builder(Upstream(upstream))
                 .limit(256)
-                .max_idle(Duration::from_secs(20))
+                .max_idle(UNUSED)
                 .max_age(Duration::from_secs(3600))
                 .build(),
             authority: HeaderValue::try_from(upstream.to_string())

@@ -162,6 +162,10 @@ impl Server {
         // On this thread, so that deadlines and the descriptors' guard keep time under load.
         tokio::spawn(app.admission.maintain());
         tokio::spawn(tower_pool::Maintenance::new(app.pool.clone()).run());
+        tokio::spawn({
+            let app = app.clone();
+            async move { app.proxies.maintain().await }
+        });
 
         let reloader = Arc::new(reload::start(&app, loader, tls.clone())?);
         tokio::spawn(reloader.clone().follow(app.clone(), log));

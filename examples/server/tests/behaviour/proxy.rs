@@ -7,6 +7,7 @@ use http::Method;
 
 use crate::client::Client;
 use crate::process::Server;
+use crate::waiting::until;
 
 #[tokio::test]
 async fn requests_reach_the_upstream_over_few_connections() {
@@ -37,6 +38,29 @@ async fn requests_reach_the_upstream_over_few_connections() {
         metrics.contains("server_connections_accepted_total{port=\"http\"} 2"),
         "{metrics}"
     );
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_uses_is_let_go() {
+    // Its own upstream, which closes a connection long before the proxy has had enough of it.
+    let server = Server::start(&["--idle-timeout", "1s"]);
+    let admin = Client::http1(server.admin());
+    let kept = async || {
+        let metrics = admin.get("/metrics").await.body;
+        let kept = "server_upstream_connections{";
+        let mut rows = metrics.lines().filter(|row| row.starts_with(kept));
+        rows.find(|row| row.contains("\"idle\""))
+            .unwrap()
+            .to_owned()
+    };
+    let hello = Client::http1(server.address).get("/proxy/hello").await;
+    assert_eq!(hello.body, "Hello, World!");
+    assert!(kept().await.ends_with(" 1"), "{}", kept().await);
+    until("let go", async || {
+        let kept = kept().await;
+        kept.ends_with(" 0").then_some(()).ok_or(kept)
+    })
+    .await;
 }
 
 #[tokio::test]
